@@ -1,0 +1,159 @@
+"""The nouns: what is asked of a model, and what it answers.
+
+Nothing here knows a tensor, a widget or a thread. Every other room speaks in these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen; the names and meanings are those of transformers.
+
+    Attributes
+    ----------
+    n : int
+        Candidates drawn in one batch.
+    max_new_tokens : int
+        The most tokens the model may write, for each hole.
+    temperature : float
+        0 is greedy and deterministic; 1 leaves the model's distribution as it is.
+    top_p : float
+        Nucleus: the smallest set of tokens with at least this probability. Used when sampling.
+    top_k : int
+        Only the ``k`` likeliest tokens; 0 for all of them. Used when sampling.
+    seed : int or None
+        Makes sampling reproducible. Candidate ``i`` of a request does not depend on ``n``.
+    stop : tuple of str
+        The text ends before the first of these.
+    """
+
+    n: int = 1
+    max_new_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 0.95
+    top_k: int = 0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n must be at least 1, not {self.n}")
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}")
+        if self.temperature < 0:
+            raise ValueError(f"temperature must be 0 (greedy) or more, not {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must be 0 (off) or more, not {self.top_k}")
+        if any(not text for text in self.stop):
+            raise ValueError("a stop text must not be empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One wish: the text around the holes, and how to fill them.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        One text asks for its completion; ``k + 1`` texts ask for the ``k`` holes between them.
+    sampling : Sampling
+    language : str
+        Decides where a block ends; ``"python"`` is understood, others end at a blank line.
+    model : str or None
+        Name, Hub id or folder; None for the resident model.
+    """
+
+    parts: tuple[str, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    language: str = "python"
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError("a request needs at least one text")
+
+    @property
+    def is_infill(self) -> bool:
+        """Whether there is text after the hole."""
+        return len(self.parts) > 1
+
+    @property
+    def holes(self) -> int:
+        """How many texts the model is to write."""
+        return max(1, len(self.parts) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One token the model wrote, with its log-probability in nats before temperature and top-p.
+
+    ``alternatives`` holds the likeliest tokens at that place, best first; theirs is empty.
+    """
+
+    id: int
+    text: str
+    logprob: float
+    alternatives: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One candidate: what the model wrote, and the code with it in place.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        What the person wrote, as in `Request.parts`.
+    spans : tuple of str
+        What the model wrote, one text a hole. While it is still writing, as far as it has come.
+    tokens : tuple of TokenLogprob
+        What was sampled, in order, without the tokens that only steer (``<eom>`` and the like).
+    finish_reason : {"stop", "length", "cancelled"} or None
+        None while the model is still writing.
+    """
+
+    parts: tuple[str, ...]
+    spans: tuple[str, ...]
+    tokens: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+
+    @property
+    def text(self) -> str:
+        """What the model wrote; the fills joined by newlines if several."""
+        return "\n".join(self.spans)
+
+    @property
+    def code(self) -> str:
+        """The whole cell with the suggestion in place."""
+        return "".join(text for text, _ in self.pieces())
+
+    @property
+    def logprob(self) -> float:
+        """Mean log-probability of a token, in nats; 0.0 where nothing was written."""
+        if not self.tokens:
+            return 0.0
+        return sum(token.logprob for token in self.tokens) / len(self.tokens)
+
+    def pieces(self) -> Iterator[tuple[str, bool]]:
+        """Walk the code in order, as ``(text, written by the model)``; empty texts are skipped."""
+        for i, part in enumerate(self.parts):
+            if part:
+                yield part, False
+            if i < len(self.spans) and self.spans[i]:
+                yield self.spans[i], True
+
+
+def as_stop(stop: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Accept what transformers' ``stop_strings`` accepts: nothing, one text or several."""
+    if stop is None:
+        return ()
+    return (stop,) if isinstance(stop, str) else tuple(stop)
