@@ -93,6 +93,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something long has come: ``done`` of ``total`` in ``unit`` (``"B"`` for bytes)."""
+
+    done: int
+    total: int
+    unit: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """One token the model wrote, with its log-probability in nats before temperature and top-p.
 

@@ -1,0 +1,170 @@
+"""A request on its way: what the panel, the terminal and the magics see of it.
+
+The worker thread writes into a `Job`; everyone else reads `Snapshot`s of it, on any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cg2magic.errors import Cg2Error, GenerationError
+from cg2magic.request import Progress, Request, Suggestion
+
+State = Literal["queued", "loading", "writing", "done", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All there is to see of a job at one moment.
+
+    Attributes
+    ----------
+    job_id : int
+    state : {"queued", "loading", "writing", "done", "stopped", "failed"}
+    request : Request
+    model : str
+        Name of the model; empty while it is not known.
+    suggestions : tuple of Suggestion
+        One a candidate; their ``finish_reason`` is None while they are being written.
+    tokens : int
+        Tokens written so far, all candidates together.
+    tokens_per_second : float
+        The same over the time since the first of them; 0.0 before there are two.
+    notes : tuple of str
+        What the person should know, such as that the prompt was cut.
+    progress : Progress or None
+        While the model is being loaded.
+    position : int
+        How many requests are ahead while this one is queued.
+    error : str
+        One line, once it has failed.
+    """
+
+    job_id: int
+    request: Request
+    state: State = "queued"
+    model: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
+    tokens: int = 0
+    tokens_per_second: float = 0.0
+    notes: tuple[str, ...] = ()
+    progress: Progress | None = None
+    position: int = 0
+    error: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will change."""
+        return self.state in ("done", "stopped", "failed")
+
+
+Listener = Callable[[Snapshot], None]
+
+
+class Job:
+    """One request in the manager's hands. Safe to use from any thread."""
+
+    def __init__(self, job_id: int, request: Request) -> None:
+        self.id = job_id
+        self.request = request
+        self.cancelled = threading.Event()
+        self._finished = threading.Event()
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._snapshot = Snapshot(job_id, request)
+        self._exception: Cg2Error | None = None
+        self._first_token_at: float | None = None
+
+    def snapshot(self) -> Snapshot:
+        """How it stands now."""
+        return self._snapshot
+
+    def listen(self, callback: Listener) -> Callable[[], None]:
+        """Call `callback` with the snapshot now, and on the worker's thread at each change.
+
+        Returns
+        -------
+        callable
+            Ends the listening. A callback that raises is dropped, so that one broken front end
+            does not stop the writing.
+        """
+        with self._lock:
+            self._listeners.append(callback)
+            now = self._snapshot
+
+        def forget() -> None:
+            with self._lock:
+                if callback in self._listeners:
+                    self._listeners.remove(callback)
+
+        callback(now)
+        return forget
+
+    def cancel(self) -> None:
+        """End it within one token; what was written so far stays."""
+        self.cancelled.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has finished; whether it has. Ctrl-C interrupts the waiting only."""
+        # In slices: a bare Event.wait() can't be interrupted on every platform.
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._finished.wait(0.1):
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+        return True
+
+    def result(self) -> list[Suggestion]:
+        """Wait, and give the candidates, also those of a job that was stopped.
+
+        Raises
+        ------
+        Cg2Error
+            If it failed: a `LoadError`, `FormatError` or `GenerationError`.
+        """
+        self.wait()
+        if self._exception is not None:
+            raise self._exception
+        return list(self._snapshot.suggestions)
+
+    # What follows is for the worker only.
+
+    def update(self, **changes: object) -> None:
+        """Replace fields of the snapshot and tell the listeners."""
+        with self._lock:
+            self._snapshot = replace(self._snapshot, **changes)
+            now, listeners = self._snapshot, list(self._listeners)
+        if now.finished:
+            self._finished.set()
+        for listener in listeners:
+            try:
+                listener(now)
+            except Exception:
+                with self._lock:
+                    if listener in self._listeners:
+                        self._listeners.remove(listener)
+
+    def wrote(self, suggestions: tuple[Suggestion, ...]) -> None:
+        """Take what the engine has written so far."""
+        now = time.perf_counter()
+        tokens = sum(len(suggestion.tokens) for suggestion in suggestions)
+        if self._first_token_at is None and tokens:
+            self._first_token_at = now
+        # The first tokens come with the prompt's pass, whose time is not the speed of writing.
+        later = tokens - len(suggestions)
+        elapsed = now - (self._first_token_at or now)
+        speed = later / elapsed if later > 0 and elapsed > 0 else 0.0
+        self.update(state="writing", suggestions=suggestions, tokens=tokens, tokens_per_second=speed)
+
+    def fail(self, error: Exception) -> None:
+        """End it with an error of ours, or any other wrapped into one line."""
+        if not isinstance(error, Cg2Error):
+            # A bug or torch itself: the type helps whoever reports it.
+            wrapped = GenerationError(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            wrapped.__cause__ = error
+            error = wrapped
+        self._exception = error
+        self.update(state="failed", error=str(error), progress=None)
