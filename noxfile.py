@@ -1,0 +1,66 @@
+"""What can be done with a clone, each in an environment of its own: ``nox -s demo``, ``test``, ``lint``.
+
+The environments live in ``.nox/``. They are reused, and brought up to date when what they are made from
+changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+HERE = Path(__file__).parent
+QUICKSTART = HERE / "notebooks" / "quickstart.ipynb"
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["test", "lint"]
+nox.options.reuse_venv = "yes"
+# Plain venv and pip: no other tool is needed, and pip's own settings (an index, a folder of wheels) count.
+nox.options.default_venv_backend = "venv"
+
+
+def install(session: nox.Session, *what: str, reads: tuple[str, ...] = ("pyproject.toml",)) -> None:
+    """Install with the pinned versions; at once, and without a network, if nothing has changed since."""
+    made_from = "\n".join([*what, *((HERE / name).read_text() for name in ("constraints.txt", *reads))])
+    fingerprint = hashlib.sha256(made_from.encode()).hexdigest()
+    stamp = Path(session.virtualenv.location) / "installed"
+    if stamp.exists() and stamp.read_text() == fingerprint:
+        return
+    session.install("--constraint", "constraints.txt", *what)
+    stamp.write_text(fingerprint)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Open the quickstart in JupyterLab; with ``-- --headless``, run it and print it with its suggestions."""
+    install(session, "--editable", ".[lab]")
+    if "--headless" in session.posargs:
+        session.run(
+            "jupyter", "nbconvert", "--execute", "--to", "markdown", "--stdout",
+            "--NbConvertBase.display_data_priority=text/plain", "--log-level=WARN", str(QUICKSTART),
+        )  # fmt: skip
+        return
+    # A copy: what is tried out in it is not a change to the clone.
+    notebook = Path(session.create_tmp()) / QUICKSTART.name
+    shutil.copy(QUICKSTART, notebook)
+    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    session.run("jupyter", "lab", *as_root, *session.posargs, str(notebook))
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run all the tests, those in a browser too where there is one; arguments after ``--`` are pytest's."""
+    install(session, "--editable", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the format and the style."""
+    install(session, "ruff", reads=())
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")

@@ -1,0 +1,120 @@
+"""What every test stands on: a home of its own, no network, a real IPython, and no silent skips in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+# Some of these are read once, when huggingface_hub, torch or Jupyter are imported: set before any of them is.
+_SESSION_HOME = tempfile.TemporaryDirectory(prefix="cg2magic-tests-")
+_HOME = Path(_SESSION_HOME.name)
+os.environ |= {
+    "HOME": str(_HOME),
+    "USERPROFILE": str(_HOME),
+    "XDG_CACHE_HOME": str(_HOME / "cache"),
+    "XDG_CONFIG_HOME": str(_HOME / "config"),
+    "XDG_DATA_HOME": str(_HOME / "data"),
+    "IPYTHONDIR": str(_HOME / "ipython"),
+    "JUPYTER_CONFIG_DIR": str(_HOME / "jupyter-config"),
+    "JUPYTER_DATA_DIR": str(_HOME / "jupyter-data"),
+    "JUPYTER_RUNTIME_DIR": str(_HOME / "jupyter-runtime"),
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "HF_HOME": str(_HOME / "huggingface"),
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+for _name in ("PYTHONSTARTUP", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "TRANSFORMERS_CACHE"):
+    os.environ.pop(_name, None)
+os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+
+# A shared machine has slow moments; they are not what these tests are about.
+settings.register_profile("cg2magic", settings.get_profile("ci" if IN_CI else "default"), deadline=None)
+settings.load_profile("cg2magic")
+
+
+def find_chromium() -> str | None:
+    """Path of an installed Chromium or Chrome."""
+    for name in ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"):
+        if path := shutil.which(name):
+            return path
+    usual = (
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "C:/Program Files/Google/Chrome/Application/chrome.exe",
+    )
+    return next((path for path in usual if Path(path).exists()), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the browser tests where there is no browser, and say so."""
+    if find_chromium() or IN_CI:
+        return
+    skip = pytest.mark.skip(reason="no Chromium or Chrome found on this machine")
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(skip)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator:
+    """In CI a browser test that skips has failed: there it must run."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("browser"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which a browser test must not be in CI: {call.excinfo.value}"
+    return report
+
+
+def pytest_unconfigure() -> None:
+    """Take the home away again."""
+    _SESSION_HOME.cleanup()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser to drive."""
+    path = find_chromium()
+    assert path, "no Chromium or Chrome found"
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in an empty folder of its own, with its own IPython profile and history."""
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+
+
+@pytest.fixture
+def shell(_own_folder: None) -> Iterator:
+    """A real IPython in a terminal's form, alone in its process and gone afterwards."""
+    from IPython.terminal.interactiveshell import TerminalInteractiveShell
+    from traitlets.config import Config
+
+    main = sys.modules["__main__"]
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.TerminalInteractiveShell.simple_prompt = True
+    config.TerminalInteractiveShell.colors = "nocolor"
+    TerminalInteractiveShell.clear_instance()
+    shell = TerminalInteractiveShell.instance(config=config)
+    try:
+        yield shell
+    finally:
+        for name in list(shell.extension_manager.loaded):
+            shell.extension_manager.unload_extension(name)
+        shell.restore_sys_module_state()
+        sys.modules["__main__"] = main
+        TerminalInteractiveShell.clear_instance()
