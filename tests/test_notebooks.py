@@ -1,0 +1,107 @@
+"""The notebook that a person opens first, executed as nbconvert or papermill would: with nobody to ask."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+
+QUICKSTART = Path(__file__).resolve().parents[1] / "notebooks" / "quickstart.ipynb"
+
+
+@pytest.fixture(scope="module")
+def written() -> nbformat.NotebookNode:
+    return nbformat.read(QUICKSTART, as_version=4)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    assert spec.argv[0] in {"python", sys.executable}, "the kernel would be that of another environment"
+    notebook = nbformat.read(QUICKSTART, as_version=4)
+    folder = str(tmp_path_factory.mktemp("notebook"))
+    return NotebookClient(notebook, timeout=300, resources={"metadata": {"path": folder}}).execute()
+
+
+def outputs(notebook: nbformat.NotebookNode, cell_id: str) -> list[nbformat.NotebookNode]:
+    (cell,) = (cell for cell in notebook.cells if cell.id == cell_id)
+    return cell.outputs
+
+
+def shown(notebook: nbformat.NotebookNode, cell_id: str) -> nbformat.NotebookNode:
+    """Give the mimebundle of a cell that displays one thing."""
+    (output,) = (output for output in outputs(notebook, cell_id) if "data" in output)
+    return output.data
+
+
+def printed(notebook: nbformat.NotebookNode, cell_id: str) -> str:
+    """Give all a cell said as text, printed or displayed."""
+    found = outputs(notebook, cell_id)
+    return "".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in found)
+
+
+def test_the_quickstart_is_kept_valid_and_without_outputs(written):
+    nbformat.validate(written)
+    assert (written.nbformat, written.nbformat_minor) == (4, 5)
+    assert not [cell.id for cell in written.cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+def test_nothing_in_the_quickstart_fails_or_warns(executed):
+    for cell in executed.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error", output
+            assert output.get("name") != "stderr", output
+
+
+@pytest.mark.parametrize("cell_id", ["complete", "infill", "holes", "candidates"])
+def test_a_suggestion_is_left_as_text_and_as_html_that_needs_no_widget(executed, cell_id):
+    bundle = shown(executed, cell_id)
+    assert set(bundle) >= {"text/plain", "text/html"}
+    assert not [kind for kind in bundle if "widget" in kind]
+    assert not [
+        token for token in ("<mask_", "<eom>", "<sep>", "<|endoftext|>") if token in bundle["text/plain"]
+    ]
+
+
+def test_the_completion_goes_on_from_the_prompt_as_python(executed):
+    text = shown(executed, "complete")["text/plain"]
+    code = text[text.index("def hello_world():") :]
+    assert len(code.splitlines()) > 1
+
+
+def test_the_infill_stands_between_its_two_ends(executed):
+    text = shown(executed, "infill")["text/plain"]
+    start, end = text.index("def hello_world():"), text.index("    return name")
+    code = text[start:end] + "    return name"
+    ast.parse(code)
+    assert code.removeprefix("def hello_world():").removesuffix("    return name").strip()
+
+
+def test_both_holes_are_filled_in_their_places(executed):
+    text = shown(executed, "holes")["text/plain"]
+    start, middle = text.index("def __init__(self, width, height):"), text.index("    def area(self):")
+    assert text[start:middle].removeprefix("def __init__(self, width, height):").strip()
+    assert text[middle:].partition("return ")[2].strip()
+
+
+def test_the_candidates_are_kept_as_objects_that_differ(executed):
+    told = printed(executed, "ideas")
+    assert told.count("mean log-probability -") == 3
+    assert len(set(told.split("mean log-probability")[1:])) == 3
+
+
+def test_status_and_history_tell_of_the_model_and_its_suggestions(executed):
+    assert "mini" in printed(executed, "status")
+    assert printed(executed, "history").strip()
+
+
+def test_the_python_api_fills_the_same_kind_of_hole(executed):
+    code = printed(executed, "api").rstrip("\n")
+    ast.parse(code)
+    assert code.startswith("def mean(values):\n    total = ")
+    assert code.endswith("\n    return total / len(values)")
