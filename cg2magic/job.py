@@ -68,9 +68,10 @@ Listener = Callable[[Snapshot], None]
 class Job:
     """One request in the manager's hands. Safe to use from any thread."""
 
-    def __init__(self, job_id: int, request: Request) -> None:
+    def __init__(self, job_id: int, request: Request, on_cancel: Callable[[], None] = lambda: None) -> None:
         self.id = job_id
         self.request = request
+        self._on_cancel = on_cancel
         self.cancelled = threading.Event()
         self._finished = threading.Event()
         self._lock = threading.Lock()
@@ -107,6 +108,7 @@ class Job:
     def cancel(self) -> None:
         """End it within one token; what was written so far stays."""
         self.cancelled.set()
+        self._on_cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has finished; whether it has. Ctrl-C interrupts the waiting only."""
@@ -142,7 +144,7 @@ class Job:
         for listener in listeners:
             try:
                 listener(now)
-            except Exception:
+            except Exception:  # noqa: BLE001 - see listen()
                 with self._lock:
                     if listener in self._listeners:
                         self._listeners.remove(listener)

@@ -1,0 +1,154 @@
+"""One candidate being written: tokens go in, text comes out, and it knows when it is finished.
+
+The engine asks two things of it: which token to feed next, and, when there is none, what the next
+token may be. Everything about endings is decided here, in text.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from cg2magic import endings
+from cg2magic.formats import Prompt
+from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
+from cg2magic.vocabulary import Vocabulary
+
+
+class Candidate:
+    """Reads the tokens of one sequence into the fills of its holes.
+
+    Attributes
+    ----------
+    feed : deque of int
+        Tokens the model has to see next. Only when there are none is one to be chosen.
+    finish_reason : {"stop", "length", "cancelled"} or None
+        None while it goes on.
+    """
+
+    def __init__(self, request: Request, prompt: Prompt, vocabulary: Vocabulary) -> None:
+        self.request = request
+        self.prompt = prompt
+        self.vocabulary = vocabulary
+        self.feed: deque[int] = deque()
+        self.finish_reason: FinishReason | None = None
+        self._spans: list[str] = []
+        self._tokens: list[TokenLogprob] = []
+        self._cut_short = False
+        self._open_hole()
+
+    def _open_hole(self) -> None:
+        self._written = b""
+        self._hole_tokens: list[TokenLogprob] = []
+        self._ends: list[int] = []  # bytes written after each of the hole's tokens
+        self._healed = not self.prompt.starts[len(self._spans)]
+
+    @property
+    def start(self) -> bytes:
+        """What the next token has to start with; empty where it is free."""
+        return b"" if self._healed else self.prompt.starts[len(self._spans)]
+
+    def take(self, token: TokenLogprob) -> None:
+        """Read the token that was chosen; `token.text` is made here, from its bytes."""
+        start = self.start
+        self._healed = True
+        if token.id in self.prompt.ends:
+            self._close_hole(self._text(), "stop")
+            return
+        self._written += self.vocabulary.pieces[token.id][len(start) :]
+        self.feed.append(token.id)
+        if not self._ends and not self._written:
+            return  # the token that was given back, unchanged: nothing new was written
+        self._hole_tokens.append(token)
+        self._ends.append(len(self._written))
+        kept = self._ending(self._text())
+        if kept is not None:
+            self._close_hole(self._text()[:kept], "stop")
+        elif len(self._hole_tokens) >= self.request.sampling.max_new_tokens:
+            self._close_hole(self._text(), "length")
+
+    def cancel(self) -> None:
+        """End it here; what was written stays."""
+        if self.finish_reason is None:
+            self._keep(self._text())
+            self._spans += [""] * (self.request.holes - len(self._spans))
+            self.finish_reason = "cancelled"
+
+    def run_out(self) -> None:
+        """The model's context is full: end it as any text that is cut by its length."""
+        self.cancel()
+        if self.finish_reason == "cancelled":
+            self.finish_reason = "length"
+
+    def suggestion(self) -> Suggestion:
+        """What has been written so far, without what may still turn out not to belong to it."""
+        spans, tokens = tuple(self._spans), tuple(self._tokens)
+        if self.finish_reason is None:
+            text = self._text()
+            shown = text[: endings.settled(text, self.request.sampling.stop)]
+            spans, tokens = (*spans, shown), tokens + self._readable(shown)
+        return Suggestion(self.request.parts, spans, tokens, self.finish_reason)
+
+    def _text(self) -> str:
+        # An unfinished character at the end is left out until its other bytes have come.
+        return self._written.decode("utf-8", errors="ignore")
+
+    def _ending(self, text: str) -> int | None:
+        """The length to keep if one of the rules says that the text ends."""
+        request = self.request
+        kept = [endings.first_stop(text, request.sampling.stop), endings.loop_end(text)]
+        if request.is_infill:
+            again = endings.suffix_repeat(text, self._suffix)
+            # One line alike may be meant; two in a row are the suffix.
+            kept.append(again if again is not None and text.count("\n", again) > 1 else None)
+        else:
+            kept.append(endings.block_end(request.parts[0], text, request.language))
+        return min((length for length in kept if length is not None), default=None)
+
+    @property
+    def _suffix(self) -> str:
+        return self.request.parts[len(self._spans) + 1]
+
+    def _close_hole(self, text: str, reason: FinishReason) -> None:
+        self._cut_short |= reason == "length"
+        if self.request.is_infill:
+            text = self._seam(text)
+        elif reason == "stop":
+            text = text.rstrip()
+        hole = len(self._spans)
+        self._keep(text)
+        if hole + 1 == self.request.holes:
+            self.finish_reason = "length" if self._cut_short else "stop"
+            self.feed.clear()
+        else:
+            self.feed.extend(self.prompt.between[hole])
+            self._open_hole()
+
+    def _seam(self, fill: str) -> str:
+        """Make the fill fit the text that follows it."""
+        suffix = self._suffix
+        again = endings.suffix_repeat(fill, suffix)
+        if again is not None:
+            fill = fill[:again]
+        if self.prompt.newlines[len(self._spans)]:
+            return fill.rstrip()
+        # The card's example gives the suffix without the newline before it. Where the fill
+        # begins a line and indented text follows, that text is a line too.
+        before = self.request.parts[len(self._spans)]
+        starts_line = not before[before.rfind("\n") + 1 :].strip()
+        indented = suffix.startswith(("\t", "  "))
+        return fill.rstrip() + "\n" if starts_line and indented else fill
+
+    def _keep(self, text: str) -> None:
+        self._tokens += self._readable(text)
+        self._spans.append(text)
+
+    def _readable(self, text: str) -> tuple[TokenLogprob, ...]:
+        """The hole's tokens that the kept text is made of, each with its own text."""
+        length = len(text.encode())
+        kept, before = [], 0
+        for token, end in zip(self._hole_tokens, self._ends, strict=True):
+            if end > before and before < length:
+                piece = self._written[before : min(end, length)].decode("utf-8", errors="replace")
+                kept.append(TokenLogprob(token.id, piece, token.logprob, token.alternatives))
+            before = end
+        return tuple(kept)

@@ -1,0 +1,168 @@
+"""What `%cg2` does, one function a command; each gives the text that is shown."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from cg2magic.errors import UsageError
+from cg2magic.manager import manager
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from cg2magic.models.loading import LoadedModel
+
+
+def run(line: str, shell: InteractiveShell) -> None:
+    """Run one command line of `%cg2`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown command or option, with the closest known one.
+    LoadError
+        From `%cg2 load`.
+    """
+    name, *words = shlex.split(line) or ["status"]
+    if name == "accept":
+        _accept(words, shell)
+    elif name == "config":
+        shell.run_line_magic("config", "CG2")
+    elif name in _COMMANDS:
+        print(_COMMANDS[name](words))  # noqa: T201 - a magic answers in the cell
+    else:
+        known = ("accept", "config", *_COMMANDS)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
+        raise UsageError(f"%cg2 has no command {name!r}: {hint}")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"%cg2 {self.prog}: {message}; {self.format_usage().strip()}")
+
+
+def _status(words: list[str]) -> str:
+    _Parser("status", add_help=False).parse_args(words)
+    status = manager().status()
+    lines = [describe(status.model) if status.model else "no model is loaded; the first request loads one"]
+    if status.process_memory is not None:
+        lines.append(f"memory of this kernel  {_size(status.process_memory)}")
+    lines.append(f"writing  {'yes' if status.writing else 'no'}, waiting  {status.queued}")
+    if status.tokens_per_second:
+        lines.append(f"last request  {status.tokens_per_second:.0f} tokens/s")
+    return "\n".join(lines)
+
+
+def _load(words: list[str]) -> str:
+    from cg2magic.progress import progress_bar
+
+    parser = _Parser("load", add_help=False)
+    parser.add_argument("name", nargs="?", default=manager().default.name)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
+    parser.add_argument("--groups", type=int)
+    args = parser.parse_args(words)
+    with progress_bar() as on_progress:
+        loaded = manager().load(
+            args.name,
+            device=args.device,
+            precision=args.precision,
+            groups=args.groups,
+            on_progress=on_progress,
+        )
+    return describe(loaded)
+
+
+def _unload(words: list[str]) -> str:
+    _Parser("unload", add_help=False).parse_args(words)
+    before = manager().status()
+    if not manager().unload():
+        return "no model was loaded"
+    after = manager().status()
+    freed = ""
+    if before.process_memory is not None and after.process_memory is not None:
+        freed = f", {_size(max(0, before.process_memory - after.process_memory))} given back"
+    return f"{before.model.name if before.model else 'the model'} unloaded{freed}"
+
+
+def _models(words: list[str]) -> str:
+    from cg2magic.models.catalog import CATALOG
+
+    _Parser("models", add_help=False).parse_args(words)
+    resident = manager().status().model
+    rows = [("name", "parameters", "holes", "licence", "where from")]
+    for entry in CATALOG.values():
+        mark = " (loaded)" if resident and resident.name == entry.name else ""
+        holes = "several" if entry.holes > 1 else "one" if entry.holes else "none"
+        rows.append((entry.name + mark, _count(entry.parameters), holes, entry.licence, entry.source))
+    return _table(rows)
+
+
+def _history(words: list[str]) -> str:
+    _Parser("history", add_help=False).parse_args(words)
+    if not manager().history:
+        return "no suggestions yet"
+    rows = [("#", "time", "model", "state", "tokens", "prompt", "what became of it")]
+    for entry in manager().history:
+        now = entry.job.snapshot()
+        outcome = ", ".join(f"{k + 1} {what}" for k, what in sorted(entry.outcomes.items()))
+        prompt = _one_line("|".join(now.request.parts))
+        at = time.strftime("%H:%M:%S", time.localtime(entry.time))
+        rows.append((str(now.job_id), at, now.model, now.state, str(now.tokens), prompt, outcome or "-"))
+    return _table(rows)
+
+
+def _accept(words: list[str], shell: InteractiveShell) -> None:
+    parser = _Parser("accept", add_help=False)
+    parser.add_argument("k", nargs="?", type=int, default=1)
+    k = parser.parse_args(words).k
+    entry = next((e for e in reversed(manager().history) if e.job.snapshot().suggestions), None)
+    if entry is None:
+        raise UsageError("there is no suggestion yet: run a cell with %%complete or %%infill first")
+    suggestions = entry.job.snapshot().suggestions
+    if not 1 <= k <= len(suggestions):
+        raise UsageError(f"the last request has candidates 1 to {len(suggestions)}, there is no {k}")
+    shell.set_next_input(suggestions[k - 1].code, replace=False)
+    manager().record(entry.job.id, k - 1, "inserted below")
+
+
+_COMMANDS = {
+    "status": _status,
+    "load": _load,
+    "unload": _unload,
+    "models": _models,
+    "history": _history,
+}
+
+
+def describe(loaded: LoadedModel) -> str:
+    """What was loaded, in one line."""
+    return (
+        f"{loaded.name}: {_count(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "
+        f"{_size(loaded.memory)}, context {loaded.context:,} tokens, loaded in {loaded.seconds:.1f} s"
+    )
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e9:.1f} B" if number >= 1e9 else f"{number / 1e6:.1f} M"
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
+
+
+def _one_line(text: str, width: int = 40) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else "…" + text[1 - width :]
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

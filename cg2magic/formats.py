@@ -1,0 +1,239 @@
+r"""How a family of models wants prompts and infills written.
+
+CodeGen2's formats are those of its model card and of the paper, *CodeGen2: Lessons for Training
+LLMs on Programming and Natural Languages* (arXiv 2305.02309): a completion is the text alone; an
+infill is ::
+
+    P0 <mask_1> P1 <mask_2> … Pk <|endoftext|> <sep> <mask_1>
+
+to which the model answers ``fill_1 <eom> <mask_2> fill_2 <eom> …``.
+
+At the seams, text and tokens have to agree on what the model saw in training:
+
+- A newline right after a hole moves into the fill: the model sees the next part from the start of
+  its next line, as the card's example has it.
+- A prefix that ends in indentation stays as it is. Otherwise its last token is given back, and the
+  fill has to start with that token's text (*token healing*): after ``x = `` the model writes
+  `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
+- Line ends are ``\n``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cg2magic.errors import FormatError
+from cg2magic.vocabulary import Vocabulary
+
+#: No token of any vocabulary we know averages more characters than this over a text of code.
+_LONGEST_TOKEN = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is fed before it writes.
+
+    Attributes
+    ----------
+    ids : tuple of int
+        Token ids.
+    starts : tuple of bytes
+        For each hole, what its fill has to start with; taken off again from the output.
+    newlines : tuple of bool
+        For each hole, whether the newline after it was moved into the fill.
+    between : tuple of tuple of int
+        For each hole, the ids that follow its fill: the end of the fill and the next mask.
+    ends : frozenset of int
+        Ids that end a fill.
+    cut : bool
+        Whether text at the far end from the hole was left out.
+    """
+
+    ids: tuple[int, ...]
+    starts: tuple[bytes, ...]
+    newlines: tuple[bool, ...]
+    between: tuple[tuple[int, ...], ...]
+    ends: frozenset[int]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A family's way of writing infills; None for a family that only completes.
+
+    Attributes
+    ----------
+    mask : str or None
+        Template of the token in the place of hole ``k``, counted from 1.
+    tail : tuple of str
+        Tokens between the masked text and the first fill.
+    end : str or None
+        Token that closes a fill.
+    """
+
+    mask: str | None = None
+    tail: tuple[str, ...] = ()
+    end: str | None = None
+
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """Tokens that steer the model and never become text."""
+        if self.mask is None or self.end is None:
+            return ()
+        masks = (self.mask.format(k) for k in range(1, 101))
+        return (*masks, *self.tail, self.end)
+
+    def holes(self, vocabulary: Vocabulary) -> int:
+        """How many holes the vocabulary has masks for."""
+        if self.mask is None or any(vocabulary.id(token) is None for token in (*self.tail, self.end or "")):
+            return 0
+        k = 0
+        while vocabulary.id(self.mask.format(k + 1)) is not None:
+            k += 1
+        return k
+
+
+#: What each family wants. `catalog.py` says which family a checkpoint is of.
+FORMATS: dict[str, Format] = {
+    "codegen2": Format(mask="<mask_{}>", tail=("<|endoftext|>", "<sep>"), end="<eom>"),
+    "causal": Format(),
+}
+
+
+def encode(parts: tuple[str, ...], family: str, vocabulary: Vocabulary, room: int) -> Prompt:
+    """Write a request the way the family wants it.
+
+    Parameters
+    ----------
+    parts : tuple of str
+        One text to complete, or the texts around the holes.
+    family : str
+        A key of `FORMATS`.
+    vocabulary : Vocabulary
+    room : int
+        The most tokens the prompt may take. What is too long is cut at the far end from the hole,
+        at a line.
+
+    Raises
+    ------
+    FormatError
+        If the family has no format for infills, if there are more holes than masks, or if the text
+        between the holes does not fit.
+    """
+    # Lone surrogates can come out of a broken file; no tokenizer takes them.
+    parts = tuple(part.replace("\r\n", "\n").encode(errors="replace").decode() for part in parts)
+    ends = set(vocabulary.steering_ids)
+    eos = vocabulary.tokenizer.eos_token_id
+    if eos is not None:
+        ends.add(eos)
+    if len(parts) == 1:
+        return _completion(parts[0], vocabulary, room, frozenset(ends))
+    return _infill(parts, family, vocabulary, room, frozenset(ends))
+
+
+def _completion(text: str, vocabulary: Vocabulary, room: int, ends: frozenset[int]) -> Prompt:
+    ids = _last(text, vocabulary, room)
+    cut = _dropped(text, vocabulary, ids)
+    ids, start = _heal(text, ids, vocabulary)
+    if not ids:
+        # A text of a single token: there is nothing to go on without it.
+        ids, start = vocabulary.encode(text), b""
+    return Prompt(tuple(ids), (start,), (False,), ((),), ends, cut)
+
+
+def _infill(
+    parts: tuple[str, ...], family: str, vocabulary: Vocabulary, room: int, ends: frozenset[int]
+) -> Prompt:
+    form = FORMATS[family]
+    most = form.holes(vocabulary)
+    holes = len(parts) - 1
+    if not most or form.mask is None or form.end is None:
+        raise FormatError(
+            "this model has no format for filling holes: use %%complete, or load a model that has one "
+            "(%cg2 models)"
+        )
+    if holes > most:
+        raise FormatError(f"this model fills at most {most} holes at once, the cell has {holes}")
+
+    newlines = tuple(part.startswith("\n") for part in parts[1:])
+    seen = [parts[0], *(part[1:] if moved else part for part, moved in zip(parts[1:], newlines, strict=True))]
+    masks = [_steer(vocabulary, form.mask.format(k)) for k in range(1, holes + 1)]
+    tail = [_steer(vocabulary, token) for token in form.tail]
+    middle = [vocabulary.encode(text) for text in seen[1:-1]]
+
+    room -= holes + len(tail) + 1 + sum(map(len, middle))
+    if room < 2:
+        raise FormatError(
+            "the text between the holes does not fit into the model's context: put the holes closer together"
+        )
+    first, last, cut = _fit(seen[0], seen[-1], vocabulary, room)
+
+    bodies = [first, *middle, last]
+    starts: list[bytes] = []
+    for k in range(holes):
+        bodies[k], start = _heal(seen[k], bodies[k], vocabulary)
+        starts.append(start)
+    ids: list[int] = []
+    for body, mask in zip(bodies, masks, strict=False):
+        ids += [*body, mask]
+    ids += [*bodies[-1], *tail, masks[0]]
+    end = _steer(vocabulary, form.end)
+    between = (*((end, mask) for mask in masks[1:]), ())
+    return Prompt(tuple(ids), tuple(starts), newlines, between, ends, cut)
+
+
+def _steer(vocabulary: Vocabulary, token: str) -> int:
+    found = vocabulary.id(token)
+    if found is None:
+        raise FormatError(
+            f"this model's vocabulary has no token {token}: its tokenizer files are not CodeGen2's"
+        )
+    return found
+
+
+def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int], bytes]:
+    """Give back the last token, unless the text ends where a token naturally ends."""
+    line = text[text.rfind("\n") + 1 :]
+    if not ids or not line.strip():
+        return ids, b""
+    return ids[:-1], vocabulary.pieces[ids[-1]]
+
+
+def _fit(prefix: str, suffix: str, vocabulary: Vocabulary, room: int) -> tuple[list[int], list[int], bool]:
+    """Prefix and suffix within `room` tokens; the suffix keeps a quarter, or what the prefix leaves."""
+    before = _last(prefix, vocabulary, room)
+    kept = max(room // 4, room - len(before))
+    after = _first(suffix, vocabulary, kept)
+    before = _last(prefix, vocabulary, room - len(after))
+    cut = _dropped(prefix, vocabulary, before) or _dropped(suffix, vocabulary, after)
+    return before, after, cut
+
+
+def _dropped(text: str, vocabulary: Vocabulary, ids: list[int]) -> bool:
+    return sum(len(vocabulary.pieces[i]) for i in ids) < len(text.encode())
+
+
+def _last(text: str, vocabulary: Vocabulary, room: int) -> list[int]:
+    """Tokens of the last whole lines of `text` that take at most `room`; of a longer line, its end."""
+    text = text[-room * _LONGEST_TOKEN :]
+    ids = vocabulary.encode(text)
+    while len(ids) > room:
+        kept = vocabulary.decode(ids[-room:]) if room > 0 else ""
+        line = kept.find("\n") + 1
+        if not line or not kept[line:].strip():
+            return ids[len(ids) - room :]
+        ids = vocabulary.encode(kept[line:])
+    return ids
+
+
+def _first(text: str, vocabulary: Vocabulary, room: int) -> list[int]:
+    """Tokens of the first whole lines of `text` that take at most `room`; of a longer line, its start."""
+    text = text[: room * _LONGEST_TOKEN]
+    ids = vocabulary.encode(text)
+    while len(ids) > room:
+        kept = vocabulary.decode(ids[:room])
+        line = kept.rfind("\n", 0, len(kept) - 1) + 1
+        if not line or not kept[:line].strip():
+            return ids[:room]
+        ids = vocabulary.encode(kept[:line])
+    return ids

@@ -1,0 +1,86 @@
+"""Where the person is, and how a job is shown there.
+
+A page (JupyterLab, Notebook, VS Code) gets the panel, a terminal gets text, and a client that can't ask
+a person (nbclient, nbconvert, papermill) waits and gets the finished card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.job import Job
+from cg2magic.manager import manager
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: bool = False) -> None:
+    """Show a job in the running cell's output.
+
+    Parameters
+    ----------
+    job : Job
+    shell : InteractiveShell
+    insert : {"ask", "below", "replace", "none"}
+        What the page does with the first candidate once it is written.
+    wait : bool
+        Return only when it is. A terminal and a client without a person always wait.
+
+    Raises
+    ------
+    Cg2Error
+        If it was waited for, and failed.
+    """
+    if not hasattr(shell, "kernel"):
+        from cg2magic import terminal
+
+        terminal.stream(job, shell)
+        job.result()
+        return
+
+    parent = _parent(shell)
+    if not parent.get("content", {}).get("allow_stdin", False):
+        from cg2magic.panel import display_static
+
+        _wait(job)
+        job.result()
+        display_static(job.snapshot())
+        return
+
+    from cg2magic.panel import Panel
+
+    Panel(
+        job,
+        cell_id=parent.get("metadata", {}).get("cellId"),
+        regenerate=lambda: regenerate(job),
+        record=manager().record,
+        insert=insert,
+    ).show()
+    if wait:
+        _wait(job)
+        job.result()
+
+
+def regenerate(job: Job) -> Job:
+    """Ask for the same again: with chance in it another seed, else with a little chance."""
+    sampling = job.request.sampling
+    if sampling.temperature == 0:
+        sampling = replace(sampling, temperature=0.4)
+    return manager().submit(replace(job.request, sampling=replace(sampling, seed=(sampling.seed or 0) + 1)))
+
+
+def _wait(job: Job) -> None:
+    """Wait for a job; an interrupt ends the job and keeps what was written."""
+    try:
+        job.wait()
+    except KeyboardInterrupt:
+        job.cancel()
+        job.wait()
+
+
+def _parent(shell: Any) -> dict[str, Any]:
+    """The execute request that is being served."""
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
+    return parent or {}

@@ -1,0 +1,216 @@
+"""The magics: a cell and its options become a `Request`, and its `Job` is shown where the person is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from IPython.core.error import UsageError as ShellUsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from traitlets import CaselessStrEnum, Float, Int, Unicode
+
+from cg2magic import commands, cursor, frontend, interrupts
+from cg2magic.errors import Cg2Error, UsageError
+from cg2magic.manager import ModelSpec, manager
+from cg2magic.request import Request, Sampling
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_Magic = TypeVar("_Magic", bound=Callable[..., object])
+
+_INSERT = ("ask", "below", "replace", "none")
+
+_OPTIONS = (
+    argument("-n", "--samples", type=int, metavar="N", help="How many candidates."),
+    argument(
+        "-m", "--max-new-tokens", type=int, metavar="N", help="The most tokens to write (for each hole)."
+    ),
+    argument(
+        "-t",
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="0: greedy, always the same; 1: as the model has it.",
+    ),
+    argument(
+        "--top-p", type=float, metavar="P", help="Sample from the likeliest tokens of this probability."
+    ),
+    argument("--top-k", type=int, metavar="K", help="Sample from the K likeliest tokens; 0: from all."),
+    argument("--seed", type=int, help="Makes sampling reproducible."),
+    argument("--stop", action="append", metavar="TEXT", help="End before TEXT; may be given several times."),
+    argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder."),
+    argument("--language", metavar="NAME", help="The language of the cell."),
+    argument("--wait", action="store_true", help="Return when it has been written, not at once."),
+    argument("--insert", choices=_INSERT, help="What becomes of the first candidate; ask: buttons."),
+    argument(
+        "-o",
+        "--output",
+        metavar="NAME",
+        help="Put the list of suggestions into this variable (and wait for it).",
+    ),
+)
+
+
+def _generation_options(magic: _Magic) -> _Magic:
+    for option in reversed(_OPTIONS):
+        magic = option(magic)
+    return magic
+
+
+@magics_class
+class CG2(Magics):
+    """What `%config CG2` shows: the defaults of `%%complete` and `%%infill`."""
+
+    model = Unicode("mini", help="The model that is loaded when none is.").tag(config=True)
+    device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
+    precision = Unicode("auto", help="Of its weights: auto, fp32, bf16, fp16.").tag(config=True)
+    samples = Int(1, min=1, help="How many candidates.").tag(config=True)
+    max_new_tokens = Int(64, min=1, help="The most tokens to write, for each hole.").tag(config=True)
+    temperature = Float(0.0, min=0.0, help="0 is greedy.").tag(config=True)
+    top_p = Float(0.95, help="Nucleus sampling; used when temperature is above 0.").tag(config=True)
+    top_k = Int(0, min=0, help="Sample from the k likeliest tokens; 0 for all.").tag(config=True)
+    language = Unicode("python", help="The language of the cells.").tag(config=True)
+    insert = CaselessStrEnum(
+        _INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
+    ).tag(config=True)
+
+    @classmethod
+    def enter(cls, shell: InteractiveShell) -> None:
+        """Bring the magics into a shell."""
+        cg2 = cls(shell)
+        shell.configurables.append(cg2)
+        shell.register_magics(cg2)
+        interrupts.enter(shell)
+
+    @classmethod
+    def leave(cls, shell: InteractiveShell) -> None:
+        """Take out of the shell what `enter` brought, and end what runs."""
+        for kind, names in (("cell", ("complete", "infill")), ("line", ("cg2",))):
+            for name in names:
+                shell.magics_manager.magics[kind].pop(name, None)
+        shell.magics_manager.registry.pop(cls.__name__, None)
+        shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, cls)]
+        interrupts.leave(shell)
+        manager().close()
+        manager.cache_clear()
+
+    @magic_arguments()
+    @_generation_options
+    @cell_magic
+    def complete(self, line: str, cell: str) -> None:
+        """Let the model go on writing where the cell ends.
+
+        The cell is the prompt. A panel below it shows the suggestion while it is written; press
+        *Insert below* to get a new cell with the whole code. The kernel stays free meanwhile.
+        Nothing that a model wrote is run unless you run it::
+
+            In [1]: %%complete
+               ...: def hello_world():
+
+            In [2]: %%complete -n 3 -t 0.8 -m 40
+               ...: import pandas as pd
+               ...: df = pd.read_csv("titanic.csv")
+               ...: df.groupby(
+        """
+        with _short_errors():
+            args = self._options(self.complete, line)
+            self._serve((_text(cell),), args)
+
+    @magic_arguments()
+    @argument(
+        "--cursor",
+        metavar="MARK",
+        default="|",
+        help="What marks a hole; with another MARK, every | is just text.",
+    )
+    @_generation_options
+    @cell_magic
+    def infill(self, line: str, cell: str) -> None:
+        r"""Let the model fill the holes of the cell.
+
+        Put a | where text is missing, once or several times. A | between two operands, such as
+        in a | b, is not guessed at: write \| for one that is not a hole, or choose another mark
+        with --cursor::
+
+            In [1]: %%infill
+               ...: def hello_world():
+               ...:     |
+               ...:     return name
+
+            In [2]: %%infill --cursor ___
+               ...: def union(a: set | None, b: set):
+               ...:     return ___
+        """
+        with _short_errors():
+            args = self._options(self.infill, line)
+            self._serve(cursor.split(_text(cell), mark=args.cursor, language=args.language), args)
+
+    @line_magic
+    def cg2(self, line: str) -> None:
+        """Look after the model: `%cg2 COMMAND`.
+
+        status                what is loaded, its memory, what waits, how fast it was
+        load [NAME]           load a model: mini, a name of `%cg2 models`, a Hub id, a folder
+                              (--device, --precision {auto,fp32,bf16,fp16}, --groups {4,8})
+        unload                give its memory back
+        models                the models known by name
+        config                the defaults; change one with `%config CG2.temperature = 0.4`
+        accept [K]            put candidate K of the last suggestion into a new cell
+        history               the suggestions of this kernel and what became of them
+        """
+        with _short_errors():
+            self._apply_config()
+            commands.run(line, self.shell)
+
+    def _apply_config(self) -> None:
+        manager().default = ModelSpec(self.model, self.device, self.precision)
+
+    def _options(self, magic: object, line: str) -> argparse.Namespace:
+        """The options of a magic's line; what is not given there is taken from `%config CG2`."""
+        args = parse_argstring(magic, line)
+        if args.output and not args.output.isidentifier():
+            raise UsageError(f"-o takes the name of a variable, and {args.output!r} is none")
+        # Without --model the resident model serves, whatever was configured as the first one.
+        for name in set(vars(args)) - {"model"}:
+            if getattr(args, name) is None and self.has_trait(name):
+                setattr(args, name, getattr(self, name))
+        return args
+
+    def _serve(self, parts: tuple[str, ...], args: argparse.Namespace) -> None:
+        if not any(part.strip() for part in parts):
+            raise UsageError("the cell is empty: write the beginning of some code in it")
+        try:
+            sampling = Sampling(
+                n=args.samples,
+                max_new_tokens=args.max_new_tokens,
+                temperature=args.temperature,
+                top_p=args.top_p,
+                top_k=args.top_k,
+                seed=args.seed,
+                stop=tuple(args.stop or ()),
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        self._apply_config()
+        job = manager().submit(Request(parts, sampling, args.language, args.model))
+        frontend.present(job, self.shell, insert=args.insert, wait=args.wait or bool(args.output))
+        if args.output:
+            self.shell.user_ns[args.output] = job.result()
+
+
+@contextmanager
+def _short_errors() -> Iterator[None]:
+    """An error of ours is one line in the cell, without a traceback."""
+    try:
+        yield
+    except Cg2Error as error:
+        raise ShellUsageError(str(error)) from None
+
+
+def _text(cell: str) -> str:
+    """The cell as the person wrote it: IPython ends it with a newline of its own."""
+    return cell.removesuffix("\n")

@@ -1,0 +1,335 @@
+"""The kernel's one resident model, and the thread that loads it and writes with it.
+
+Requests and loads wait in one queue and are served in order by one worker thread, so that the kernel
+stays free, two requests never fight for the cores, and memory holds one model at a time.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from cg2magic.errors import LoadError
+from cg2magic.job import Job
+from cg2magic.request import Progress, Request
+
+if TYPE_CHECKING:
+    from cg2magic.engines.local import LocalEngine
+    from cg2magic.models.loading import LoadedModel
+
+#: Suggestions remembered for `%cg2 history`; they hold text, not tensors.
+_HISTORY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model, and how it is to be held; None leaves a choice as it is."""
+
+    name: str
+    device: str = "auto"
+    precision: str = "auto"
+    groups: int | None = None
+
+
+@dataclass(slots=True)
+class Entry:
+    """A job in the history and what became of its candidates, by index."""
+
+    job: Job
+    time: float
+    outcomes: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the manager is doing.
+
+    Attributes
+    ----------
+    model : LoadedModel or None
+    queued : int
+        Requests waiting.
+    writing : int or None
+        Id of the job being served.
+    tokens_per_second : float
+        Of the last request that wrote.
+    process_memory : int or None
+        Bytes of memory the kernel's process holds; None where the system doesn't tell.
+    """
+
+    model: LoadedModel | None
+    queued: int
+    writing: int | None
+    tokens_per_second: float
+    process_memory: int | None
+
+
+class _Load:
+    """A load in the queue; the thread that asked for it waits."""
+
+    def __init__(self, spec: ModelSpec, on_progress: Callable[[Progress], None] | None) -> None:
+        self.spec = spec
+        self.on_progress = on_progress
+        self.cancelled = threading.Event()
+        self.finished = threading.Event()
+        self.loaded: LoadedModel | None = None
+        self.error: Exception | None = None
+
+
+class Manager:
+    """Holds the resident model and serves requests, one at a time."""
+
+    def __init__(self) -> None:
+        self.default = ModelSpec("mini")
+        self.history: deque[Entry] = deque(maxlen=_HISTORY)
+        self._ids = itertools.count(1)
+        self._queue: deque[Job | _Load] = deque()
+        self._changed = threading.Condition()
+        self._worker: threading.Thread | None = None
+        self._current: Job | _Load | None = None
+        self._engine: LocalEngine | None = None
+        self._spec: ModelSpec | None = None
+        self._speed = 0.0
+
+    # Asked from any thread.
+
+    def submit(self, request: Request) -> Job:
+        """Queue a request; it is served as soon as those before it are done."""
+        job = Job(next(self._ids), request, self._drop_cancelled)
+        self.history.append(Entry(job, time.time()))
+        self._enqueue(job)
+        return job
+
+    def load(
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        groups: int | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> LoadedModel:
+        """Load a model on the worker thread and wait for it; Ctrl-C gives it up.
+
+        Raises
+        ------
+        LoadError
+            In one line; the model that was resident is still there.
+        """
+        load = _Load(ModelSpec(name, device, precision, groups), on_progress)
+        self._enqueue(load)
+        try:
+            while not load.finished.wait(0.1):
+                pass
+        except KeyboardInterrupt:
+            load.cancelled.set()
+            load.finished.wait()
+            raise
+        if load.error is not None:
+            raise load.error
+        assert load.loaded is not None
+        return load.loaded
+
+    def cancel(self, job_id: int | None = None) -> int:
+        """End the job with this id, or all of them; how many were not finished yet."""
+        with self._changed:
+            waiting = [*self._queue, self._current]
+        jobs = [j for j in waiting if isinstance(j, Job) and job_id in (None, j.id)]
+        for job in jobs:
+            job.cancel()
+        return len(jobs)
+
+    def record(self, job_id: int, candidate: int, outcome: str) -> None:
+        """Remember what became of a candidate, for the history."""
+        for entry in self.history:
+            if entry.job.id == job_id:
+                entry.outcomes[candidate] = outcome
+
+    def unload(self) -> bool:
+        """Give the model's memory back; whether there was one. What is being written is ended first."""
+        self.cancel()
+        with self._changed:
+            for item in (*self._queue, self._current):
+                if isinstance(item, _Load):
+                    item.cancelled.set()
+            while self._current is not None or self._queue:
+                self._changed.wait()
+            had = self._engine is not None
+            self._engine = self._spec = None
+        _release_memory()
+        return had
+
+    def status(self) -> Status:
+        """What is loaded, what waits, and how fast the last request was."""
+        with self._changed:
+            current, engine = self._current, self._engine
+            queued = sum(isinstance(item, Job) for item in self._queue)
+        return Status(
+            model=engine.loaded if engine else None,
+            queued=queued,
+            writing=current.id if isinstance(current, Job) else None,
+            tokens_per_second=self._speed,
+            process_memory=_process_memory(),
+        )
+
+    def close(self) -> None:
+        """End everything and the worker thread with it; a later request starts a new one."""
+        self.unload()
+        with self._changed:
+            worker, self._worker = self._worker, None
+            self._changed.notify_all()
+        if worker is not None and worker is not threading.current_thread():
+            worker.join()
+
+    # The worker.
+
+    def _enqueue(self, item: Job | _Load) -> None:
+        with self._changed:
+            self._queue.append(item)
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="cg2magic", daemon=True)
+                self._worker.start()
+            self._changed.notify_all()
+        self._tell_positions()
+
+    def _work(self) -> None:
+        me = threading.current_thread()
+        while True:
+            with self._changed:
+                self._current = None
+                self._changed.notify_all()
+                while not self._queue and self._worker is me:
+                    self._changed.wait()
+                if self._worker is not me:
+                    return
+                item = self._current = self._queue.popleft()
+            self._tell_positions()
+            if isinstance(item, _Load):
+                self._serve_load(item)
+            else:
+                self._serve_job(item)
+
+    def _serve_load(self, load: _Load) -> None:
+        try:
+            load.loaded = self._resident(load.spec, load.on_progress, load.cancelled.is_set).loaded
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+            load.error = error
+        load.finished.set()
+
+    def _serve_job(self, job: Job) -> None:
+        if job.cancelled.is_set():
+            job.update(state="stopped")
+            return
+        try:
+            wanted = ModelSpec(job.request.model) if job.request.model else self._spec or self.default
+
+            def show(progress: Progress) -> None:
+                job.update(state="loading", model=wanted.name, progress=progress)
+
+            engine = self._resident(wanted, show, job.cancelled.is_set)
+            job.update(state="writing", model=engine.loaded.name, progress=None)
+            written = engine.generate(job.request, job.wrote, job.cancelled.is_set)
+            self._speed = job.snapshot().tokens_per_second or self._speed
+            stopped = any(s.finish_reason == "cancelled" for s in written.suggestions)
+            job.wrote(written.suggestions)
+            job.update(state="stopped" if stopped else "done", notes=written.notes)
+        except Exception as error:  # noqa: BLE001 - shown in the panel, raised by result()
+            if job.cancelled.is_set() and isinstance(error, LoadError):
+                job.update(state="stopped", progress=None)
+            else:
+                job.fail(error)
+
+    def _resident(
+        self,
+        spec: ModelSpec,
+        on_progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool],
+    ) -> LocalEngine:
+        """The engine for `spec`; what is resident is only let go once the new one is there."""
+        if self._engine is not None and self._same(spec):
+            return self._engine
+        from cg2magic.engines.local import LocalEngine
+        from cg2magic.models.loading import load_model
+
+        loaded = load_model(
+            spec.name,
+            device=spec.device,
+            precision=spec.precision,
+            groups=spec.groups,
+            progress=on_progress,
+            cancelled=cancelled,
+        )
+        engine = LocalEngine(loaded)
+        with self._changed:
+            self._engine, self._spec = engine, spec
+        _release_memory()
+        return engine
+
+    def _same(self, spec: ModelSpec) -> bool:
+        """Whether the resident model will do for `spec`."""
+        if self._engine is None or self._spec is None:
+            return False
+        same_name = spec.name in (self._spec.name, self._engine.loaded.name)
+        return same_name and all(
+            wanted in ("auto", None, held)
+            for wanted, held in (
+                (spec.device, self._engine.loaded.device),
+                (spec.precision, self._engine.loaded.precision),
+                (spec.groups, self._engine.loaded.groups),
+            )
+        )
+
+    def _drop_cancelled(self) -> None:
+        """Take cancelled jobs out of the queue at once: they need not wait for their turn to end."""
+        with self._changed:
+            dropped = [item for item in self._queue if isinstance(item, Job) and item.cancelled.is_set()]
+            for job in dropped:
+                self._queue.remove(job)
+        for job in dropped:
+            job.update(state="stopped")
+        self._tell_positions()
+
+    def _tell_positions(self) -> None:
+        with self._changed:
+            waiting = list(self._queue)
+            ahead = 1 if self._current is not None else 0
+        for job in waiting:
+            if isinstance(job, Job) and job.snapshot().position != ahead:
+                job.update(position=ahead)
+            ahead += 1
+
+
+@cache
+def manager() -> Manager:
+    """The kernel's manager, made when first asked for."""
+    return Manager()
+
+
+def _release_memory() -> None:
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        import ctypes
+
+        # glibc keeps freed memory for itself unless it is asked to give it back.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def _process_memory() -> int | None:
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return psutil.Process().memory_info().rss

@@ -1,0 +1,109 @@
+"""What a tokenizer's tokens are, in bytes: for streaming, and for healing the seam at a hole."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def _byte_of_character() -> dict[str, int]:
+    """The printable stand-ins that GPT-2's byte-level BPE writes its 256 bytes with, undone.
+
+    Bytes that are printable in Latin-1 stand for themselves; the others follow from U+0100 on.
+    Source: *Language Models are Unsupervised Multitask Learners* (GPT-2), its published encoder.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in set(printable)]
+    table = {chr(byte): byte for byte in printable}
+    table.update({chr(0x100 + i): byte for i, byte in enumerate(others)})
+    return table
+
+
+class Vocabulary:
+    """Tokens as bytes, and text as tokens, for any tokenizer of transformers.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizerBase
+    steering : tuple of str
+        Tokens with a meaning for the model (``<mask_1>``, ``<eom>``, …). Where a person's text
+        spells one, it is encoded as plain text.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, steering: tuple[str, ...] = ()) -> None:
+        self.tokenizer = tokenizer
+        special = {*tokenizer.all_special_tokens, *steering}
+        ids = ((text, tokenizer.convert_tokens_to_ids(text)) for text in special)
+        self.steering = {text: i for text, i in ids if i is not None and i != tokenizer.unk_token_id}
+        self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
+
+    def __len__(self) -> int:
+        return len(self.tokenizer)
+
+    def id(self, token: str) -> int | None:
+        """The id of a steering token, None where the vocabulary has none."""
+        return self.steering.get(token)
+
+    @cached_property
+    def steering_ids(self) -> frozenset[int]:
+        """Ids that never become text."""
+        return frozenset(self.steering.values())
+
+    @cached_property
+    def pieces(self) -> list[bytes]:
+        """The bytes of each token by its id; empty for steering tokens and for ids without one."""
+        tokens = self.tokenizer.convert_ids_to_tokens(list(range(len(self))))
+        added = {i: str(token) for i, token in self.tokenizer.added_tokens_decoder.items()}
+        byte_level = self._is_byte_level()
+        characters = _byte_of_character()
+
+        def piece(i: int, token: str | None) -> bytes:
+            if token is None or i in self.steering_ids:
+                return b""
+            if i in added:
+                return added[i].encode()
+            if byte_level:
+                return b"".join(bytes([characters[c]]) if c in characters else c.encode() for c in token)
+            if re.fullmatch(r"<0x[0-9A-Fa-f]{2}>", token):
+                return bytes([int(token[3:5], 16)])
+            return token.replace("\u2581", " ").encode()
+
+        return [piece(i, token) for i, token in enumerate(tokens)]
+
+    def _is_byte_level(self) -> bool:
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            # The slow tokenizers that are byte-level carry the table themselves.
+            return hasattr(self.tokenizer, "byte_decoder")
+        return "ByteLevel" in repr(backend.decoder)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a person's text; nothing in it steers the model, nothing is added."""
+        ids: list[int] = []
+        start = 0
+        if self._spelled.pattern:
+            for spelled in self._spelled.finditer(text):
+                # Cut inside of the spelled token: neither half is one.
+                ids += self._encode(text[start : spelled.start() + 1])
+                start = spelled.start() + 1
+        return ids + self._encode(text[start:])
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False) if text else []
+
+    def starting_with(self, start: bytes) -> list[int]:
+        """Ids of the tokens whose bytes begin with `start`."""
+        return [i for i, piece in enumerate(self.pieces) if piece.startswith(start)]
+
+    def text(self, i: int) -> str:
+        """How a token is shown: its text, or the name of one that steers."""
+        piece = self.pieces[i] if i < len(self.pieces) else b""
+        return piece.decode("utf-8", errors="replace") or self.tokenizer.convert_ids_to_tokens(i) or ""
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of tokens; an unfinished UTF-8 sequence becomes U+FFFD."""
+        return b"".join(self.pieces[i] for i in ids).decode("utf-8", errors="replace")
