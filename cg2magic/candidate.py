@@ -13,6 +13,9 @@ from cg2magic.formats import Prompt
 from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
 from cg2magic.vocabulary import Vocabulary
 
+#: Characters before the cursor in which a block's header is looked for, at every token.
+_FAR = 20_000
+
 
 class Candidate:
     """Reads the tokens of one sequence into the fills of its holes.
@@ -34,6 +37,9 @@ class Candidate:
         self._spans: list[str] = []
         self._tokens: list[TokenLogprob] = []
         self._cut_short = False
+        # The block that a completion ends with began in the last screens of a long cell.
+        before = request.parts[0].replace("\r\n", "\n")
+        self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         self._open_hole()
 
     def _open_hole(self) -> None:
@@ -101,7 +107,7 @@ class Candidate:
             # One line alike may be meant; two in a row are the suffix.
             kept.append(again if again is not None and text.count("\n", again) > 1 else None)
         else:
-            kept.append(endings.block_end(request.parts[0], text, request.language))
+            kept.append(endings.block_end(self._before, text, request.language))
         return min((length for length in kept if length is not None), default=None)
 
     @property

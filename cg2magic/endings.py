@@ -57,11 +57,10 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
     blanks = 0
     for line in lines:
         start += 1
+        if written and blanks >= 2 and not (python and _is_open(prompt + text[:start])):
+            return kept
         if not line.strip():
             blanks += 1
-            # The newest line has no end yet: it may still become one with text.
-            if written and blanks > 2:
-                return kept
         else:
             if header is None:
                 outside = written and blanks > 0 and _indent(line) == 0
@@ -127,7 +126,8 @@ def loop_end(text: str) -> int | None:
     tail = text[-1200:]
     for period in range(1, len(tail) // _ROUNDS + 1):
         length = max(period * _ROUNDS, _LENGTH if period > 2 else _RULER)
-        if length <= len(tail) and tail[-length:-period] == tail[period - length :]:
+        ruler = period > 2 and tail[-period:-2] == tail[2 - period :]
+        if length <= len(tail) and not ruler and tail[-length:-period] == tail[period - length :]:
             first = len(text) - length
             while first > 0 and text[first - 1] == text[first - 1 + period]:
                 first -= 1
