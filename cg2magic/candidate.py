@@ -7,6 +7,7 @@ token may be. Everything about endings is decided here, in text.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from cg2magic import endings
 from cg2magic.formats import Prompt
@@ -64,6 +65,8 @@ class Candidate:
         self.feed.append(token.id)
         if not self._ends and not self._written:
             return  # the token that was given back, unchanged: nothing new was written
+        if start:
+            token = self._healed_text(token, len(start))
         self._hole_tokens.append(token)
         self._ends.append(len(self._written))
         kept = self._ending(self._text())
@@ -93,6 +96,14 @@ class Candidate:
             shown = text[: endings.settled(text, self.request.sampling.stop)]
             spans, tokens = (*spans, shown), tokens + self._readable(shown)
         return Suggestion(self.request.parts, spans, tokens, self.finish_reason)
+
+    def _healed_text(self, token: TokenLogprob, length: int) -> TokenLogprob:
+        """The token and its alternatives without the text that was given back, so as they are read."""
+        alternatives = tuple(
+            replace(other, text=self.vocabulary.pieces[other.id][length:].decode("utf-8", errors="replace"))
+            for other in token.alternatives
+        )
+        return replace(token, alternatives=alternatives)
 
     def _text(self) -> str:
         # An unfinished character at the end is left out until its other bytes have come.
@@ -155,6 +166,6 @@ class Candidate:
         for token, end in zip(self._hole_tokens, self._ends, strict=True):
             if end > before and before < length:
                 piece = self._written[before : min(end, length)].decode("utf-8", errors="replace")
-                kept.append(TokenLogprob(token.id, piece, token.logprob, token.alternatives))
+                kept.append(replace(token, text=piece))
             before = end
         return tuple(kept)

@@ -96,11 +96,12 @@ def _models(words: list[str]) -> str:
     _Parser("models", add_help=False).parse_args(words)
     resident = manager().status().model
     rows = [("name", "parameters", "holes", "licence", "where from")]
-    for entry in CATALOG.values():
+    for entry in CATALOG:
         mark = " (loaded)" if resident and resident.name == entry.name else ""
-        holes = "several" if entry.holes > 1 else "one" if entry.holes else "none"
-        rows.append((entry.name + mark, _count(entry.parameters), holes, entry.licence, entry.source))
-    return _table(rows)
+        source = f"Hub: {entry.repo}" if entry.repo else "comes with cg2magic"
+        rows.append((entry.name + mark, _count(entry.parameters), entry.holes, entry.licence, source))
+    rest = "Any other causal language model loads by its Hub id or folder, for %%complete."
+    return f"{_table(rows)}\n{rest}"
 
 
 def _history(words: list[str]) -> str:

@@ -26,12 +26,8 @@ def first_stop(text: str, stops: tuple[str, ...]) -> int | None:
 
 def settled(text: str, stops: tuple[str, ...]) -> int:
     """How much of an unfinished text is sure to stay: not white space at its end, nor half a stop text."""
-    length = len(text.rstrip())
-    for stop in stops:
-        for k in range(1, len(stop)):
-            if text.endswith(stop[:k]):
-                length = min(length, len(text) - k)
-    return length
+    halves = (k for stop in stops for k in range(1, len(stop)) if text.endswith(stop[:k]))
+    return len(text[: len(text) - max(halves, default=0)].rstrip())
 
 
 def block_end(prompt: str, text: str, language: str = "python") -> int | None:

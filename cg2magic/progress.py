@@ -17,7 +17,10 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
     # tqdm warns at its import where it finds no ipywidgets; in IPython we depend on them.
     from tqdm.auto import tqdm
 
-    bar = tqdm(delay=0.5, leave=False, unit="B", unit_scale=True, unit_divisor=1024)
+    class Bar(tqdm):
+        monitor_interval = 0  # no thread of tqdm's own, which would outlive us
+
+    bar = Bar(delay=0.5, leave=False, unit="B", unit_scale=True, unit_divisor=1024)
 
     def show(progress: Progress) -> None:
         if bar.desc != f"{progress.what}: ":

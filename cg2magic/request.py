@@ -112,7 +112,7 @@ class TokenLogprob:
     id: int
     text: str
     logprob: float
-    alternatives: tuple[TokenLogprob, ...] = ()
+    alternatives: tuple[TokenLogprob, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Suggestion:
 
     parts: tuple[str, ...]
     spans: tuple[str, ...]
-    tokens: tuple[TokenLogprob, ...] = ()
+    tokens: tuple[TokenLogprob, ...] = field(default=(), repr=False)
     finish_reason: FinishReason | None = None
 
     @property

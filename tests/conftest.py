@@ -118,3 +118,17 @@ def shell(_own_folder: None) -> Iterator:
         shell.restore_sys_module_state()
         sys.modules["__main__"] = main
         TerminalInteractiveShell.clear_instance()
+
+
+@pytest.fixture(scope="session")
+def mini():
+    """The embedded model, loaded once."""
+    from cg2magic.models.loading import load_model
+
+    return load_model("mini")
+
+
+@pytest.fixture(scope="session")
+def mini_tokenizer(mini):
+    """Its tokenizer: CodeGen2's kind, with runs of white space and the steering tokens."""
+    return mini.tokenizer

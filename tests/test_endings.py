@@ -93,7 +93,7 @@ def test_the_first_of_several_stop_texts_counts():
     ("text", "stops", "shown"),
     [
         ("x = 1\n    ", (), "x = 1"),
-        ("x = 1\n# e", ("# end",), "x = 1\n"),
+        ("x = 1\n# e", ("# end",), "x = 1"),
         ("x = 1\n# f", ("# end",), "x = 1\n# f"),
         ("", ("a",), ""),
     ],

@@ -1,0 +1,203 @@
+"""The loops that write: one sequence with drafts, or several in a batch.
+
+They are our own, and not ``generate`` of transformers, because candidates of one request share the pass over
+the prompt, end at different times, have tokens forced on them between holes, and are shown while they are
+written. The KV cache and the logits processors are transformers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from cg2magic.candidate import Candidate
+from cg2magic.engines.drafts import PromptLookup
+from cg2magic.request import Sampling, TokenLogprob
+from cg2magic.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import DynamicCache
+
+_ALTERNATIVES = 5
+
+
+class Forward(Protocol):
+    """One pass through the model."""
+
+    def __call__(self, ids: torch.Tensor, cache: DynamicCache, keep: int = 1) -> torch.Tensor:
+        """Feed `ids` ``(batch, length)``; logits after the last `keep` of them, ``(batch, keep, rows)``."""
+        ...
+
+
+class Decoding:
+    """What the loops need to know for one request.
+
+    Parameters
+    ----------
+    forward : Forward
+    choosers : sequence of Chooser
+        One a candidate.
+    room : int
+        Tokens that still fit into the model's context after the prompt.
+    changed : callable
+        Called after each pass.
+    cancelled : callable
+        Asked before each pass; once true, what was written is kept.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        choosers: Sequence[Chooser],
+        room: int,
+        changed: Callable[[], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.forward = forward
+        self.choosers = choosers
+        self.room = room
+        self.changed = changed
+        self.cancelled = cancelled
+
+    def one(
+        self, candidate: Candidate, logits: torch.Tensor, cache: DynamicCache, drafts: PromptLookup | None
+    ) -> tuple[int, ...]:
+        """Write one sequence; the ids that went into the cache after the prompt.
+
+        Parameters
+        ----------
+        candidate : Candidate
+        logits : Tensor
+            After the prompt, ``(1, rows)``.
+        cache : DynamicCache
+        drafts : PromptLookup or None
+        """
+        import torch
+
+        fed: list[int] = []
+        candidate.take(self.choosers[0](logits[0], candidate.start))
+        while True:
+            self.changed()
+            if candidate.finish_reason is not None or self._over(len(candidate.feed)):
+                break
+            new = list(candidate.feed)
+            candidate.feed.clear()
+            draft: list[int] = []
+            if drafts is not None:
+                for i in new:
+                    drafts.extend(i)
+                draft = drafts.propose(self.room)
+            step = torch.tensor([new + draft], device=logits.device)
+            logits = self.forward(step, cache, keep=len(draft) + 1)[0]
+            accepted = 0
+            for row in range(len(draft) + 1):
+                candidate.take(self.choosers[0](logits[row], candidate.start))
+                if row == len(draft) or list(candidate.feed) != [draft[row]]:
+                    break
+                # The draft's token is already in the cache.
+                candidate.feed.clear()
+                accepted += 1
+            fed += new + draft[:accepted]
+            self.room -= accepted
+            if drafts is not None:
+                for i in draft[:accepted]:
+                    drafts.extend(i)
+                drafts.settle(len(draft), accepted)
+            if accepted < len(draft):
+                cache.crop(accepted - len(draft))
+        return tuple(fed)
+
+    def many(self, candidates: Sequence[Candidate], logits: torch.Tensor, cache: DynamicCache) -> None:
+        """Write several sequences in one batch; those that have ended leave it.
+
+        Parameters
+        ----------
+        candidates : sequence of Candidate
+        logits : Tensor
+            After the prompt they share, ``(1, rows)``.
+        cache : DynamicCache
+            Of that prompt.
+        """
+        import torch
+
+        cache.batch_repeat_interleave(len(candidates))
+        logits = logits.expand(len(candidates), -1)
+        batch = list(range(len(candidates)))  # the candidates in it, by row
+        while True:
+            for row, i in enumerate(batch):
+                if not candidates[i].feed:
+                    candidates[i].take(self.choosers[i](logits[row], candidates[i].start))
+            self.changed()
+            going = [row for row, i in enumerate(batch) if candidates[i].finish_reason is None]
+            if not going or self._over(1):
+                break
+            if len(going) < len(batch):
+                cache.batch_select_indices(torch.tensor(going, device=logits.device))
+                batch = [batch[row] for row in going]
+            step = torch.tensor([[candidates[i].feed.popleft()] for i in batch], device=logits.device)
+            logits = self.forward(step, cache)[:, -1]
+
+    def _over(self, tokens: int) -> bool:
+        """Whether to stop before feeding so many tokens."""
+        self.room -= tokens
+        return self.room < 0 or self.cancelled()
+
+
+class Chooser:
+    """Chooses the tokens of one candidate, greedily or by chance.
+
+    Each candidate has a generator of its own, so that the third of five is the third of ten.
+
+    Parameters
+    ----------
+    sampling : Sampling
+    index : int
+        Of the candidate.
+    vocabulary : Vocabulary
+    """
+
+    def __init__(self, sampling: Sampling, index: int, vocabulary: Vocabulary) -> None:
+        import torch
+        from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+        self.vocabulary = vocabulary
+        self.greedy = sampling.temperature == 0
+        self.generator = torch.Generator(device="cpu")
+        if sampling.seed is None:
+            self.generator.seed()
+        else:
+            # Seeds of neighbouring requests and candidates must not meet.
+            self.generator.manual_seed(sampling.seed * 1_000_003 + index)
+        self.processors: list[Callable[..., torch.Tensor]] = []
+        if not self.greedy:
+            self.processors.append(TemperatureLogitsWarper(float(sampling.temperature)))
+            if sampling.top_k:
+                self.processors.append(TopKLogitsWarper(sampling.top_k))
+            if sampling.top_p < 1:
+                self.processors.append(TopPLogitsWarper(sampling.top_p))
+
+    def __call__(self, logits: torch.Tensor, start: bytes) -> TokenLogprob:
+        """Choose from logits ``(rows,)`` a token that begins with the bytes `start`."""
+        import torch
+
+        # Checkpoints round the vocabulary up (CodeGen2: to 51200 rows); the rest was never trained.
+        logits = logits[: len(self.vocabulary)].float()
+        if start:
+            allowed = torch.tensor(self.vocabulary.starting_with(start), device=logits.device)
+            logits = torch.full_like(logits, -torch.inf).index_copy(0, allowed, logits[allowed])
+        logprobs = logits.log_softmax(-1)
+        if self.greedy:
+            chosen = int(logprobs.argmax())
+        else:
+            scores = logits[None]
+            for process in self.processors:
+                scores = process(None, scores)
+            chosen = int(torch.multinomial(scores[0].softmax(-1).cpu(), 1, generator=self.generator))
+        best, ids = logprobs.topk(_ALTERNATIVES)
+        alternatives = tuple(
+            TokenLogprob(i, self.vocabulary.text(i), logprob)
+            for i, logprob in zip(ids.tolist(), best.tolist(), strict=True)
+            if logprob > -torch.inf
+        )
+        return TokenLogprob(chosen, self.vocabulary.text(chosen), float(logprobs[chosen]), alternatives)

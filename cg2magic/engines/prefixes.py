@@ -1,0 +1,92 @@
+"""KV caches of earlier prompts, so that a request computes only what is new in it.
+
+Earlier cells, the same cell edited, *Regenerate* and more candidates all share a beginning with a request
+before them. Keys and values of a token depend on the tokens before it only, so those of the shared
+beginning can be used again as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache
+
+#: Bytes of keys and values that are kept: two full contexts of codegen2-1B in float32.
+BYTES = 1 << 30
+
+
+class PrefixCache:
+    """The caches used last, within a bound of memory.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes of keys and values in all; the one used longest ago goes first.
+    """
+
+    def __init__(self, limit: int = BYTES) -> None:
+        self.limit = limit
+        self._kept: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
+
+    def longest(self, ids: tuple[int, ...]) -> tuple[int, DynamicCache | None]:
+        """Give the cache that shares the longest beginning with `ids`, cropped to it, and its length.
+
+        The last of `ids` is never part of it: it has to go through the model to give logits.
+        """
+        best, length = None, 0
+        for kept in self._kept:
+            shared = _shared(kept, ids[:-1])
+            if shared > length:
+                best, length = kept, shared
+        if best is None:
+            return 0, None
+        self._kept.move_to_end(best)
+        cache = fork(self._kept[best])
+        cache.crop(length - len(best))
+        return length, cache
+
+    def keep(self, ids: tuple[int, ...], cache: DynamicCache) -> None:
+        """Remember the cache of `ids`, of one sequence; it must not be written to afterwards."""
+        if not cache.is_croppable or cache.get_seq_length() != len(ids):
+            return  # a sliding window, or a state that can't be taken back
+        for kept in [kept for kept in self._kept if ids[: len(kept)] == kept]:
+            del self._kept[kept]  # the beginning of this one
+        self._kept[ids] = cache
+        while self._kept and self.memory > self.limit:
+            self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
+    @property
+    def memory(self) -> int:
+        """Bytes of keys and values that are held."""
+        return sum(
+            tensor.untyped_storage().nbytes()
+            for cache in self._kept.values()
+            for layer in cache.layers
+            for tensor in (layer.keys, layer.values)
+        )
+
+
+def fork(cache: DynamicCache) -> DynamicCache:
+    """Copy a cache without its tensors: a layer that grows makes new ones and leaves these alone."""
+    forked = copy.copy(cache)
+    forked.layers = [copy.copy(layer) for layer in cache.layers]
+    return forked
+
+
+def _shared(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """Length of the common beginning."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
