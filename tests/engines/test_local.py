@@ -1,0 +1,247 @@
+"""The engine on the embedded model: every fast way of writing gives the text of the plain one."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cg2magic.engines.decoding import Chooser, Decoding
+from cg2magic.engines.drafts import PromptLookup
+from cg2magic.engines.local import LocalEngine
+from cg2magic.request import Request, Sampling
+
+REPEATING = (
+    "ax.plot(x, y, color='red', label='first')\nax.set_title('first')\n"
+    "ax.plot(x, z, color='red', label='second')\n"
+    "ax.set_title('second')\nax.plot(x, w, color='red', label='third')\n"
+)
+PLAIN = "import numpy as np\n\n\ndef mean(values):\n    total = 0\n    for value in values:\n"
+
+
+class Endless:
+    """A candidate without endings: it takes exactly so many tokens, whatever they are."""
+
+    start = b""
+
+    def __init__(self, length: int) -> None:
+        self.feed: deque[int] = deque()
+        self.ids: list[int] = []
+        self.length = length
+
+    @property
+    def finish_reason(self):
+        return "length" if len(self.ids) >= self.length else None
+
+    def take(self, token) -> None:
+        self.ids.append(token.id)
+        self.feed.append(token.id)
+
+
+class Counted:
+    """Counts what goes through the model."""
+
+    def __init__(self, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.passes: list[int] = []
+        forward = engine._forward
+
+        def counting(ids, cache, keep=1):
+            self.passes.append(ids.shape[1])
+            return forward(ids, cache, keep)
+
+        monkeypatch.setattr(engine, "_forward", counting)
+
+
+@pytest.fixture
+def engine(mini):
+    return LocalEngine(mini)
+
+
+def plain_generate(mini, ids, length):
+    """What transformers itself writes."""
+    prompt = torch.tensor([ids])
+    output = mini.model.generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        max_new_tokens=length,
+        min_new_tokens=length,
+        do_sample=False,
+        suppress_tokens=None,
+    )
+    return output[0, len(ids) :].tolist()
+
+
+def free_run(engine, ids, length=64, rows=1, *, drafts=False):
+    """Write without endings; the ids of each row."""
+    with torch.inference_mode():
+        logits, cache = engine._read(tuple(ids), lambda: False)
+        candidates = [Endless(length) for _ in range(rows)]
+        choosers = [Chooser(Sampling(), i, engine.vocabulary) for i in range(rows)]
+        decoding = Decoding(engine._forward, choosers, 500, lambda: None, lambda: False)
+        if rows > 1:
+            decoding.many(candidates, logits, cache)
+        else:
+            decoding.one(candidates[0], logits, cache, PromptLookup(tuple(ids)) if drafts else None)
+    return [candidate.ids[:length] for candidate in candidates]
+
+
+@pytest.mark.parametrize("text", [PLAIN, REPEATING])
+def test_greedy_tokens_are_those_of_plain_generate(engine, mini, text):
+    ids = engine.vocabulary.encode(text)
+    # min_new_tokens keeps generate from ending; the end token must be kept from ours alike.
+    expected = plain_generate(mini, ids, 64)
+    end = mini.tokenizer.eos_token_id
+    assert end not in expected
+    runs = {
+        "one": free_run(engine, ids)[0],
+        "prefix cache": free_run(engine, ids)[0],
+        "drafts": free_run(engine, ids, drafts=True)[0],
+        "batch": free_run(engine, ids, rows=3)[2],
+    }
+    for way, written in runs.items():
+        upto = written.index(end) if end in written else len(written)
+        assert upto > 5, way
+        assert written[:upto] == expected[:upto], way
+
+
+def test_drafts_are_taken_where_text_repeats(engine, monkeypatch):
+    ids = engine.vocabulary.encode(REPEATING)
+    counted = Counted(engine, monkeypatch)
+    free_run(engine, ids)
+    plain = len(counted.passes)
+    counted.passes.clear()
+    free_run(engine, ids, drafts=True)
+    assert len(counted.passes) < plain * 0.8
+
+
+def test_sampling_is_the_same_with_drafts_and_without(engine):
+    request = Request((REPEATING,), Sampling(temperature=0.7, seed=3, max_new_tokens=40))
+    with_drafts = engine.generate(request).suggestions
+    engine.drafts = False
+    engine.prefixes.clear()
+    without = engine.generate(request).suggestions
+    assert [t.id for t in with_drafts[0].tokens] == [t.id for t in without[0].tokens]
+
+
+def test_a_prompt_that_shares_a_beginning_is_read_from_where_it_differs(engine, monkeypatch):
+    first = Request((PLAIN + "        total",), Sampling(max_new_tokens=8))
+    second = Request((PLAIN + "        print",), Sampling(max_new_tokens=8))
+    fresh = engine.generate(second)
+    engine.prefixes.clear()
+    counted = Counted(engine, monkeypatch)
+    engine.generate(first)
+    whole = counted.passes[0]
+    counted.passes.clear()
+    again = engine.generate(second)
+    assert counted.passes[0] < whole / 4
+    assert again.suggestions[0].spans == fresh.suggestions[0].spans
+
+
+def test_the_prefix_cache_stays_within_its_bound(engine):
+    engine.generate(Request((PLAIN,), Sampling(max_new_tokens=2)))
+    one = engine.prefixes.memory
+    assert one > 0
+    engine.prefixes.limit = 3 * one
+    for i in range(10):
+        engine.generate(Request((f"value_{i} = {i}\n" + PLAIN,), Sampling(max_new_tokens=2)))
+    assert 0 < engine.prefixes.memory <= 3 * one
+
+
+def test_a_seeded_candidate_does_not_depend_on_how_many_there_are(engine):
+    request = Request((PLAIN,), Sampling(n=2, temperature=0.9, seed=11, max_new_tokens=12))
+    two = engine.generate(request).suggestions
+    five = engine.generate(replace(request, sampling=replace(request.sampling, n=5))).suggestions
+    assert [s.text for s in two] == [s.text for s in five[:2]]
+    assert len({s.text for s in five}) > 1
+
+
+def test_other_seeds_write_other_text(engine):
+    request = Request((PLAIN,), Sampling(temperature=1.0, seed=1, max_new_tokens=20))
+    texts = {
+        engine.generate(replace(request, sampling=replace(request.sampling, seed=seed))).suggestions[0].text
+        for seed in range(4)
+    }
+    assert len(texts) > 1
+
+
+def test_every_candidate_shares_one_pass_over_the_prompt(engine, monkeypatch):
+    counted = Counted(engine, monkeypatch)
+    engine.generate(Request((PLAIN,), Sampling(n=4, temperature=1.0, seed=0, max_new_tokens=4)))
+    assert sum(length > 1 for length in counted.passes) == 1
+
+
+def test_text_arrives_while_it_is_written_and_only_grows(engine):
+    seen: list[str] = []
+    request = Request((PLAIN,), Sampling(max_new_tokens=20))
+    written = engine.generate(request, report=lambda now: seen.append(now[0].text))
+    assert len(seen) > 5
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
+    assert written.suggestions[0].text.startswith(seen[-2])
+
+
+def test_a_cancelled_request_ends_within_one_token_and_keeps_its_text(engine):
+    seen: list[int] = []
+
+    def report(now):
+        seen.append(len(now[0].tokens))
+
+    request = Request((PLAIN,), Sampling(max_new_tokens=50))
+    written = engine.generate(request, report, cancelled=lambda: len(seen) >= 5)
+    suggestion = written.suggestions[0]
+    assert suggestion.finish_reason == "cancelled"
+    assert len(seen) == 5
+    assert 0 < len(suggestion.tokens) <= 5 * 8
+
+
+def test_a_request_cancelled_before_it_began_gives_empty_candidates(engine):
+    written = engine.generate(Request((PLAIN, "\nx"), Sampling(n=2, temperature=1.0)), cancelled=lambda: True)
+    assert [s.finish_reason for s in written.suggestions] == ["cancelled"] * 2
+    assert [s.spans for s in written.suggestions] == [("",), ("",)]
+
+
+def test_a_prompt_longer_than_the_context_is_cut_and_the_note_says_so(engine, mini):
+    text = "".join(f"value_{i} = {i}\n" for i in range(2000))
+    written = engine.generate(Request((text,), Sampling(max_new_tokens=4)))
+    assert f"context is {mini.context:,}" in written.notes[0]
+    assert written.suggestions[0].code.startswith(text)
+
+
+def test_an_answer_longer_than_the_context_ends_there(engine, mini):
+    request = Request((PLAIN,), Sampling(max_new_tokens=10 * mini.context, temperature=1.0, seed=0, n=2))
+    prompt = engine._prompt(request)
+    assert len(prompt.ids) < mini.context
+    for suggestion in engine.generate(request).suggestions:
+        assert suggestion.finish_reason in ("stop", "length")
+        assert len(suggestion.tokens) < mini.context
+
+
+def test_logprobs_are_the_models_own_and_the_likeliest_come_first(engine, mini):
+    written = engine.generate(Request((PLAIN,), Sampling(max_new_tokens=6))).suggestions[0]
+    ids = [*engine.vocabulary.encode(PLAIN), *(token.id for token in written.tokens)]
+    with torch.inference_mode():
+        logits = mini.model(torch.tensor([ids])).logits[0, :, : len(engine.vocabulary)]
+    first = len(ids) - len(written.tokens)
+    expected = logits.float().log_softmax(-1)
+    for at, token in enumerate(written.tokens, start=first):
+        assert token.logprob == pytest.approx(float(expected[at - 1, token.id]), abs=1e-4)
+        assert len(token.alternatives) == 5
+        assert token.alternatives[0].logprob >= token.alternatives[1].logprob
+        assert token.alternatives[0].id == token.id  # greedy
+
+
+def test_a_fill_begins_with_what_the_person_had_begun(engine):
+    request = Request(("import numpy as np\nx = np.arr", "\nprint(x)"), Sampling(max_new_tokens=8))
+    suggestion = engine.generate(request).suggestions[0]
+    assert suggestion.code.startswith("import numpy as np\nx = np.arr")
+    assert suggestion.code.endswith("\nprint(x)")
+
+
+def test_all_holes_are_filled_in_one_go(engine):
+    parts = ("import numpy as np\nx = np.", "\ny = np.", "\nprint(x, y)")
+    suggestion = engine.generate(Request(parts, Sampling(max_new_tokens=12))).suggestions[0]
+    assert len(suggestion.spans) == 2
+    assert suggestion.code == parts[0] + suggestion.spans[0] + parts[1] + suggestion.spans[1] + parts[2]
+    assert "<" not in "".join(suggestion.spans)
