@@ -1,0 +1,178 @@
+"""The magics in a real IPython: options, errors in one line, and what stays after unloading."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import cg2magic
+import cg2magic.manager
+
+
+@pytest.fixture
+def cg2(shell):
+    """A shell with the extension."""
+    shell.run_cell("%load_ext cg2magic")
+    return shell
+
+
+def failure(shell, capsys, cell):
+    """What a cell that is refused prints; one line, and no traceback."""
+    capsys.readouterr()
+    result = shell.run_cell(cell)
+    assert not result.success
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("UsageError: ")
+    assert "\n" not in said
+    return said
+
+
+def test_complete_puts_the_suggestions_into_a_variable(cg2):
+    cg2.run_cell("%%complete -m 8 -o ideas\nimport numpy as np\nx = np.")
+    (idea,) = cg2.user_ns["ideas"]
+    assert isinstance(idea, cg2magic.Suggestion)
+    assert idea.code.startswith("import numpy as np\nx = np.")
+
+
+def test_infill_fills_the_holes_that_bars_mark(cg2):
+    cg2.run_cell("%%infill -m 8 -o ideas\ndef hello_world():\n    |\n    return name\n")
+    (idea,) = cg2.user_ns["ideas"]
+    assert idea.parts == ("def hello_world():\n    ", "\n    return name")
+
+
+def test_another_mark_makes_every_bar_plain_text(cg2):
+    cg2.run_cell("%%infill -m 4 --cursor @@ -o ideas\nx = a | b\ny = @@\n")
+    assert cg2.user_ns["ideas"][0].parts == ("x = a | b\ny = ", "")
+
+
+def test_the_options_reach_the_request(cg2):
+    cg2.run_cell(
+        "%%complete -n 3 -t 0.7 --top-p 0.8 --top-k 9 --seed 4 -m 5 --stop '# a' --stop b -o ideas\nx = 1"
+    )
+    request = cg2magic.manager.manager().history[-1].job.request
+    assert request.sampling == cg2magic.Sampling(3, 5, 0.7, 0.8, 9, 4, ("# a", "b"))
+    assert len(cg2.user_ns["ideas"]) == 3
+
+
+def test_the_defaults_are_those_of_config(cg2):
+    cg2.run_cell("%config CG2.samples = 2")
+    cg2.run_cell("%config CG2.temperature = 0.5")
+    cg2.run_cell("%%complete -m 3 -o ideas\nx = 1")
+    assert len(cg2.user_ns["ideas"]) == 2
+    assert cg2magic.manager.manager().history[-1].job.request.sampling.temperature == 0.5
+
+
+def test_seeded_sampling_writes_the_same_again(cg2):
+    for name in ("first", "second"):
+        cg2.run_cell(f"%%complete -m 12 -n 2 -t 0.9 --seed 7 -o {name}\nimport pandas as pd\n")
+    assert [s.text for s in cg2.user_ns["first"]] == [s.text for s in cg2.user_ns["second"]]
+
+
+def test_the_python_functions_write_what_the_magics_write(cg2):
+    cg2.run_cell("%%complete -m 10 -o ideas\nimport numpy as np\nx = np.")
+    again = cg2magic.complete("import numpy as np\nx = np.", max_new_tokens=10)
+    assert [s.code for s in again] == [s.code for s in cg2.user_ns["ideas"]]
+
+
+def test_infill_from_python_takes_any_number_of_holes():
+    (suggestion,) = cg2magic.infill("x = ", "\ny = ", "\nprint(x, y)", max_new_tokens=4)
+    assert len(suggestion.spans) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("%%complete\n   \n", "the cell is empty"),
+        ("%%complete -n 0\nx = 1", "n must be at least 1"),
+        ("%%complete -t -1\nx = 1", "temperature"),
+        ("%%complete --top-p 1.5\nx = 1", "top_p"),
+        ("%%complete --insert above\nx = 1", "invalid choice"),
+        ("%%complete --colour red\nx = 1", "unrecognized arguments"),
+        ("%%complete -o 1x\nx = 1", "takes the name of a variable"),
+        ("%%complete --model nomodel -o ideas\nx = 1", "nomodel"),
+        ("%%infill\nx = 1\n", "no hole in the cell"),
+        ("%%infill\nx = a | b\n", "--cursor"),
+        ("%cg2 stauts", "did you mean status?"),
+        ("%cg2 frobnicate", "there are accept"),
+        ("%cg2 load mini --precision fp7", "fp7"),
+        ("%cg2 load no-such-model-at-all", "no-such-model-at-all"),
+        ("%cg2 accept", "no suggestion yet"),
+    ],
+)
+def test_a_mistake_costs_one_line(cg2, capsys, cell, said):
+    assert said in failure(cg2, capsys, cell)
+
+
+def test_status_models_and_history_say_what_there_is(cg2, capsys):
+    cg2.run_cell("%cg2 status")
+    assert "no model is loaded" in capsys.readouterr().out
+    cg2.run_cell("%cg2 history")
+    assert "no suggestions yet" in capsys.readouterr().out
+    cg2.run_cell("%%complete -m 4 -o ideas\nx = 1")
+    capsys.readouterr()
+    cg2.run_cell("%cg2")
+    assert "mini: " in (status := capsys.readouterr().out)
+    assert "tokens/s" in status
+    cg2.run_cell("%cg2 models")
+    assert {"mini (loaded)", "codegen2-1B", "codegen2-16B"} <= {
+        line.split("  ")[0] for line in capsys.readouterr().out.splitlines()
+    }
+    cg2.run_cell("%cg2 history")
+    assert "x = 1" in capsys.readouterr().out
+
+
+def test_load_says_what_it_loaded_and_unload_what_it_gave_back(cg2, capsys):
+    cg2.run_cell("%cg2 load mini --precision fp32")
+    said = capsys.readouterr().out
+    assert said.startswith("mini: ")
+    assert "fp32 on cpu" in said
+    cg2.run_cell("%cg2 unload")
+    assert "mini unloaded" in capsys.readouterr().out
+
+
+def test_accept_fills_the_next_prompt_with_the_candidate(cg2, capsys):
+    cg2.run_cell("%%complete -n 2 -t 0.8 --seed 1 -m 4 -o ideas\nx = 1")
+    cg2.run_cell("%cg2 accept 2")
+    assert cg2.rl_next_input == cg2.user_ns["ideas"][1].code
+    assert "candidates 1 to 2" in failure(cg2, capsys, "%cg2 accept 3")
+    cg2.run_cell("%cg2 history")
+    assert "2 inserted below" in capsys.readouterr().out
+
+
+def test_a_magics_help_is_written_for_the_person(cg2):
+    for magic in ("complete", "infill", "cg2"):
+        kind = "line" if magic == "cg2" else "cell"
+        text = cg2.find_magic(magic, kind).__doc__
+        assert len(text.splitlines()) > 8
+    assert "--cursor" in cg2.find_cell_magic("infill").__doc__
+    assert "--max-new-tokens" in cg2.find_cell_magic("complete").__doc__
+
+
+def test_unloading_leaves_nothing_behind(cg2):
+    before = list(cg2.configurables)
+    cg2.run_cell("%%complete -m 2 -o ideas\nx = 1")
+    cg2.run_cell("%unload_ext cg2magic")
+    assert cg2.find_cell_magic("complete") is None
+    assert cg2.find_cell_magic("infill") is None
+    assert cg2.find_line_magic("cg2") is None
+    assert "CG2" not in {type(c).__name__ for c in cg2.configurables}
+    assert len(cg2.configurables) == len(before) - 1
+    assert not [thread for thread in threading.enumerate() if "cg2magic" in thread.name]
+    assert not [call for call in cg2.events.callbacks["post_run_cell"] if "cg2magic" in str(call.__module__)]
+    cg2.run_cell("%load_ext cg2magic")
+    assert cg2.find_cell_magic("complete")
+
+
+def test_the_extension_is_there_at_once_and_brings_no_torch():
+    code = (
+        "import sys, time, IPython.core.magic, ipywidgets\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "shell.run_line_magic('load_ext', 'cg2magic')\n"
+        "print([name for name in ('torch', 'transformers', 'anywidget') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
