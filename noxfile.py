@@ -1,4 +1,4 @@
-"""What can be done with a clone, each in an environment of its own: ``nox -s demo``, ``test``, ``lint``.
+"""What can be done with a clone: ``nox -s demo``, ``test``, ``lint`` or ``train``, each in its own environment.
 
 The environments live in ``.nox/``. They are reused, and brought up to date when what they are made from
 changes.
@@ -54,7 +54,9 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Run all the tests, those in a browser too where there is one; arguments after ``--`` are pytest's."""
-    install(session, "--editable", ".[test]")
+    # The recipe that made the embedded model is tested as well.
+    recipe = "training/requirements.txt"
+    install(session, "--editable", ".[test]", "--requirement", recipe, reads=("pyproject.toml", recipe))
     session.run("pytest", *session.posargs)
 
 
@@ -64,3 +66,11 @@ def lint(session: nox.Session) -> None:
     install(session, "ruff", reads=())
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """Train the embedded model anew; arguments after ``--`` are those of ``python -m training.run``."""
+    recipe = "training/requirements.txt"
+    install(session, "--editable", ".", "--requirement", recipe, reads=("pyproject.toml", recipe))
+    session.run("python", "-m", "training.run", *session.posargs)
