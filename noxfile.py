@@ -1,4 +1,4 @@
-"""What can be done with a clone: ``nox -s demo``, ``test``, ``lint`` or ``train``, each in its own environment.
+"""What to do with a clone: ``nox -s demo``, ``test``, ``lint`` or ``train``, each in its own environment.
 
 The environments live in ``.nox/``. They are reused, and brought up to date when what they are made from
 changes.
