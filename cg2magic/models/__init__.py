@@ -1,0 +1,1 @@
+"""Models: the names they are known by, and how they get into memory."""

@@ -1,0 +1,110 @@
+"""From a name to the folder that holds the model."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.errors import LoadError
+from cg2magic.models.catalog import Entry, did_you_mean, find
+
+if TYPE_CHECKING:
+    from cg2magic.models.watch import Watch
+
+MINI = Path(__file__).parent / "mini"
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A model on this disk.
+
+    Attributes
+    ----------
+    name : str
+        What to call it: the catalog's name, the Hub id, or the folder's.
+    folder : Path
+    source : str
+        Where it came from: the folder, or the Hub id and the commit.
+    entry : Entry or None
+        What the catalog says of it.
+    """
+
+    name: str
+    folder: Path
+    source: str
+    entry: Entry | None
+
+
+def locate(name: str, watch: Watch) -> Located:
+    """Find a model by its name in the catalog, as a local folder, or by its id on the Hub.
+
+    Raises
+    ------
+    LoadError
+        It is nowhere; the closest known names are given.
+    """
+    entry = find(name)
+    if entry is not None and entry.repo is None:
+        return Located(entry.name, MINI, str(MINI), entry)
+    path = Path(name).expanduser()
+    if name and path.is_dir() and (entry is None or "/" in name):
+        path = path.resolve()
+        return Located(path.name, path, str(path), None)
+    if path.is_file():
+        raise LoadError(f"{name} is a file; give the folder that holds config.json and the weights")
+    repo = entry.repo if entry is not None else name
+    assert repo is not None  # only the embedded model has none
+    if entry is None and not (_HUB_ID.fullmatch(name) and not name.startswith((".", "~"))):
+        if name.startswith((".", "~", os.sep)) or os.sep in name:
+            raise LoadError(f"there is no folder {name}; check the path, or load 'mini'")
+        raise LoadError(
+            f"there is no model {name!r}; {did_you_mean(name)} A model of the Hub is named owner/name, "
+            "a folder by its path"
+        )
+    from cg2magic.models.hub import fetch
+
+    folder = fetch(repo, watch)
+    # In the Hub's cache a folder is named by its commit.
+    return Located(entry.name if entry else repo, folder, f"{repo}@{folder.name[:12]}", entry)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint's ``config.json``.
+
+    Raises
+    ------
+    LoadError
+        It is not there, is not JSON, or names no type of model.
+    """
+    path = folder / "config.json"
+    try:
+        fields = json.loads(path.read_text("utf-8"))
+    except OSError:
+        raise LoadError(f"{folder} is not a checkpoint: it has no config.json that can be read") from None
+    except ValueError as error:
+        raise LoadError(f"{path} is not JSON ({error}); download the model again") from None
+    if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
+        raise LoadError(f"{path} names no model_type; it is not the config of a model of transformers")
+    return fields
+
+
+def check_tokenizer_files(folder: Path) -> None:
+    """Make sure that there is a tokenizer: transformers makes an empty one where there is none.
+
+    Raises
+    ------
+    LoadError
+        There is none.
+    """
+    there = [name for name in _TOKENIZERS if (folder / name).is_file()]
+    if not there or (there == ["vocab.json"] and not (folder / "merges.txt").is_file()):
+        raise LoadError(
+            f"{folder} has no tokenizer; put its tokenizer.json there (or vocab.json with merges.txt)"
+        )

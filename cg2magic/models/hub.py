@@ -1,0 +1,145 @@
+"""Models of the Hugging Face Hub: from its cache on this machine, or over the network into it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.errors import LoadError
+from cg2magic.models.catalog import closest, did_you_mean, find
+from cg2magic.models.files import check_tokenizer_files
+from cg2magic.models.weights import weight_files
+from cg2magic.models.wording import one_line
+
+if TYPE_CHECKING:
+    from cg2magic.models.watch import Watch
+
+# modeling_codegen.py is fetched for the one number it names, and read as text.
+_TEXTS = (".json", ".txt", ".model")
+_CODE_TO_READ = "modeling_codegen.py"
+_SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
+_PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
+
+
+def fetch(repo: str, watch: Watch) -> Path:
+    """Return the folder of a model of the Hub; what is in the cache is not asked for again.
+
+    Parameters
+    ----------
+    repo : str
+        ``"owner/name"``.
+    watch : Watch
+        Told the bytes fetched.
+
+    Raises
+    ------
+    LoadError
+        There is no such model, or no way to it.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+
+    folder = cached(repo)
+    if folder is not None:
+        return folder
+    near = "" if find(repo) or not closest(repo) else f"; {did_you_mean(repo)}"
+    if is_offline():
+        raise LoadError(
+            f"{repo} is not in the cache of this machine and HF_HUB_OFFLINE forbids the network; unset it to "
+            f"download, or load 'mini' or a local folder{near}"
+        )
+    try:
+        sizes = _list(repo)
+        wanted = choose_files(sizes)
+        return Path(
+            snapshot_download(
+                repo,
+                allow_patterns=list(wanted),
+                tqdm_class=_counter(sum(sizes[name] for name in wanted), f"downloading {repo}", watch),
+            )
+        )
+    except LoadError:
+        raise
+    except GatedRepoError as error:
+        raise LoadError(
+            f"{repo} asks for an agreement first: accept it on its page at the Hub, then run `hf auth login`"
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise LoadError(
+            f"the Hub has no model {repo}, or only for those who log in; {did_you_mean(repo)}"
+        ) from error
+    except Exception as error:
+        raise LoadError(
+            f"{repo} could not be fetched from the Hub ({one_line(error)}); with no network, load 'mini', a "
+            f"local folder, or a model that is in the cache (HF_HOME){near}"
+        ) from error
+
+
+def cached(repo: str) -> Path | None:
+    """Return the folder of a model that was fetched before, if all of it is there."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        config = try_to_load_from_cache(repo, "config.json")
+    except HFValidationError as error:
+        raise LoadError(f"{repo!r} is no name of a model; {did_you_mean(repo)}") from error
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    try:
+        weight_files(folder)
+        check_tokenizer_files(folder)
+    except LoadError:
+        return None
+    return folder
+
+
+def is_offline() -> bool:
+    """Whether the person forbids the network, even where they said so after the library was imported."""
+    from huggingface_hub import constants
+
+    said = os.environ.get("HF_HUB_OFFLINE", "").upper()
+    return constants.HF_HUB_OFFLINE or said in {"1", "ON", "YES", "TRUE"}
+
+
+def choose_files(names: Iterable[str]) -> tuple[str, ...]:
+    """Choose what a load needs: the texts and one set of weights, safetensors before pickles."""
+    top = [name for name in names if len(PurePosixPath(name).parts) == 1]
+    texts = [name for name in top if name.endswith(_TEXTS) or name == _CODE_TO_READ]
+    safetensors = [name for name in top if _SAFETENSORS.fullmatch(name)]
+    pickles = [name for name in top if _PICKLES.fullmatch(name)]
+    return (*texts, *(safetensors or pickles))
+
+
+def _list(repo: str) -> dict[str, int]:
+    from huggingface_hub import HfApi
+
+    files = HfApi().model_info(repo, files_metadata=True).siblings or []
+    return {file.rfilename: file.size or 0 for file in files}
+
+
+def _counter(total: int, what: str, watch: Watch) -> type:
+    """Make the class of "progress bar" that the Hub's library tells its bytes; it draws nothing."""
+    from huggingface_hub.utils import tqdm
+
+    done = 0
+
+    class Counter(tqdm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            # It also counts whole files, and once more the bytes on the wire.
+            description = str(kwargs.get("desc") or "")
+            self._counts = kwargs.get("unit") == "B" and not description.startswith("Downloading bytes")
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            nonlocal done
+            watch.check()
+            if self._counts:
+                done += int(n or 0)
+                watch.report(done, total, what)
+
+    return Counter

@@ -1,0 +1,280 @@
+"""Load a model by its name: find it, check it, read it, prove it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.errors import LoadError
+from cg2magic.models.files import Located, check_tokenizer_files, locate, read_config
+from cg2magic.models.placement import check_memory, resolve_device, resolve_precision, torch_dtype
+from cg2magic.models.watch import LoadCancelled, Watch
+from cg2magic.models.weights import Weights
+from cg2magic.models.wording import one_line
+from cg2magic.request import Progress
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+_log = logging.getLogger(__name__)
+
+# A model that knows these was trained to fill holes the way CodeGen2 does.
+_CODEGEN2_TOKENS = frozenset({"<mask_1>", "<sep>", "<eom>", "<|endoftext|>"})
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory, ready to be asked.
+
+    Attributes
+    ----------
+    name : str
+    model : PreTrainedModel
+        In eval mode; a `PhiForCausalLM` where the checkpoint has CodeGen's layout.
+    tokenizer : PreTrainedTokenizerBase
+    family : str
+        How its prompts are written: ``"codegen2"`` or ``"causal"``.
+    device : str
+    precision : str
+        ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+    parameters : int
+    memory : int
+        Bytes of its weights and buffers.
+    seconds : float
+        What loading took.
+    context : int
+        The most tokens it can see at once.
+    groups : int or None
+        Groups in the checkpoint's ``qkv_proj``; None for other layouts.
+    source : str
+        The folder, or the Hub id and the commit.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    family: str
+    device: str
+    precision: str
+    parameters: int
+    memory: int
+    seconds: float
+    context: int
+    groups: int | None
+    source: str
+
+
+def load_model(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    groups: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> LoadedModel:
+    """Load a model; this blocks, and belongs on a worker thread.
+
+    No code of a checkpoint is ever run.
+
+    Parameters
+    ----------
+    name : str
+        A name of the catalog, an id of the Hugging Face Hub, or a local folder.
+    device : str
+        ``"auto"``, or one of torch's: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+    groups : int or None
+        Groups in a CodeGen checkpoint's ``qkv_proj``, where it doesn't say.
+    progress : callable, optional
+        Told how many bytes are done.
+    cancelled : callable
+        Asked between tensors; True ends the load with `LoadCancelled`.
+
+    Raises
+    ------
+    LoadError
+        In one line, with what to try next.
+    """
+    try:
+        return _load(name, device, precision, groups, Watch(progress, cancelled))
+    except LoadError as error:
+        _log.debug("loading %s failed", name, exc_info=True)
+        failure = error
+    except (MemoryError, OSError, RuntimeError) as error:
+        _log.debug("loading %s failed", name, exc_info=True)
+        failure = LoadError(f"{name} could not be loaded: {one_line(error)}")
+    # The traceback's frames, and those of what caused it, would keep half a model in memory.
+    failure.__cause__ = failure.__context__ = None
+    raise failure.with_traceback(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is known before anything large is read."""
+
+    found: Located
+    config: PreTrainedConfig
+    weights: Weights
+    device: str
+    precision: str
+    watch: Watch
+
+    @property
+    def what(self) -> str:
+        return f"reading {self.found.name}"
+
+
+def _load(name: str, device: str, precision: str, groups: int | None, watch: Watch) -> LoadedModel:
+    started = time.perf_counter()
+    device = resolve_device(device)
+    found = locate(name, watch)
+    watch.check()
+    with _naming(found.name), _quiet_transformers():
+        fields = read_config(found.folder)
+        weights = Weights(found.folder)
+        precision = resolve_precision(precision, device, weights.numel)
+        check_memory(weights.numel, precision, device)
+        config = _load_config(found.folder, fields)
+        tokenizer = _load_tokenizer(found.folder)
+        plan = _Plan(found, config, weights, device, precision, watch)
+        if config.model_type == "codegen":
+            model, groups = _load_codegen(plan, tokenizer, groups)
+        else:
+            model, groups = _load_causal(plan), None
+    return LoadedModel(
+        name=found.name,
+        model=model,
+        tokenizer=tokenizer,
+        family="codegen2" if tokenizer.get_vocab().keys() >= _CODEGEN2_TOKENS else "causal",
+        device=device,
+        precision=precision,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        memory=sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers())),
+        seconds=time.perf_counter() - started,
+        context=_context(model),
+        groups=groups,
+        source=found.source,
+    )
+
+
+def _load_config(folder: Path, fields: dict[str, Any]) -> PreTrainedConfig:
+    if fields["model_type"] == "codegen":
+        from cg2magic.models.checkpoint import codegen_config
+
+        return codegen_config(fields)
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise LoadError(
+            f"transformers can't use its config.json ({one_line(error)}); code that comes with a model is "
+            "never run, so try another one"
+        ) from error
+
+
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    check_tokenizer_files(folder)
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise LoadError(
+            f"its tokenizer can't be loaded ({one_line(error)}); download the model again"
+        ) from error
+
+
+def _load_codegen(
+    plan: _Plan, tokenizer: PreTrainedTokenizerBase, groups: int | None
+) -> tuple[PreTrainedModel, int]:
+    """Read a CodeGen checkpoint into Phi's layout; return it with its proven count of groups."""
+    from cg2magic.models import grouping
+    from cg2magic.models.checkpoint import Shape, load_phi
+
+    shape = Shape.of(plan.config)
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if not 0 <= highest < shape.vocabulary:
+        raise LoadError(
+            f"its tokenizer has ids up to {highest} and the model has {shape.vocabulary} rows for them; the "
+            "two are of different models"
+        )
+    entry = plan.found.entry
+    declared = groups or (entry and entry.groups) or grouping.declared_in(plan.found.folder)
+    counts = grouping.possible_counts(shape, declared)
+    model = load_phi(
+        plan.weights,
+        plan.config,
+        counts[0],
+        dtype=torch_dtype(plan.precision),
+        device=plan.device,
+        watch=plan.watch,
+        what=plan.what,
+    )
+    return model, grouping.prove(model, tokenizer, shape, counts, declared)
+
+
+def _load_causal(plan: _Plan) -> PreTrainedModel:
+    """Load a causal language model that transformers knows by itself."""
+    from transformers import AutoModelForCausalLM
+
+    plan.watch.report(0, plan.weights.nbytes, plan.what)
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            plan.found.folder,
+            config=plan.config,
+            dtype=torch_dtype(plan.precision),
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise LoadError(f"it can't be loaded as a causal language model: {one_line(error)}") from error
+    if report["missing_keys"]:
+        missing = min(report["missing_keys"])
+        raise LoadError(f"the checkpoint has no tensor {missing}; download it again, or check config.json")
+    plan.watch.report(plan.weights.nbytes, plan.weights.nbytes, plan.what)
+    return model.to(plan.device).eval().requires_grad_(requires_grad=False)
+
+
+def _context(model: PreTrainedModel) -> int:
+    config = model.config.get_text_config()
+    for field in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
+        length = getattr(config, field, None)
+        if isinstance(length, int) and length > 0:
+            return length
+    return 2048  # recurrent models have no end; this much is quick
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Say of which model an error speaks."""
+    try:
+        yield
+    except LoadCancelled:
+        raise
+    except LoadError as error:
+        raise LoadError(f"{name}: {error}") from error
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers' own bars and warnings off the page: what matters of them we say ourselves."""
+    from transformers.utils import logging as transformers_logging
+
+    verbosity = transformers_logging.get_verbosity()
+    had_bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if had_bars:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,101 @@
+"""Where a model goes, in which precision, and how much room there is."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from cg2magic.errors import LoadError
+from cg2magic.models import placement
+from cg2magic.models.placement import check_memory, free_memory, resolve_device, resolve_precision
+from cg2magic.models.wording import gigabytes, one_line
+
+
+def test_the_precision_follows_the_device_and_the_size(monkeypatch):
+    assert resolve_precision("auto", "cpu", 30_000_000) == "fp32"
+    assert resolve_precision("auto", "cpu", 1_000_000_000) == "bf16"
+    assert resolve_precision("auto", "mps", 30_000_000) == "fp16"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert resolve_precision("auto", "cuda", 1_000_000_000) == "bf16"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    assert resolve_precision("auto", "cuda:1", 1_000_000_000) == "fp16"
+    assert resolve_precision("fp16", "cpu", 30_000_000) == "fp16"
+
+
+def test_the_device_is_the_best_there_is(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto") == "cpu"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert resolve_device("auto") == "mps"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("auto") == "cuda"
+    assert resolve_device("cuda:1") == "cuda:1"
+    assert resolve_device("cpu") == "cpu"
+    with pytest.raises(LoadError, match="no device 'cuda:2'"):
+        resolve_device("cuda:2")
+    with pytest.raises(LoadError, match="no device 'meta'"):
+        resolve_device("meta")
+
+
+def test_the_memory_of_this_machine_is_known():
+    if sys.platform == "linux":
+        free = free_memory("cpu")
+        assert free is not None
+        assert 50e6 < free < 1e14
+
+
+def test_a_container_may_leave_less_than_the_machine_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(placement, "_CGROUP", tmp_path)
+    monkeypatch.setattr(placement, "_free_of_machine", lambda: 10**12)
+    assert free_memory("cpu") == 10**12
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("300\n")
+    (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 50\n")
+    assert free_memory("cpu") == 10**12
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert free_memory("cpu") == 750
+
+    (tmp_path / "memory.max").unlink()
+    old = tmp_path / "memory"
+    old.mkdir()
+    (old / "memory.limit_in_bytes").write_text("2000\n")
+    (old / "memory.usage_in_bytes").write_text("300\n")
+    (old / "memory.stat").write_text("total_inactive_file 20\n")
+    assert free_memory("cpu") == 1720
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_without_psutil_the_system_is_asked(monkeypatch):
+    with_psutil = placement._free_of_machine()
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert placement._free_of_machine() == pytest.approx(with_psutil, rel=0.2)
+
+
+def test_where_the_memory_is_unknown_nothing_is_refused(monkeypatch):
+    monkeypatch.setattr(placement, "free_memory", lambda _device: None)
+    check_memory(10**12, "fp32", "cpu")
+
+
+def test_the_line_names_both_sizes(monkeypatch):
+    monkeypatch.setattr(placement, "free_memory", lambda _device: 8_000_000_000)
+    with pytest.raises(LoadError) as caught:
+        check_memory(6_862_000_000, "bf16", "cuda")
+    assert "not enough memory of cuda: it needs 15.1 GB in bf16 and 8.0 GB are free" in str(caught.value)
+    assert "precision=" not in str(caught.value)
+
+
+def test_sizes_and_errors_fit_a_line():
+    assert [gigabytes(n) for n in (2.04e9, 1.5e8, 38.2e6, 700, 0)] == [
+        "2.0 GB",
+        "0.1 GB",
+        "38.2 MB",
+        "0.1 MB",
+        "0.1 MB",
+    ]
+    assert one_line(ValueError("a\n  b")) == "a b"
+    assert one_line(ValueError()) == "ValueError"
+    assert one_line(ValueError("x" * 500)) == "x" * 199 + "…"
