@@ -237,9 +237,9 @@ class Manager:
             engine = self._resident(wanted, show, job.cancelled.is_set)
             job.update(state="writing", model=engine.loaded.name, progress=None)
             written = engine.generate(job.request, job.wrote, job.cancelled.is_set)
-            self._speed = job.snapshot().tokens_per_second or self._speed
             stopped = any(s.finish_reason == "cancelled" for s in written.suggestions)
             job.wrote(written.suggestions)
+            self._speed = job.snapshot().tokens_per_second or self._speed
             job.update(state="stopped" if stopped else "done", notes=written.notes)
         except Exception as error:  # noqa: BLE001 - shown in the panel, raised by result()
             if job.cancelled.is_set() and isinstance(error, LoadError):

@@ -37,8 +37,9 @@ class Vocabulary:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, steering: tuple[str, ...] = ()) -> None:
         self.tokenizer = tokenizer
         special = {*tokenizer.all_special_tokens, *steering}
-        ids = ((text, tokenizer.convert_tokens_to_ids(text)) for text in special)
-        self.steering = {text: i for text, i in ids if i is not None and i != tokenizer.unk_token_id}
+        # Not convert_tokens_to_ids: GPT-2's unknown token is <|endoftext|>, one of those looked for.
+        known = tokenizer.get_vocab()
+        self.steering = {text: known[text] for text in special if text in known}
         self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
 
     def __len__(self) -> int:
