@@ -1,0 +1,158 @@
+"""A real kernel: the cell returns at once, the kernel stays free, an interrupt ends what is written."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+pytestmark = pytest.mark.usefixtures("loaded")
+
+# Long enough to be still going on while the test does something else.
+LONG = "%%complete -n 4 -t 1.8 -m 900 --seed 3\nimport numpy as np\n\nvalues = [\n"
+STATE = "from cg2magic.manager import manager; job = manager().history[-1].job; print(job.snapshot().state)"
+
+
+class Client:
+    """A front end: runs cells and collects what they show."""
+
+    def __init__(self, kernel, client) -> None:
+        self.kernel = kernel
+        self.client = client
+
+    def run(self, code, *, allow_stdin=True, then=None):
+        """Run a cell; its reply and its outputs. `then` is called once it has said something."""
+        outputs = []
+
+        def hook(message):
+            outputs.append(message["content"] | {"kind": message["msg_type"]})
+            if then is not None and message["msg_type"] == "stream":
+                then()
+
+        reply = self.client.execute_interactive(
+            code, allow_stdin=allow_stdin, timeout=120, output_hook=hook, stdin_hook=lambda _: None
+        )
+        return reply["content"], outputs
+
+    def printed(self, code):
+        """What a cell prints."""
+        reply, outputs = self.run(code)
+        assert reply["status"] == "ok", reply
+        return "".join(output.get("text", "") for output in outputs if output["kind"] == "stream").strip()
+
+    def state(self):
+        """State of the last job."""
+        return self.printed(STATE)
+
+    def until(self, condition):
+        """Wait in the kernel until a condition on `now`, the last job's snapshot, holds."""
+        return self.printed(
+            f"import threading\n{STATE.rsplit(';', 1)[0]}\nmet = threading.Event()\n"
+            f"forget = job.listen(lambda now: met.set() if now.finished or ({condition}) else None)\n"
+            "assert met.wait(100)\nforget()\nprint(job.snapshot().state)"
+        )
+
+
+@pytest.fixture(scope="module")
+def client():
+    kernel, client = start_new_kernel(kernel_name="python3", startup_timeout=60)
+    try:
+        client = Client(kernel, client)
+        assert client.printed("import sys; print(sys.executable)") == sys.executable
+        yield client
+    finally:
+        client.client.stop_channels()
+        kernel.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def loaded(client):
+    client.run("%load_ext cg2magic")
+    yield
+    client.run("from cg2magic.manager import manager; manager().cancel()")
+    client.until("False")
+
+
+def test_the_cell_returns_while_the_model_still_writes(client):
+    reply, outputs = client.run(LONG)
+    assert reply["status"] == "ok"
+    assert client.state() in ("queued", "loading", "writing")
+    (panel,) = [output for output in outputs if output["kind"] == "display_data"]
+    assert "application/vnd.jupyter.widget-view+json" in panel["data"]
+    assert "text/plain" in panel["data"]
+
+
+def test_other_cells_run_while_the_model_writes(client):
+    client.run(LONG)
+    assert client.until("now.tokens > 0") == "writing"
+    assert client.printed("print(6 * 7)") == "42"
+    assert client.state() == "writing"
+
+
+def test_an_interrupt_between_cells_ends_the_writing_and_keeps_the_text(client):
+    client.run(LONG)
+    assert client.until("now.tokens > 0") == "writing"
+    client.kernel.interrupt_kernel()
+    assert client.until("False") == "stopped"
+    assert int(client.printed("print(job.snapshot().tokens)")) > 0
+    assert client.printed("print('alive')") == "alive"
+
+
+def test_an_interrupt_of_another_cell_ends_the_writing_too(client):
+    client.run(LONG)
+    assert client.until("now.tokens > 0") == "writing"
+    reply, _ = client.run(
+        "import time\nprint('running', flush=True)\ntime.sleep(100)", then=client.kernel.interrupt_kernel
+    )
+    assert reply["ename"] == "KeyboardInterrupt"
+    assert client.until("False") == "stopped"
+
+
+def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(client):
+    code = LONG.replace("%%complete", "%%complete --wait -o kept")
+    client.run(
+        "def tell(now):\n    if now.tokens and not told:\n"
+        "        told.append(1); print('writing', flush=True)\n"
+        "told = []\nfrom cg2magic import manager as room\n"
+        "submit = room.Manager.submit\n"
+        "def listening(self, request):\n    job = submit(self, request); job.listen(tell); return job\n"
+        "room.Manager.submit = listening"
+    )
+    try:
+        reply, _ = client.run(code, then=client.kernel.interrupt_kernel)
+    finally:
+        client.run("room.Manager.submit = submit")
+    assert reply["status"] == "ok"
+    assert client.state() == "stopped"
+    assert client.printed("print(len(kept), any(s.tokens for s in kept))") == "4 True"
+
+
+def test_a_client_without_a_person_gets_the_finished_card_as_text(client):
+    cell = "%%complete -m 8\nimport numpy as np\nx = np."
+    reply, outputs = client.run(cell, allow_stdin=False)
+    assert reply["status"] == "ok"
+    (card,) = [output["data"] for output in outputs if output["kind"] == "display_data"]
+    assert set(card) == {"text/plain", "text/html"}
+    assert "x = np." in card["text/plain"]
+
+
+def test_a_client_without_a_person_is_told_of_a_failure(client):
+    reply, _ = client.run("%%complete --model no-such-model\nx = 1", allow_stdin=False)
+    assert reply["status"] == "error"
+
+
+def test_a_mistake_is_one_line_in_the_cell(client):
+    reply, outputs = client.run("%%infill\nx = a | b")
+    assert reply["status"] == "error"
+    (said,) = [output for output in outputs if output["kind"] == "stream"]
+    assert said["text"].count("\n") == 1
+
+
+def test_unloading_the_extension_puts_the_interrupt_back(client):
+    # What ipykernel found between the cells, and will put back after this one.
+    handler = "print(get_ipython().kernel.saved_sigint_handler)"
+    assert "function _interrupted" in client.printed(handler)
+    client.run("%unload_ext cg2magic")
+    assert "SIG_IGN" in client.printed(handler)
+    client.run("%load_ext cg2magic")
