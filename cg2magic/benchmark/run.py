@@ -1,0 +1,169 @@
+"""One run: every engine is asked the same things in turn, round after round.
+
+The machine has other things to do, and they come and go. So the engines take turns at every single task,
+and only values of one round are divided by each other; the order of the turns is reversed from round to round.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from cg2magic.benchmark.checkpoint import write_checkpoint
+from cg2magic.benchmark.machine import Reader, this_machine
+from cg2magic.benchmark.mini import Mini
+from cg2magic.benchmark.ours import Ours
+from cg2magic.benchmark.peers import PEERS, Place
+from cg2magic.benchmark.results import Results
+from cg2magic.benchmark.rows import meanings
+from cg2magic.benchmark.shapes import Shape, Workload
+from cg2magic.benchmark.tasks import TASKS, Tasks
+from cg2magic.benchmark.text_tasks import TextTasks
+from cg2magic.benchmark.worker import Loaded, Session, Worker, WorkerError
+
+#: Seconds between two turns: a runtime's threads look for more work for a while before they sleep.
+_PAUSE = 0.4
+
+ALL_PEERS = {peer.key: peer for peer in (Ours, *PEERS)}
+
+
+class Run:
+    """A benchmark in the making.
+
+    Parameters
+    ----------
+    folder : Path
+        For the checkpoint and what the engines make of it; kept for the next run.
+    shape, workload : Shape, Workload
+    rounds : int
+    peers : sequence of str
+        Keys of `ALL_PEERS`.
+    precision : str
+        Ours.
+
+    Attributes
+    ----------
+    results : Results
+        Complete when `steps` has ended.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        shape: Shape,
+        workload: Workload,
+        *,
+        rounds: int = 5,
+        peers: tuple[str, ...] = tuple(ALL_PEERS),
+        precision: str = "auto",
+    ) -> None:
+        machine = this_machine()
+        self.rounds = rounds
+        self.workload = workload
+        self.place = Place(folder / shape.name, shape, machine.cores, precision)
+        self.results = Results.empty(
+            meanings(workload),
+            when=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            machine=asdict(machine) | {"description": machine.describe()},
+            model=asdict(shape),
+            rounds=rounds,
+        )
+        self._wanted = peers
+        self._workers: dict[str, Worker] = {}
+
+    def steps(self) -> Iterator[str]:
+        """Measure, and tell after each step what came of it; between two steps nothing runs."""
+        with ExitStack() as closing:
+            yield from self._checkpoint(closing)
+            for key in self._wanted:
+                yield from self._load(closing, key)
+            reader = self._start(closing, "reader", partial(Reader, self.place.threads))
+            mini = self._start(closing, "mini", Mini)
+            tasks = Tasks(self._workers, reader, self.place.shape, self.workload, self.results)
+            text_tasks = TextTasks(self._workers.get("ours"), mini, self.workload, self.results)
+            for turn in range(self.rounds):
+                for step in (*self._round(tasks, turn), *text_tasks.drafts(turn)):
+                    yield f"round {turn + 1} of {self.rounds}: {step}"
+            yield from text_tasks.accuracy()
+
+    def _start(self, closing: ExitStack, name: str, make: Callable[[], object]) -> Worker:
+        worker = Worker(make, self.place.folder / "logs" / f"{name}.log")
+        closing.callback(worker.close)
+        return worker
+
+    def _checkpoint(self, closing: ExitStack) -> Iterator[str]:
+        yield f"a checkpoint of random weights in the {self.place.shape.name} shape, in {self.place.folder}"
+        worker = self._start(closing, "checkpoint", partial(_Maker, self.place))
+        worker.ask("write")
+        worker.close()
+
+    def _load(self, closing: ExitStack, key: str) -> Iterator[str]:
+        """Convert the checkpoint for a peer, in a process that ends, and load it in one that stays."""
+        peer = ALL_PEERS[key]
+        lacking = [name for name in peer.needs if find_spec(name) is None]
+        if lacking:
+            self.results.missing[key] = f"{' and '.join(lacking)} not installed"
+            yield f"{key}: {self.results.missing[key]}"
+            return
+        make = partial(Session, peer, self.place)
+        try:
+            converted = self._convert(key, make)
+            worker = self._start(closing, key, make)
+            loaded: Loaded = worker.ask("load")
+        except WorkerError as error:
+            self.results.missing[key] = str(error)
+            yield f"{key}: {error}"
+            return
+        self._workers[key] = worker
+        self.results.peers[key] = loaded.label
+        self.results.add("load_first", key, converted + loaded.seconds)
+        if loaded.peak is not None:
+            self.results.add("memory_load", key, loaded.peak / 1e9)
+        yield f"{loaded.label}: loaded in {loaded.seconds:.1f} s"
+
+    def _convert(self, key: str, make: Callable[[], object]) -> float:
+        """Seconds the conversion took, now or in an earlier run."""
+        note = self.place.folder / "converted.json"
+        seconds = json.loads(note.read_text("utf-8")) if note.exists() else {}
+        if key not in seconds:
+            worker = Worker(make, self.place.folder / "logs" / f"{key}.log")
+            try:
+                seconds[key] = worker.ask("convert")
+            finally:
+                worker.close()
+            note.write_text(json.dumps(seconds), "utf-8")
+        return seconds[key]
+
+    def _round(self, tasks: Tasks, turn: int) -> Iterator[str]:
+        order = list(self._workers)
+        if turn % 2:
+            order.reverse()
+        for task in TASKS:
+            for key in order:
+                if key not in self._workers:
+                    continue
+                time.sleep(_PAUSE)
+                try:
+                    yield f"{key}: {task(tasks, key, turn)}"
+                except WorkerError as error:
+                    # What was measured so far stays; there is no use in asking it again.
+                    self._workers.pop(key)
+                    self.results.remarks.append(f"{self.results.peers[key]}: {error}")
+                    yield f"{key}: {error}"
+
+
+class _Maker:
+    """Writes the checkpoint, in a process that gives the memory back."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def write(self) -> None:
+        write_checkpoint(self.place.checkpoint, self.place.shape)

@@ -1,0 +1,116 @@
+"""A candidate's code as lines of highlighted segments: what the page and the stored card both draw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES, Token
+from pygments.util import ClassNotFound
+
+from cg2magic.request import Suggestion
+
+# Bytes a terminal obeys and characters that reorder what is read ("Trojan Source"): a model can
+# write them, so they are made visible wherever code is looked at. The code itself keeps them.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Segment(NamedTuple):
+    """A stretch of one line in one colour.
+
+    Attributes
+    ----------
+    style : str
+        Pygments' short class, such as ``"k"`` for a keyword; empty for plain text.
+    text : str
+    written : bool
+        Whether the model wrote it.
+    """
+
+    style: str
+    text: str
+    written: bool
+
+
+def visible(text: str) -> str:
+    """Replace what a terminal would obey, or what would reorder the text, by U+FFFD."""
+    return _INVISIBLE.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+@lru_cache(maxsize=16)
+def _lexer(language: str) -> Lexer:
+    # IPython's own knows %magics and !commands as well.
+    for name in ("ipython3", "python") if language == "python" else (language.lower(), "text"):
+        try:
+            return get_lexer_by_name(name)
+        except ClassNotFound:
+            continue
+    return get_lexer_by_name("text")
+
+
+def _styles(code: str, language: str) -> Iterator[tuple[str, str]]:
+    # The unprocessed tokens: they add up to the code exactly, with no newline added or stripped.
+    for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
+        while kind not in STANDARD_TYPES:
+            kind = kind.parent
+        # White space is plain: it joins the segment before it.
+        yield ("" if kind in Token.Text or kind is Token.Name else STANDARD_TYPES[kind]), text
+
+
+def _cut(code: str, language: str, pieces: Iterator[tuple[str, bool]]) -> Iterator[Segment]:
+    """Cut the highlighted stretches where the author changes."""
+    author = iter(pieces)
+    left, written = 0, False
+    for style, text in _styles(code, language):
+        while text:
+            while not left:
+                piece, written = next(author)
+                left = len(piece)
+            yield Segment(style, text[:left], written)
+            text, left = text[left:], max(0, left - len(text))
+
+
+def lines(suggestion: Suggestion, language: str = "python") -> list[list[Segment]]:
+    """Split a candidate's code into lines of segments; neighbours that look the same are one.
+
+    The texts of all lines, joined by newlines, are the code exactly. A line break that the model
+    wrote marks the line it ends, also where that line is empty, by an empty segment.
+    """
+    rows: list[list[Segment]] = [[]]
+    for style, text, written in _cut(suggestion.code, language, suggestion.pieces()):
+        for i, part in enumerate(text.split("\n")):
+            if i:
+                if written and not rows[-1]:
+                    rows[-1].append(Segment("", "", True))
+                rows.append([])
+            if not part:
+                continue
+            row = rows[-1]
+            if row and row[-1].style == style and row[-1].written == written:
+                row[-1] = Segment(style, row[-1].text + part, written)
+            else:
+                row.append(Segment(style, part, written))
+    return rows
+
+
+def line_classes(row: list[Segment]) -> str:
+    """Tell how a line is set off: written in by the model, and by the person too."""
+    if not any(segment.written for segment in row):
+        return "cg2-line"
+    mixed = any(not segment.written and not segment.text.isspace() for segment in row)
+    return "cg2-line cg2-by-model cg2-mixed" if mixed else "cg2-line cg2-by-model"
+
+
+def looked_at(rows: list[list[Segment]]) -> list[list[Segment]]:
+    """Leave out the empty line after a last newline, which nobody wants to see."""
+    return rows[:-1] if len(rows) > 1 and not rows[-1] else rows
+
+
+def caret(suggestion: Suggestion) -> int:
+    """Where in the code the model writes next, as an offset."""
+    hole = max(0, len(suggestion.spans) - 1)
+    return sum(map(len, suggestion.parts[: hole + 1])) + sum(map(len, suggestion.spans[: hole + 1]))

@@ -1,0 +1,365 @@
+// The card. The kernel sends everything in words and segments (widget.py, `_card`); this draws it,
+// without markup, so that nothing a model writes can be anything but text.
+
+const HIDDEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const FINISHED = new Set(["done", "stopped", "failed"]);
+
+/** The text as it is looked at: what would reorder it is made visible, as highlight.py does. */
+const visible = (text) => text.replace(/\r$/, "").replace(HIDDEN, "\ufffd");
+
+const codeOf = (candidate) =>
+  candidate.lines.map((line) => line.of.map((segment) => segment[1] ?? "").join("")).join("\n");
+
+function make(tag, className, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), { className }, properties);
+  for (const child of children) node.append(child);
+  return node;
+}
+
+function button(name, act, className = "") {
+  return make("button", `cg2-button ${className}`, { type: "button", textContent: name, onclick: act });
+}
+
+/** A line of segments; what the model wrote in one go is one <mark>. */
+function drawLine(line) {
+  const node = make("span", line.as);
+  for (const [style, text, written] of line.of) {
+    if (style === "caret") {
+      node.append(make("span", "cg2-caret", { ariaHidden: "true" }));
+      continue;
+    }
+    let into = node;
+    if (written && text) {
+      if (node.lastChild?.localName !== "mark") node.append(make("mark", ""));
+      into = node.lastChild;
+    }
+    into.append(style ? make("span", style, { textContent: visible(text) }) : visible(text));
+  }
+  node.append("\n");
+  return node;
+}
+
+/** Bring a box of lines up to date; only lines that changed are touched. */
+function drawLines(box, all) {
+  // The empty line after a last newline is part of the code, and nothing to look at.
+  const lines = all.length > 1 && !all.at(-1).of.length ? all.slice(0, -1) : all;
+  box.drawn ??= [];
+  lines.forEach((line, i) => {
+    const now = JSON.stringify(line);
+    if (box.drawn[i] === now) return;
+    const node = drawLine(line);
+    if (i < box.children.length) box.children[i].replaceWith(node);
+    else box.append(node);
+    box.drawn[i] = now;
+  });
+  while (box.children.length > lines.length) box.lastChild.remove();
+  box.drawn.length = lines.length;
+}
+
+/** Keep the caret in sight while it writes, unless the person has scrolled away from it. */
+function follow(box) {
+  const caret = box.querySelector(".cg2-caret");
+  if (!caret || box.scrolledAway) return;
+  const below = caret.offsetTop + caret.offsetHeight + 6;
+  if (below > box.scrollTop + box.clientHeight) box.scrollTop = below - box.clientHeight;
+}
+
+function watchScrolling(box) {
+  box.onscroll = () => {
+    const caret = box.querySelector(".cg2-caret");
+    if (caret) box.scrolledAway = caret.offsetTop > box.scrollTop + box.clientHeight;
+  };
+}
+
+/** What the page does to the notebook; shared by all views of one panel. */
+function actions(model) {
+  const context = notebookOf(model);
+  const id = model.get("panel_id");
+  const addCell = globalThis.google?.colab?.notebook?.addCell;
+  const finish = (job, candidate, outcome) => {
+    model.set("outcome", { candidate, folded: true, ...outcome });
+    model.save_changes();
+    model.send({ do: "record", job, candidate, outcome: outcome.what });
+  };
+  return {
+    canInsert: model.get("insert") !== "none" && Boolean(context || addCell),
+    canReplace: model.get("insert") !== "none" && Boolean(context),
+    insert(job, candidate, source) {
+      const done = context && insertBelow(context, model.get("cell_id"), id, source);
+      if (!done) addCell(source, "code");
+      const note = done?.gone ? "at the end, the cell that asked is gone" : "";
+      finish(job, candidate, { what: "inserted below", note, done: done && { cell: done.cell, source } });
+      return done;
+    },
+    replace(job, candidate, source) {
+      const done = replaceCell(context, model.get("cell_id"), id, source);
+      if (done) finish(job, candidate, { what: "replaced", done: { ...done, source } });
+      return done;
+    },
+    dismiss: (job, candidate) => finish(job, candidate, { what: "dismissed" }),
+    undo(job) {
+      const { done, candidate } = model.get("outcome");
+      if (!undo(context, done)) return false;
+      model.set("outcome", {});
+      model.save_changes();
+      model.send({ do: "record", job, candidate, outcome: "undone" });
+      return true;
+    },
+    fold(folded) {
+      model.set("outcome", { ...model.get("outcome"), folded });
+      model.save_changes();
+    },
+    stop() {
+      // The message reaches an idle kernel; a busy one is reached beside the cell that it runs.
+      model.send({ do: "stop" });
+      const code = `__import__("cg2magic.panel.widget").panel.widget.stop("${id}")`;
+      return runBeside(context?.sessionContext?.session?.kernel, code);
+    },
+    store(output) {
+      return context && storeOutput(context, id, model.get("saved"), output);
+    },
+  };
+}
+
+function view({ model, el }, shared) {
+  const { acts } = shared;
+  let current = 0; // the candidate looked at
+  let draft = null; // its text while the person edits it
+  let asked = null; // the card for which a regeneration was asked
+  let announced = FINISHED.has(model.get("card").state);
+
+  const stop = button("Stop", () => {
+    stop.disabled = true;
+    acts.stop();
+  });
+  const insert = button("Insert below", () => {
+    const done = acts.insert(job(), current, text());
+    if (done) focusCell(el, done.index, text());
+  }, "cg2-primary");
+  const replace = button("Replace cell", () => {
+    if (!acts.replace(job(), current, text())) say("The cell is gone; Insert below puts it at the end.");
+  });
+  const edit = button("Edit", () => {
+    draft = draft === null ? text() : null;
+    draw();
+    (draft === null ? edit : editor).focus();
+  });
+  const copy = button("Copy", async () => {
+    const copied = await copyText(text());
+    say(copied ? "Copied." : "The browser does not allow copying here.");
+    if (copied) model.send({ do: "record", job: job(), candidate: current, outcome: "copied" });
+  });
+  const regenerate = button("Regenerate", () => {
+    asked = model.get("card");
+    model.send({ do: "regenerate" });
+    draw();
+  }, "cg2-quiet");
+  const dismiss = button("Dismiss", () => {
+    acts.dismiss(job(), current);
+    show.focus();
+  }, "cg2-quiet");
+  const takeBack = button("Undo", () => {
+    if (acts.undo(job())) insert.focus();
+    else say("The cell was changed since, or is gone: it is left as it is.");
+  });
+  const show = button("Show", () => {
+    acts.fold(false);
+    insert.focus();
+  });
+
+  const name = make("span", "cg2-model");
+  const about = make("span", "cg2-about");
+  const status = make("span", "cg2-status");
+  const bar = make("div", "cg2-progress", { role: "progressbar", ariaLabel: "Loading" });
+  const tabs = make("div", "cg2-tabs", { role: "tablist", ariaLabel: "Candidates" });
+  const error = make("p", "cg2-error");
+  const boxes = make("div", "cg2-boxes");
+  const editor = make("textarea", "cg2-editor", { ariaLabel: "Edit the suggestion", spellcheck: false });
+  const replies = [0, 1].map(() => make("span", "cg2-said", { ariaHidden: "true" }));
+  const hint = make("span", "cg2-said", { textContent: "%cg2 accept inserts it here" });
+  const live = make("span", "cg2-aloud", { role: "status" });
+  const open = make("div", "cg2-open", {},
+    make("div", "cg2-head", {}, name, tabs, about, status, stop), bar, error, boxes, editor,
+    make("div", "cg2-actions", {}, insert, replace, edit, copy, hint, replies[0],
+      make("span", "cg2-right", {}, regenerate, dismiss)));
+  const foldedText = make("span", "cg2-about");
+  const folded = make("div", "cg2-folded", {}, foldedText, replies[1], takeBack, show);
+  const root = make("section", "cg2 cg2-live", { role: "group" }, open, folded, live);
+  // Letters and arrows belong to the card while it has the focus, not to the notebook's shortcuts.
+  root.dataset.lmSuppressShortcuts = "true";
+
+  const job = () => model.get("card").job;
+  const text = () => draft ?? codeOf(model.get("card").candidates[current]);
+
+  function say(words) {
+    for (const place of [...replies, live]) place.textContent = words;
+  }
+
+  editor.oninput = () => (draft = editor.value);
+  editor.onkeydown = (event) => {
+    if (event.key === "Escape") edit.click();
+  };
+  tabs.onkeydown = (event) => {
+    const count = tabs.children.length;
+    const to = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: count - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    choose((to + count) % count);
+    tabs.children[current].focus();
+  };
+
+  function choose(candidate) {
+    current = candidate;
+    draft = null;
+    draw();
+  }
+
+  /** As many tabs and boxes as there are candidates. */
+  function provide(count) {
+    while (boxes.children.length > count) {
+      boxes.lastChild.remove();
+      tabs.lastChild?.remove();
+    }
+    for (let i = boxes.children.length; i < count; i++) {
+      const box = make("pre", "cg2-code");
+      watchScrolling(box);
+      boxes.append(box);
+      const tab = button(String(i + 1), () => choose(i), "cg2-tab");
+      tab.role = "tab";
+      tab.ariaLabel = `Candidate ${i + 1}`;
+      tabs.append(tab);
+    }
+    tabs.hidden = count < 2;
+    current = Math.min(current, count - 1);
+  }
+
+  /** The height stays as it is while text arrives, with room for some; it settles at the end. */
+  function hold(card, finished) {
+    const longest = Math.max(...card.candidates.map((candidate) => candidate.lines.length));
+    if (!finished && boxes.dataset.job !== String(card.job)) {
+      boxes.dataset.job = card.job;
+      boxes.style.setProperty("--cg2-rows", Math.min(20, longest + card.spare));
+      boxes.classList.add("cg2-held");
+    } else if (finished && boxes.classList.contains("cg2-held")) {
+      const before = boxes.offsetHeight;
+      boxes.classList.remove("cg2-held");
+      const heights = [{ height: `${before}px` }, { height: `${boxes.offsetHeight}px` }];
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      if (before && !still) boxes.animate(heights, { duration: 140, easing: "ease-out" });
+    }
+  }
+
+  function draw() {
+    const card = model.get("card");
+    const outcome = model.get("outcome");
+    const lost = !shared.alive && !FINISHED.has(card.state);
+    const state = lost ? "stopped" : card.state;
+    const finished = FINISHED.has(state);
+    provide(card.candidates.length);
+    const candidate = card.candidates[current];
+    const nothing = state === "failed" && !card.candidates.some(({ written }) => written);
+
+    root.dataset.state = state;
+    root.ariaLabel = `Suggestion by ${card.model || "a model"}`;
+    name.textContent = card.model || "cg2magic";
+    about.textContent = [card.about, outcome.folded ? "" : outcome.what].filter(Boolean).join(" · ");
+    const said = lost ? "the kernel was restarted" : card.status;
+    status.textContent = [said, candidate.verdict].filter(Boolean).join(" · ");
+    bar.hidden = card.progress === null;
+    bar.ariaValueNow = Math.round(100 * (card.progress ?? 0));
+    bar.style.setProperty("--cg2-done", card.progress ?? 0);
+    error.textContent = card.error;
+    error.hidden = !card.error;
+    boxes.hidden = draft !== null || nothing;
+
+    [...tabs.children].forEach((tab, i) => {
+      tab.ariaSelected = String(i === current);
+      tab.tabIndex = i === current ? 0 : -1;
+    });
+    [...boxes.children].forEach((box, i) => {
+      box.classList.toggle("cg2-behind", i !== current);
+      drawLines(box, card.candidates[i].lines);
+      if (!finished) follow(box);
+    });
+    hold(card, finished);
+
+    editor.hidden = draft === null;
+    if (draft !== null && editor.value !== draft) editor.value = draft;
+    editor.rows = Math.max(2, Math.min(20, (draft ?? "").split("\n").length));
+    edit.ariaPressed = String(draft !== null);
+
+    const usable = candidate.written && (finished || candidate.done);
+    for (const each of [insert, replace, edit, copy]) {
+      each.disabled = !usable;
+      each.hidden = nothing;
+    }
+    insert.hidden ||= !acts.canInsert;
+    replace.hidden ||= !acts.canReplace;
+    hint.hidden = acts.canInsert || model.get("insert") === "none" || !usable;
+    regenerate.hidden = !model.get("can_regenerate") || !shared.alive;
+    regenerate.disabled = !finished || asked === card;
+    const hadFocus = root.contains(document.activeElement) ? document.activeElement : null;
+    stop.hidden = finished;
+    if (finished) stop.disabled = false;
+    if (hadFocus === stop && finished) (usable && acts.canInsert ? insert : usable ? copy : dismiss).focus();
+
+    open.hidden = Boolean(outcome.folded);
+    folded.hidden = !outcome.folded;
+    takeBack.hidden = !outcome.done;
+    const became = outcome.what && outcome.what[0].toUpperCase() + outcome.what.slice(1);
+    const line = outcome.folded ? [became, outcome.note, card.model, card.status] : [];
+    foldedText.textContent = line.filter(Boolean).join(" · ");
+
+    if (!finished) announced = false;
+    else if (!announced) {
+      announced = true;
+      live.textContent = card.error || `Suggestion ${state === "done" ? "ready" : "stopped"}: ${card.status}`;
+    }
+  }
+
+  model.on("change:card", draw);
+  model.on("change:outcome", () => {
+    for (const place of replies) place.textContent = "";
+    draw();
+  });
+  shared.redraw.add(draw);
+  el.append(root);
+  draw();
+  return () => shared.redraw.delete(draw);
+}
+
+export default () => {
+  const shared = { alive: true, redraw: new Set(), acts: null };
+  return {
+    initialize({ model }) {
+      shared.acts = actions(model);
+      const insert = model.get("insert");
+      let mayInsert = insert === "below" || insert === "replace";
+      mayInsert &&= !FINISHED.has(model.get("card").state);
+      model.on("change:card", () => {
+        const card = model.get("card");
+        if (!mayInsert || !FINISHED.has(card.state)) return;
+        mayInsert = false;
+        if (card.state !== "done" || !card.candidates[0].written || model.get("outcome").what) return;
+        const act = insert === "below" ? shared.acts.insert : shared.acts.replace;
+        if (insert === "below" ? shared.acts.canInsert : shared.acts.canReplace) {
+          act(card.job, 0, codeOf(card.candidates[0]));
+        }
+      });
+
+      let output = null;
+      model.on("change:saved", () => {
+        if (model.get("saved")["text/html"]) output = shared.acts.store(output);
+      });
+
+      // A restarted kernel closes the comm: what was written stays, and stopping makes no sense.
+      model.widget_manager?.get_model?.(model.get("panel_id")).then((self) => {
+        self.on?.("comm_live_update", () => {
+          shared.alive = self.comm_live;
+          for (const draw of shared.redraw) draw();
+        });
+      });
+    },
+    render: ({ model, el }) => view({ model, el }, shared),
+  };
+};

@@ -1,0 +1,234 @@
+"""The live panel: one anywidget that draws a job and takes its suggestions into the notebook."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+import anywidget
+import traitlets
+
+from cg2magic.errors import Cg2Error
+from cg2magic.job import Job, Snapshot
+from cg2magic.panel import words
+from cg2magic.panel.highlight import Segment, caret, line_classes, lines, visible
+from cg2magic.panel.render import STATIC, mimebundle
+from cg2magic.panel.stream import snapshots
+from cg2magic.request import Suggestion
+
+Insert = Literal["ask", "below", "replace", "none"]
+
+
+def _static(*names: str) -> str:
+    # anywidget takes one module and knows no imports beside it, so the files are joined.
+    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
+class Panel(anywidget.AnyWidget):
+    """The card of one job in the output of the cell that asked for it.
+
+    Parameters
+    ----------
+    job : Job
+    cell_id : str
+        Id of the cell that asked, from the execute request's metadata; empty where there is none.
+    regenerate : callable, optional
+        Asks for the same again and returns the new job; without it there is no such button.
+    record : callable, optional
+        Called as ``record(job_id, candidate, outcome)`` with what became of a candidate:
+        ``"inserted below"``, ``"replaced"``, ``"copied"``, ``"dismissed"`` or ``"undone"``.
+    insert : {"ask", "below", "replace", "none"}
+        Whether the page waits for a button, does it by itself once the job is done, or offers Copy
+        only.
+    """
+
+    _esm = _static("bridge.js", "panel.js")
+    _css = _static("card.css", "panel.css")
+
+    # The kernel writes these; the page only reads them.
+    panel_id = traitlets.Unicode().tag(sync=True)
+    cell_id = traitlets.Unicode().tag(sync=True)
+    insert = traitlets.Enum(("ask", "below", "replace", "none"), "ask").tag(sync=True)
+    can_regenerate = traitlets.Bool().tag(sync=True)
+    card = traitlets.Dict().tag(sync=True)
+    saved = traitlets.Dict().tag(sync=True)
+    # The page writes this: what was done with the card, and how to undo it. A new job empties it.
+    outcome = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        cell_id: str | None = "",
+        regenerate: Callable[[], Job] | None = None,
+        record: Callable[[int, int, str], None] | None = None,
+        insert: Insert = "ask",
+    ) -> None:
+        panel_id = uuid.uuid4().hex
+        self.job = job
+        self._regenerate = regenerate
+        self._record = record
+        self._drawing = threading.Lock()
+        self._loading_since: tuple[str, float, int] | None = None
+        super().__init__(
+            model_id=panel_id,
+            panel_id=panel_id,
+            cell_id=cell_id or "",
+            insert=insert,
+            can_regenerate=regenerate is not None,
+            card=self._card(job.snapshot()),
+        )
+        self.on_msg(self._on_message)
+
+    def show(self) -> None:
+        """Display it once in the running cell's output, and draw the job as it goes on.
+
+        A cell that is run again loses its output, and with it the panel that was there: nobody
+        could stop that job any more, so it is cancelled here.
+        """
+        from IPython.display import display
+
+        if self.cell_id:
+            before = _shown_by_cell.get(self.cell_id)
+            if before is not None and before is not self:
+                before.job.cancel()
+                before.close()
+            _shown_by_cell[self.cell_id] = self
+        _shown[self.panel_id] = self
+        display(self)
+        self._follow(self.job)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        return {**data, **mimebundle(self.job.snapshot())}, *(metadata or ({},))
+
+    def _follow(self, job: Job) -> None:
+        def draw() -> None:
+            for snapshot in snapshots(job):
+                card = self._card(snapshot)
+                saved = mimebundle(snapshot) if snapshot.finished else {}
+                with self._drawing:
+                    # Regenerate may have put another job in its place, or the panel may be closed.
+                    if self.job is not job or self.comm is None:
+                        return
+                    self.card, self.saved = card, saved
+
+        threading.Thread(target=draw, name=f"cg2magic-panel-{job.id}", daemon=True).start()
+
+    def _card(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Everything the page draws, in words and segments: it formats nothing and trusts nothing."""
+        request = snapshot.request
+        n = request.sampling.n
+        progress = snapshot.progress if snapshot.state == "loading" else None
+        if not snapshot.suggestions:
+            # Before the first token the person's part is shown, in its place.
+            snapshot = replace(snapshot, suggestions=(Suggestion(request.parts, ()),) * n)
+        return {
+            "job": snapshot.job_id,
+            "state": snapshot.state,
+            "model": snapshot.model,
+            "about": words.about(snapshot),
+            "status": words.status(snapshot, self._seconds_left(snapshot)),
+            "progress": progress.done / progress.total if progress and progress.total else None,
+            "error": visible(snapshot.error),
+            # Lines for which room is made before they are written.
+            "spare": max(1, min(4, request.sampling.max_new_tokens * request.holes // 16)),
+            "candidates": [self._candidate(snapshot, i) for i in range(len(snapshot.suggestions))],
+        }
+
+    @staticmethod
+    def _candidate(snapshot: Snapshot, index: int) -> dict[str, Any]:
+        suggestion = snapshot.suggestions[index]
+        writing = suggestion.finish_reason is None and not snapshot.finished
+        at = caret(suggestion) if writing else -1
+        rows = []
+        for row in lines(suggestion, snapshot.request.language):
+            length = sum(len(segment.text) for segment in row)
+            here = at if 0 <= at <= length else None
+            rows.append({"as": line_classes(row), "of": _segments(row, here)})
+            at = at - length - 1 if here is None else -1
+        return {
+            "lines": rows,
+            "verdict": words.verdict(snapshot, index),
+            "written": any(suggestion.spans),
+            "done": not writing,
+        }
+
+    def _seconds_left(self, snapshot: Snapshot) -> float | None:
+        """Estimate from how fast the loading went since it was first seen."""
+        progress = snapshot.progress
+        if snapshot.state != "loading" or progress is None or not progress.total:
+            return None
+        now = time.monotonic()
+        if self._loading_since is None or self._loading_since[0] != progress.what:
+            self._loading_since = (progress.what, now, progress.done)
+        _, since, had = self._loading_since
+        if now - since < 1 or progress.done <= had:
+            return None
+        return (progress.total - progress.done) * (now - since) / (progress.done - had)
+
+    def _on_message(self, _: Any, message: dict[str, Any], __: Any) -> None:
+        """What a person pressed, on the kernel's main thread."""
+        match message.get("do"):
+            case "stop":
+                self.job.cancel()
+            case "regenerate":
+                self._again()
+            case "record":
+                self._note(int(message["job"]), int(message["candidate"]), str(message["outcome"]))
+
+    def _again(self) -> None:
+        if self._regenerate is None:
+            return
+        try:
+            job = self._regenerate()
+        except Cg2Error as error:
+            self.card = {**self.card, "state": "failed", "status": "failed", "error": str(error)}
+            return
+        with self._drawing:
+            self.job = job
+        self.outcome = {}
+        self._follow(job)
+
+    def _note(self, job_id: int, candidate: int, outcome: str) -> None:
+        if self._record is not None:
+            self._record(job_id, candidate, outcome)
+        snapshot = self.job.snapshot()
+        if snapshot.finished and snapshot.job_id == job_id and candidate < max(1, len(snapshot.suggestions)):
+            self.saved = mimebundle(snapshot, candidate, "" if outcome == "undone" else outcome)
+
+
+def _segments(row: list[Segment], caret: int | None) -> list[list[Any]]:
+    """``[style, text, 0 or 1 for the model's]`` each, and ``["caret"]`` where it writes next."""
+    segments: list[list[Any]] = []
+    for segment in row:
+        if caret is not None and caret < len(segment.text):
+            head, tail = segment.text[:caret], segment.text[caret:]
+            segments += [[segment.style, head, int(segment.written)]] if head else []
+            segments += [["caret"], [segment.style, tail, int(segment.written)]]
+            caret = None
+            continue
+        segments.append([segment.style, segment.text, int(segment.written)])
+        caret = caret - len(segment.text) if caret is not None else None
+    return segments + ([["caret"]] if caret is not None else [])
+
+
+_shown: weakref.WeakValueDictionary[str, Panel] = weakref.WeakValueDictionary()
+_shown_by_cell: weakref.WeakValueDictionary[str, Panel] = weakref.WeakValueDictionary()
+
+
+def stop(panel_id: str) -> None:
+    """Stop what that panel shows. The page runs this on a subshell, so that it works while a cell runs.
+
+    It is by the panel's id and not by the job's number, which means another job once the kernel has
+    been restarted.
+    """
+    panel = _shown.get(panel_id)
+    if panel is not None:
+        panel.job.cancel()

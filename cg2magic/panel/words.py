@@ -1,0 +1,79 @@
+"""What a card says of a job, in words: the same in the notebook, in the stored card and in a terminal."""
+
+from __future__ import annotations
+
+from cg2magic.job import Snapshot
+from cg2magic.request import Progress
+
+
+def count(number: int, noun: str) -> str:
+    """Format ``1 token``, ``42 tokens``, ``1,900 tokens``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def about(snapshot: Snapshot) -> str:
+    """Name what stands beside the model's name: how many candidates, and the notes."""
+    n = len(snapshot.suggestions) or snapshot.request.sampling.n
+    return " · ".join(([count(n, "candidate")] if n > 1 else []) + list(snapshot.notes))
+
+
+def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
+    """Tell how far it has come."""
+    if snapshot.state == "queued":
+        return f"waiting for {count(snapshot.position, 'request')}" if snapshot.position else "waiting"
+    if snapshot.state == "loading":
+        return loading(snapshot.progress, seconds_left)
+    said = [count(snapshot.tokens, "token")]
+    if snapshot.tokens_per_second:
+        said.append(
+            f"{snapshot.tokens_per_second:.{0 if snapshot.tokens_per_second >= 9.95 else 1}f} tokens/s"
+        )
+    if snapshot.state in ("stopped", "failed"):
+        said.insert(0, snapshot.state)
+    return " · ".join(said if snapshot.tokens or snapshot.state != "failed" else said[:1])
+
+
+def loading(progress: Progress | None, seconds_left: float | None = None) -> str:
+    """Tell what is being loaded, how much of it is there, and how long the rest will take."""
+    if progress is None:
+        return "loading"
+    said = [f"loading {progress.what}".strip()]
+    if progress.total:
+        said.append(f"{amounts(progress)}")
+    if seconds_left is not None:
+        said.append(f"{duration(seconds_left)} left")
+    return " · ".join(said)
+
+
+def amounts(progress: Progress) -> str:
+    """Format ``12 of 28 MB`` in the unit that fits the total."""
+    if progress.unit != "B":
+        return f"{progress.done:,} of {progress.total:,} {progress.unit}".rstrip()
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if progress.total >= size:
+            digits = 1 if progress.total < 10 * size else 0
+            return f"{progress.done / size:.{digits}f} of {progress.total / size:.{digits}f} {unit}"
+    return f"{progress.done} of {progress.total} bytes"
+
+
+def duration(seconds: float) -> str:
+    """Format a time that is still to come: no more exact than it is known."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def verdict(snapshot: Snapshot, candidate: int) -> str:
+    """Tell how likely the model found what it wrote, and why it ended where that was not its choice."""
+    suggestion = snapshot.suggestions[candidate]
+    said = []
+    if suggestion.tokens:
+        said.append(f"mean logprob {suggestion.logprob:.2f}".replace("-", "−"))
+    elif suggestion.finish_reason is not None:
+        said.append("nothing written")
+    if suggestion.finish_reason == "length":
+        said.append(f"cut at {count(snapshot.request.sampling.max_new_tokens, 'token')}")
+    elif suggestion.finish_reason == "cancelled" and len(snapshot.suggestions) > 1:
+        # Of a single one the status says it.
+        said.append("stopped")
+    return " · ".join(said)

@@ -1,0 +1,331 @@
+"""The panel in JupyterLab and in Notebook, over jobs that are written by hand as slowly as a test wants."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+# What most tests ask for: three lines in a hole, held after some tokens.
+MEAN = ("def mean(values):\n    ", "\n    return total / len(values)")
+FILL = "total = 0\n    for value in values:\n        total += value"
+WHOLE = MEAN[0] + FILL + MEAN[1]
+
+
+def ask(*parts, fills, **options):
+    """Source of a cell that shows a panel."""
+    given = "".join(f", {name}={value!r}" for name, value in options.items())
+    return f"import slow_job\nslow_job.panel({', '.join(map(repr, parts))}, fills={fills!r}{given})"
+
+
+def button(panel, name):
+    return panel.get_by_role("button", name=name, exact=True)
+
+
+@pytest.fixture
+def done(notebook):
+    """A panel whose suggestion is written."""
+
+    def make(*parts, fills=((FILL,),), **options):
+        cell = notebook.add_and_run(ask(*(parts or MEAN), fills=fills, **options))
+        panel = notebook.panel(cell)
+        panel.and_(notebook.page.locator("[data-state=done]")).wait_for()
+        return cell, panel
+
+    return make
+
+
+def test_text_arrives_before_it_is_complete_and_only_the_end_is_announced(notebook):
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "half.gate"}))
+    panel = notebook.panel(cell)
+    panel.get_by_text("6 tokens").wait_for()
+    code = panel.locator("pre")
+    assert code.inner_text().startswith(MEAN[0] + FILL[:18])
+    assert FILL[18:] not in code.inner_text()
+    assert "".join(code.locator("mark").all_inner_texts()) == FILL[:18].replace("\n", "")
+    assert panel.get_by_role("status").inner_text() == ""
+    assert button(panel, "Insert below").is_disabled()
+
+    notebook.let("half.gate")
+    panel.get_by_role("status").get_by_text("Suggestion ready").wait_for()
+    assert code.inner_text().rstrip("\n") == WHOLE
+    assert button(panel, "Insert below").is_enabled()
+    assert button(panel, "Stop").is_hidden()
+
+
+def test_nothing_moves_while_text_arrives(notebook):
+    gates = {2: "a.gate", 9: "b.gate", 16: "c.gate"}
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates=gates))
+    panel = notebook.panel(cell)
+    places = []
+    for tokens, gate in gates.items():
+        panel.get_by_text(f"{tokens} tokens").wait_for()
+        places.append([button(panel, name).bounding_box() for name in ("Insert below", "Dismiss", "Stop")])
+        notebook.let(gate)
+    assert places[0] == places[1] == places[2]
+
+
+def test_a_long_suggestion_is_followed_until_the_person_scrolls_up(notebook):
+    fill = "".join(f"line_{i} = {i}\n" for i in range(80))
+    gates = {120: "a.gate", 240: "b.gate"}
+    cell = notebook.add_and_run(ask("", fills=[[fill]], gates=gates))
+    panel = notebook.panel(cell)
+    caret, code = panel.locator(".cg2-caret"), panel.locator("pre")
+
+    def caret_in_sight():
+        inside, outside = caret.bounding_box(), code.bounding_box()
+        return outside["y"] <= inside["y"] <= outside["y"] + outside["height"] - inside["height"]
+
+    panel.get_by_text("120 tokens").wait_for()
+    assert caret_in_sight()
+    assert code.bounding_box()["height"] < 21 * 18
+    code.hover()
+    notebook.page.mouse.wheel(0, -2000)
+    notebook.page.wait_for_function("(pre) => pre.scrollTop === 0", arg=code.element_handle())
+    notebook.let("a.gate")
+    panel.get_by_text("240 tokens").wait_for()
+    assert code.evaluate("(pre) => pre.scrollTop") == 0
+    notebook.let("b.gate")
+
+
+def test_stop_keeps_what_was_written(notebook):
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
+    panel = notebook.panel(cell)
+    panel.get_by_text("6 tokens").wait_for()
+    button(panel, "Stop").click()
+    panel.get_by_text("stopped · ").first.wait_for()
+    button(panel, "Insert below").click()
+    assert notebook.sources()[-1].startswith(MEAN[0] + FILL[:18])
+    assert notebook.sources()[-1].endswith(MEAN[1])
+
+
+def test_stop_works_while_another_cell_runs(notebook):
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
+    busy = (
+        "import pathlib, time\nwhile not pathlib.Path('busy.gate').exists(): time.sleep(0.01)\nprint('free')"
+    )
+    other = notebook.add_and_run(busy, wait=False)
+    notebook.page.wait_for_function(
+        "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'busy'"
+    )
+    panel = notebook.panel(cell)
+    panel.get_by_text("6 tokens").wait_for()
+    button(panel, "Stop").click()
+    panel.get_by_text("stopped · ").first.wait_for()
+    assert notebook.output(other).count() == 0
+
+    # Inserting asks nothing of the kernel either.
+    button(panel, "Insert below").click()
+    assert notebook.index(other) == notebook.index(cell) + 2
+    notebook.let("busy.gate")
+    notebook.output(other).get_by_text("free").wait_for()
+
+
+def test_no_subshell_is_left_behind_by_stop(notebook):
+    kernel = "jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+    listed = f"async () => (await {kernel}.requestListSubshell({{}}).done).content.subshell_id.length"
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
+    panel = notebook.panel(cell)
+    panel.get_by_text("6 tokens").wait_for()
+    # JupyterLab may have one of its own for the widgets' messages.
+    before = notebook.page.evaluate(listed)
+    button(panel, "Stop").click()
+    panel.get_by_text("stopped · ").first.wait_for()
+    notebook.page.wait_for_function(f"async (before) => (await ({listed})()) === before", arg=before)
+
+
+def test_insert_below_goes_under_its_own_cell_whatever_cell_is_active(notebook, done):
+    other = notebook.add("'active'")
+    cell, panel = done()
+    last = notebook.add("'last'")
+    notebook.select(other)
+    button(panel, "Insert below").click()
+    assert notebook.sources()[-2:] == [WHOLE, "'last'"]
+    assert notebook.index(last) == notebook.index(cell) + 2
+
+    # The cursor is in the new cell: it can be run at once.
+    new = notebook.cells()[notebook.index(cell) + 1]["id"]
+    notebook.page.wait_for_function(
+        "() => document.activeElement.closest('.jp-CodeCell')?.innerText.includes('return total')"
+    )
+    notebook.page.keyboard.press("Shift+Enter")
+    notebook.wait_until_run(new)
+    check = notebook.add_and_run("print(mean([1, 2, 6]))")
+    notebook.output(check).get_by_text("3.0").wait_for()
+
+
+def test_an_inserted_cell_is_taken_back_by_undo_in_the_panel_and_by_the_notebooks_own(notebook, done):
+    cell, panel = done()
+    before = notebook.sources()
+    button(panel, "Insert below").click()
+    panel.get_by_text("Inserted below").wait_for()
+    button(panel, "Undo").click()
+    assert notebook.sources() == before
+
+    button(panel, "Insert below").click()
+    assert notebook.sources() == [*before, WHOLE]
+    notebook.select(cell)
+    notebook.page.keyboard.press("Escape")
+    notebook.page.keyboard.press("z")
+    notebook.page.wait_for_function(
+        "(n) => jupyterapp.shell.currentWidget.context.model.sharedModel.cells.length === n", arg=2
+    )
+    assert notebook.sources() == before
+
+
+def test_undo_leaves_a_cell_that_was_changed(notebook, done):
+    _, panel = done()
+    button(panel, "Insert below").click()
+    notebook.page.wait_for_function(
+        "() => document.activeElement.closest('.jp-CodeCell')?.innerText.includes('return total')"
+    )
+    notebook.page.keyboard.press("Control+End")
+    notebook.page.keyboard.type("  # mine")
+    button(panel, "Undo").click()
+    panel.get_by_role("status").get_by_text("it is left as it is").wait_for()
+    assert notebook.sources()[-1] == f"{WHOLE}  # mine"
+
+
+def test_replace_cell_replaces_the_asking_cells_text_and_can_be_undone(notebook, done):
+    cell, panel = done()
+    before = notebook.sources()
+    button(panel, "Replace cell").click()
+    panel.get_by_text("Replaced").wait_for()
+    assert notebook.sources() == [WHOLE]
+    button(panel, "Undo").click()
+    assert notebook.sources() == before
+
+    button(panel, "Replace cell").click()
+    assert notebook.sources() == [WHOLE]
+    notebook.select(cell)
+    notebook.page.keyboard.press("Control+z")
+    assert notebook.sources() == before
+
+
+def test_what_was_edited_is_what_is_inserted(notebook, done):
+    _, panel = done()
+    button(panel, "Edit").click()
+    box = panel.get_by_role("textbox", name="Edit the suggestion")
+    assert box.input_value() == WHOLE
+    box.fill("x = 1\ny = 2")
+    button(panel, "Insert below").click()
+    assert notebook.sources()[-1] == "x = 1\ny = 2"
+
+
+def test_keys_in_the_edit_box_are_text_and_not_the_notebooks_shortcuts(notebook, done):
+    _, panel = done()
+    count = len(notebook.cells())
+    button(panel, "Edit").click()
+    box = panel.get_by_role("textbox", name="Edit the suggestion")
+    box.press("Control+a")
+    box.press_sequentially("dd zab")
+    assert box.input_value() == "dd zab"
+    box.press("Escape")
+    assert len(notebook.cells()) == count
+    assert panel.locator("pre").inner_text().rstrip("\n") == WHOLE
+
+
+def test_copy_puts_the_whole_code_on_the_clipboard(notebook, done):
+    notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    _, panel = done()
+    button(panel, "Copy").click()
+    panel.get_by_text("Copied.").first.wait_for()
+    assert notebook.page.evaluate("() => navigator.clipboard.readText()") == WHOLE
+
+
+def test_candidates_are_walked_and_one_is_accepted_by_keyboard_alone(notebook, done):
+    _, panel = done("x = ", fills=(("1",), ("22",), ("333",)))
+    tabs = panel.get_by_role("tab")
+    assert [tab.get_attribute("aria-selected") for tab in tabs.all()] == ["true", "false", "false"]
+    tabs.first.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.page.keyboard.press("ArrowLeft")
+    assert tabs.nth(1).get_attribute("aria-selected") == "true"
+    assert tabs.nth(1).evaluate("(tab) => tab === document.activeElement")
+    notebook.page.keyboard.press("Tab")
+    assert button(panel, "Insert below").evaluate("(button) => button === document.activeElement")
+    notebook.page.keyboard.press("Enter")
+    assert notebook.sources()[-1] == "x = 22"
+    check = notebook.add_and_run("print(slow_job.recorded[-1][1:])")
+    notebook.output(check).get_by_text("(1, 'inserted below')").wait_for()
+
+
+def test_nothing_a_model_writes_becomes_markup(notebook, done):
+    fill = (
+        "'</mark></pre><img src=x onerror=\"window.owned=1\"><script>window.owned=1</script>'\u202e\x1b[31m"
+    )
+    _, panel = done("x = ", fills=((fill,),))
+    assert panel.locator("img, script").count() == 0
+    assert '<img src=x onerror="window.owned=1">' in panel.locator("pre").inner_text()
+    assert "\u202e" not in panel.locator("pre").inner_text()
+    assert notebook.page.evaluate("() => window.owned") is None
+    button(panel, "Insert below").click()
+    assert notebook.sources()[-1] == f"x = {fill}"
+
+
+def test_regenerate_writes_another_suggestion_into_the_same_card(notebook, done):
+    _, panel = done()
+    button(panel, "Insert below").click()
+    button(panel, "Show").click()
+    button(panel, "Regenerate").click()
+    panel.get_by_role("status").get_by_text("Suggestion ready").wait_for()
+    panel.get_by_text("inserted below").wait_for(state="hidden")
+    button(panel, "Insert below").click()
+    assert notebook.sources()[-2:] == [WHOLE, WHOLE]
+
+
+def test_dismissed_folds_to_a_line_and_can_be_shown_again(notebook, done):
+    _, panel = done()
+    button(panel, "Dismiss").click()
+    panel.get_by_text("Dismissed · ").wait_for()
+    assert panel.bounding_box()["height"] < 45
+    assert button(panel, "Undo").is_hidden()
+    button(panel, "Show").click()
+    assert button(panel, "Insert below").is_visible()
+
+
+def test_asked_to_insert_below_the_page_does_it_once_and_when_it_is_done(notebook):
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "auto.gate"}, insert="below"))
+    notebook.panel(cell).get_by_text("6 tokens").wait_for()
+    last = notebook.add("'typing here'")
+    notebook.select(last)
+    assert WHOLE not in notebook.sources()
+    notebook.let("auto.gate")
+    notebook.panel(cell).get_by_text("Inserted below").wait_for()
+    assert notebook.sources()[-2:] == [WHOLE, "'typing here'"]
+    # Who types elsewhere is not interrupted.
+    assert notebook.cell(last).locator(".cm-content").evaluate("(node) => node === document.activeElement")
+
+
+def test_asked_to_replace_the_page_does_it_when_it_is_done(notebook):
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], insert="replace"))
+    notebook.panel(cell).get_by_text("Replaced").wait_for()
+    assert notebook.sources() == [WHOLE]
+
+
+def test_several_panels_write_at_once_and_do_not_mix(notebook):
+    cells = [
+        notebook.add_and_run(ask(f"{name} = ", fills=[["1 + 2 + 3 + 4"]], gates={3: f"{name}.gate"}))
+        for name in ("first", "second")
+    ]
+    panels = [notebook.panel(cell) for cell in cells]
+    for panel in panels:
+        panel.get_by_text("3 tokens").wait_for()
+    button(panels[0], "Stop").click()
+    panels[0].get_by_text("stopped · ").first.wait_for()
+    notebook.let("second.gate")
+    panels[1].get_by_role("status").get_by_text("Suggestion ready").wait_for()
+    assert panels[0].locator("pre").inner_text().strip() in ("first = 1 + 2 + 3", "first = 1 + 2 + 3 +")
+    assert panels[1].locator("pre").inner_text().strip() == "second = 1 + 2 + 3 + 4"
+
+
+def test_a_cell_that_is_run_again_stops_the_job_that_nobody_sees_any_more(notebook):
+    cell = notebook.add_and_run(ask("x = ", fills=[["1 + 2"]], gates={1: "never.gate"}))
+    panel = notebook.panel(cell)
+    panel.get_by_text("1 token").wait_for()
+    notebook.run(cell)
+    notebook.panel(cell).get_by_text("1 token").wait_for()
+    check = notebook.add_and_run("print([job.cancelled.is_set() for job in slow_job.jobs[-2:]])")
+    notebook.output(check).get_by_text("[True, False]").wait_for()
+    button(notebook.panel(cell), "Stop").click()

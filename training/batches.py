@@ -1,0 +1,165 @@
+"""Endless packed batches: pieces of documents for causal modelling and samples of span corruption, mixed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from training import corpus, spans
+from training.sources import Source
+from training.tokenizer import END, SEP
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The shares of a batch.
+
+    Attributes
+    ----------
+    infill : float
+        Share of the tokens that are samples of span corruption.
+    examples, tests : float
+        Share of the samples that are drawn from examples and from tests; the rest is library code.
+    rest, causal : float
+        Weight of the loss on the parts around the holes, and on causal text; on the fills it is 1.
+    """
+
+    infill: float = 0.6
+    examples: float = 0.35
+    tests: float = 0.03
+    rest: float = 0.5
+    causal: float = 1.0
+
+
+class Documents:
+    """Documents to draw from: first the kind, then a document by length times weight."""
+
+    def __init__(
+        self,
+        folder: Path,
+        sources: list[Source],
+        mixture: Mixture,
+        *,
+        part: str = "train",
+        largest_share: float = 0.05,
+    ) -> None:
+        weight = {source.name: source.weight for source in sources}
+        pools: dict[str, list[tuple[str, float, str]]] = {"example": [], "library": [], "test": []}
+        for document in corpus.read(folder / f"{part}.jsonl"):
+            mass = len(document.text) * weight.get(document.source, 1.0)
+            pools[document.kind].append((document.text, mass, document.source))
+        shares = {"example": mixture.examples, "test": mixture.tests}
+        shares["library"] = 1 - sum(shares.values())
+        self._kinds = [kind for kind in pools if pools[kind]]
+        self._shares = [shares[kind] for kind in self._kinds]
+        self._texts = {kind: [text for text, _, _ in pools[kind]] for kind in self._kinds}
+        self._cumulative = {
+            kind: list(accumulate(_capped(pools[kind], weight, largest_share))) for kind in self._kinds
+        }
+
+    def draw(self, rng: random.Random) -> str:
+        """Return the text of one document."""
+        kind = rng.choices(self._kinds, self._shares)[0]
+        return rng.choices(self._texts[kind], cum_weights=self._cumulative[kind])[0]
+
+
+def _capped(pool: list[tuple[str, float, str]], weight: dict[str, float], largest: float) -> Iterator[float]:
+    """Yield each document's mass, scaled down where its package has more than its share of the pool."""
+    total = sum(mass for _, mass, _ in pool)
+    by_source: dict[str, float] = {}
+    for _, mass, source in pool:
+        by_source[source] = by_source.get(source, 0.0) + mass
+    for _, mass, source in pool:
+        cap = largest * weight.get(source, 1.0) * total
+        yield mass * min(1.0, cap / by_source[source])
+
+
+class Batches:
+    """Packed rows of ``context + 1`` ids with a loss weight for each id.
+
+    Each batch is drawn from a generator seeded by (seed, number of the batch), so a resumed run goes on
+    with the batches that an unbroken run would have seen.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        documents: Documents,
+        mixture: Mixture,
+        *,
+        rows: int,
+        context: int,
+        seed: int,
+    ) -> None:
+        self.rows, self.context, self.seed = rows, context, seed
+        self._mixture, self._documents, self._tokenizer = mixture, documents, tokenizer
+        self._infill = spans.Infill(tokenizer)
+        self._end, self._sep = tokenizer.token_to_id(END), tokenizer.token_to_id(SEP)
+
+    def batch(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return ids (rows, context + 1) and loss weights of the same shape."""
+        rng = random.Random(f"{self.seed}/{number}")
+        rows = [self._row(rng) for _ in range(self.rows)]
+        return torch.tensor([ids for ids, _ in rows]), torch.tensor([weights for _, weights in rows])
+
+    def _row(self, rng: random.Random) -> tuple[list[int], list[float]]:
+        ids: list[int] = []
+        weights: list[float] = []
+        size = self.context + 1
+        while len(ids) < size:
+            piece, loss = self._piece(rng, size - len(ids))
+            ids += piece
+            weights += loss
+        return ids[:size], weights[:size]
+
+    def _piece(self, rng: random.Random, room: int) -> tuple[list[int], list[float]]:
+        text = self._documents.draw(rng)
+        # A causal piece fills what room there is, so it is drawn less often for the same share of tokens.
+        if rng.random() < self._chance_of_infill(room):
+            made = self._infilled(text, rng, room)
+            if made:
+                return made
+        ids = self._tokenizer.encode(_from_a_line(text, rng, 6 * room), add_special_tokens=False).ids
+        # Only a text that ends here has an end to learn.
+        ids = [*ids, self._end] if len(ids) < room else ids
+        return ids[:room], [self._mixture.causal] * min(len(ids), room)
+
+    def _chance_of_infill(self, room: int) -> float:
+        typical_infill, typical_causal = 230, max(1, min(room, 400))
+        share = self._mixture.infill
+        return share * typical_causal / (share * typical_causal + (1 - share) * typical_infill)
+
+    def _infilled(self, text: str, rng: random.Random, room: int) -> tuple[list[int], list[float]] | None:
+        """Return a sample that fits into the room whole: a cut-off fill would teach not to close it."""
+        for _ in range(3):
+            piece = spans.window(text, rng, 3 * room)
+            chosen = spans.holes(piece, rng)
+            if not chosen:
+                continue
+            ids, before = self._infill.sample(*spans.parts_and_fills(piece, chosen))
+            if len(ids) < room:
+                rest = self._mixture.rest
+                return [*ids, self._end], [*([rest] * before), *([1.0] * (len(ids) + 1 - before))]
+        return None
+
+
+def _from_a_line(text: str, rng: random.Random, longest: int) -> str:
+    """Return a text from its beginning or from a line, natural ones preferred."""
+    if rng.random() < 0.4:
+        return text[:longest]
+    start = rng.randrange(len(text))
+    natural = text.find("\n\n", start)
+    if natural < 0 or natural > start + 1500:
+        natural = text.rfind("\n", 0, start)
+    begin = natural + 1 if natural >= 0 else 0
+    return text[begin : begin + longest].lstrip("\n").removeprefix("# %%\n") or text[:longest]

@@ -1,0 +1,137 @@
+"""The parts of the model card that come from commands: figures, the curve, the list of sources."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from training.sources import Source, read_sources
+
+MARKS = ("<!-- figures: written by python -m training.evaluate --card -->", "<!-- end of figures -->")
+
+
+def write(model: Path, work: Path, figures: dict[str, object], run: str = "run") -> None:
+    """Put the figures between the card's marks; draw the curve; list the sources."""
+    card = model / "README.md"
+    before, _, rest = card.read_text().partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    card.write_text(f"{before}{MARKS[0]}\n{table(figures, work, run)}\n{MARKS[1]}{after}")
+    (model / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    draw(work / run / "log.csv", model / "curve.png")
+    (model / "SOURCES.md").write_text(sources(work))
+
+
+def table(figures: dict[str, object], work: Path, run: str) -> str:
+    """Return the figures as Markdown."""
+    state = torch.load(work / run / "state.pt", weights_only=True, mmap=True)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__.partition('+')[0]}"
+    day = datetime.now(timezone.utc).date().isoformat()
+    lines = [
+        (
+            f"Trained on {state['tokens'] / 1e6:.1f} million tokens in {state['seconds'] / 3600:.2f} hours "
+            f"({state['step']:,} steps). Measured on {day} ({machine})."
+        ),
+        "",
+        "| bits per byte (less is better) | mini | xz -9, for scale |",
+        "| --- | --- | --- |",
+    ]
+    lines += [
+        f"| {name} | {row['model']:.2f} | {row['xz -9']:.2f} |"
+        for name, row in figures["bits per byte"].items()
+    ]
+    lines += [
+        "",
+        "| greedy infills | cases | exact match | edit similarity |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {name} | {row['cases']} | {row['exact']:.1%} | {row['similarity']:.2f} |"
+        for name, row in figures["infill"].items()
+    ]
+    row = figures["completions of notebook openings"]
+    lines += [
+        "",
+        (
+            f"Of {row['cases']} greedy completions of notebook openings, {row['parse']:.0%} parse after "
+            f"the cut, {row['repeat']:.0%} repeat themselves and {1 - row['not empty']:.0%} are empty."
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """Return the log's rows without those that a resumed run went back behind."""
+    rows: list[dict[str, float]] = []
+    with path.open(newline="") as file:
+        for line in csv.DictReader(file):
+            row = {key: float(value) for key, value in line.items()}
+            while rows and rows[-1]["tokens"] >= row["tokens"]:
+                rows.pop()
+            rows.append(row)
+    return rows
+
+
+def draw(log: Path, picture: Path) -> None:
+    """Draw the losses over the tokens."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    rows = read_log(log)
+    tokens = [row["tokens"] / 1e6 for row in rows]
+    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    axes.plot(tokens, [row["train"] for row in rows], color="0.7", label="training batches")
+    axes.plot(tokens, [row["causal"] for row in rows], label="held-out files")
+    axes.plot(tokens, [row["fills"] for row in rows], label="holes of held-out files")
+    decay = next((row["tokens"] / 1e6 for row in rows if row["rate"] < 1 and row["tokens"] > 1e6), None)
+    if decay:
+        axes.axvline(decay, color="0.8", linestyle=":", label="learning rate falls from here")
+    axes.set(
+        xlabel="million tokens",
+        ylabel="nats a token",
+        ylim=(None, min(7.0, max(row["causal"] for row in rows))),
+    )
+    axes.legend(frameon=False)
+    figure.savefig(picture, dpi=90)
+    plt.close(figure)
+
+
+def sources(work: Path) -> str:
+    """Return the list of what the model was trained on, with licences."""
+    report = json.loads((work / "corpus.json").read_text())
+    dropped = report["dropped or replaced"]
+    lines = [
+        "# What mini was trained on",
+        "",
+        (
+            "Source archives of these packages, fetched from the package index and checked against pinned "
+            "sha256 digests, and the standard library of CPython."
+        ),
+        "",
+        "| package | version | licence | weight |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [_row(s) for s in read_sources() if s.role == "train"]
+    lines += [f"| CPython's standard library | {platform.python_version()} | PSF-2.0 | 3 |", ""]
+    lines += ["| part | MB |", "| --- | --- |"]
+    lines += [f"| {name} | {size / 1e6:.1f} |" for name, size in report["bytes"].items()]
+    lines += ["", "| dropped or replaced | count |", "| --- | --- |"]
+    lines += [f"| {name} | {count:,} |" for name, count in sorted(dropped.items())]
+    lines += [
+        "",
+        "Files dropped because they are nearly the same as one of a package kept for evaluation:",
+        "",
+    ]
+    lines += [f"- {name.partition('#')[0]}" for name in report["near a kept package"]] or ["- none"]
+    return "\n".join(lines) + "\n"
+
+
+def _row(source: Source) -> str:
+    return f"| {source.name} | {source.version} | {source.license} | {source.weight:g} |"

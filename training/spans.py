@@ -1,0 +1,253 @@
+"""Span corruption the way people use it: holes that look like the ones a person leaves in a notebook cell.
+
+A sample is written as the product writes its prompt and as the model is to answer it::
+
+    P0 <mask_1> P1 <mask_2> … Pk <|endoftext|> <sep> <mask_1> fill_1 <eom> <mask_2> fill_2 <eom>
+
+The rules at the seams are the product's:
+
+1. Where the text after a hole begins with a newline, the newline goes into the fill.
+2. A prefix that ends in a newline or in indentation stays as it is.
+3. Otherwise the last token of the prefix is given back: it is the first of the fill.
+4. Each part is tokenized by itself.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from training.tokenizer import END, EOM, MASKS, SEP
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+#: How often each kind of hole is made. ``training/README.md`` says what is known of the effect.
+KINDS = {
+    "line": 0.30,
+    "rest of line": 0.20,
+    "lines": 0.20,
+    "expression": 0.12,
+    "arguments": 0.12,
+    "nothing": 0.06,
+}
+HOLES = {1: 0.76, 2: 0.14, 3: 0.06, 4: 0.04}
+BRACKETS = {"(": ")", "[": "]", "{": "}"}
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A hole of a text: ``text[start:end]`` is what a person would have left out."""
+
+    start: int
+    end: int
+
+
+def window(text: str, rng: random.Random, longest: int) -> str:
+    """Cut a piece of a text at lines, at natural places if there are, as long as a cell or a screen."""
+    lines = text.splitlines(keepends=True)
+    wanted = rng.choice((6, 10, 16, 22, 30, 44))
+    first = rng.randrange(len(lines)) if rng.random() < 0.9 else 0
+    if rng.random() < 0.6:  # begin where a statement, a function or a cell begins
+        for back in range(min(first, 20) + 1):
+            line, above = lines[first - back], lines[first - back - 1] if first > back else "\n"
+            if re.match(r"\s*(def |class |@|async def )|# %%", line) or (not above.strip() and line.strip()):
+                first -= back
+                break
+    last = min(len(lines), first + wanted)
+    if rng.random() < 0.6:  # end before an empty line, if there is one near
+        last = next(
+            (
+                at
+                for at in range(last, max(first + 3, last - 8), -1)
+                if not "".join(lines[at : at + 1]).strip()
+            ),
+            last,
+        )
+    piece = "".join(lines[first:last])
+    while len(piece) > longest and last > first + 1:
+        last -= max(1, (last - first) // 4)
+        piece = "".join(lines[first:last])
+    piece = piece[:longest].removeprefix("# %%\n")
+    return piece.rstrip("\n") if rng.random() < 0.5 else piece
+
+
+def holes(text: str, rng: random.Random) -> list[Hole]:
+    """Choose one to four holes of a text, in order, at least a character apart."""
+    wanted = rng.choices(list(HOLES), HOLES.values())[0]
+    chosen: list[Hole] = []
+    for _ in range(wanted * 4):
+        kind = rng.choices(list(KINDS), KINDS.values())[0]
+        hole = _MAKERS[kind](text, rng)
+        if hole and all(hole.end < other.start or hole.start > other.end for other in chosen):
+            chosen.append(hole)
+            if len(chosen) == wanted:
+                break
+    return sorted(chosen, key=lambda hole: hole.start)
+
+
+def _lines(text: str) -> list[tuple[int, int]]:
+    """Return start and end (before the newline) of each line."""
+    spans, at = [], 0
+    for line in text.splitlines(keepends=True):
+        spans.append((at, at + len(line.rstrip("\n"))))
+        at += len(line)
+    return spans
+
+
+def _pick_line(text: str, rng: random.Random) -> tuple[int, int] | None:
+    """Pick a line with something in it; the first line of a text seldom."""
+    full = [(start, end) for start, end in _lines(text) if text[start:end].strip()]
+    if not full:
+        return None
+    # People leave a hole after they have written something: the last lines more often than the first.
+    return full[max(rng.randrange(len(full)), rng.randrange(len(full)))]
+
+
+def _indent(text: str, start: int, end: int) -> int:
+    return len(text[start:end]) - len(text[start:end].lstrip())
+
+
+def _line(text: str, rng: random.Random) -> Hole | None:
+    """A whole line; the cursor stands after its indentation, now and then at the line's start."""
+    line = _pick_line(text, rng)
+    if line is None:
+        return None
+    start, end = line
+    return Hole(start if rng.random() < 0.1 else start + _indent(text, start, end), end)
+
+
+def _rest_of_line(text: str, rng: random.Random) -> Hole | None:
+    """From the cursor, somewhere in a line, to its end; often where a person stops to think."""
+    line = _pick_line(text, rng)
+    if line is None:
+        return None
+    start, end = line
+    body = start + _indent(text, start, end)
+    stops = [
+        body + match.end()
+        for match in re.finditer(r"[.(\[,=] ?|\b(return|import|in|if|for|from) ", text[body:end])
+    ]
+    stops = [stop for stop in stops if stop < end]
+    if stops and rng.random() < 0.7:
+        return Hole(rng.choice(stops), end)
+    return Hole(rng.randrange(body, end), end) if end > body else None
+
+
+def _some_lines(text: str, rng: random.Random) -> Hole | None:
+    """Two to six lines of one block: from a line's indentation on, as long as the lines are as deep."""
+    line = _pick_line(text, rng)
+    if line is None:
+        return None
+    lines = _lines(text)
+    at = lines.index(line)
+    depth = _indent(text, *line)
+    last, count, wanted = at, 1, rng.randint(2, 6)
+    for number in range(at + 1, len(lines)):
+        start, end = lines[number]
+        if text[start:end].strip():
+            if _indent(text, start, end) < depth or count == wanted:
+                break
+            last, count = number, count + 1
+    return Hole(line[0] + depth, lines[last][1]) if count > 1 else None
+
+
+def expression(text: str, rng: random.Random) -> Hole | None:
+    """The right side of an assignment, what is returned, a condition, or what stands between two commas."""
+    found = re.finditer(
+        r"(?<=[^=!<>]=)[ ]?[^=\n,]{2,60}?(?=[,)\n\]}]|$)|(?<=return )[^\n]{1,60}|(?<=if )[^\n:]{2,60}(?=:)"
+        r"|(?<= in )[^\n:]{2,60}(?=:)|(?<=[(,] )[^,()\n]{1,40}(?=[,)])",
+        text,
+    )
+    spans = [Hole(*match.span()) for match in found if match.group().strip()]
+    return rng.choice(spans) if spans else None
+
+
+def arguments(text: str, rng: random.Random) -> Hole | None:
+    """All that stands between the brackets of a call, an index or a literal, if it is not long."""
+    opens = [match.start() for match in re.finditer(r"(?<=\w)[(\[]|[(\[{]", text)]
+    for _ in range(4):
+        if not opens:
+            return None
+        start = rng.choice(opens)
+        depth = 0
+        for at in range(start, min(len(text), start + 160)):
+            depth += (text[at] in BRACKETS) - (text[at] in BRACKETS.values())
+            if depth == 0:
+                if at > start + 1:
+                    return Hole(start + 1, at)
+                break
+    return None
+
+
+def _nothing(text: str, rng: random.Random) -> Hole | None:
+    """A hole where nothing is missing: at the end of a line, or on an empty line."""
+    empty = [start for start, end in _lines(text) if start == end]
+    line = _pick_line(text, rng)
+    if empty and rng.random() < 0.3:
+        at = rng.choice(empty)
+    elif line:
+        at = line[1]
+    else:
+        return None
+    return Hole(at, at)
+
+
+_MAKERS = {
+    "line": _line,
+    "rest of line": _rest_of_line,
+    "lines": _some_lines,
+    "expression": expression,
+    "arguments": arguments,
+    "nothing": _nothing,
+}
+
+
+def parts_and_fills(text: str, chosen: list[Hole]) -> tuple[list[str], list[str]]:
+    """Split a text at its holes; a newline after a hole goes into the fill (rule 1)."""
+    parts, fills, at = [], [], 0
+    for number, hole in enumerate(chosen):
+        end = hole.end
+        room = chosen[number + 1].start if number + 1 < len(chosen) else len(text)
+        if end < room and text[end] == "\n":
+            end += 1
+        parts.append(text[at : hole.start])
+        fills.append(text[hole.start : end])
+        at = end
+    return [*parts, text[at:]], fills
+
+
+class Infill:
+    """Writes samples of token ids with a tokenizer."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._end, self._sep, self._eom = (tokenizer.token_to_id(token) for token in (END, SEP, EOM))
+        self._masks = [tokenizer.token_to_id(mask) for mask in MASKS]
+
+    def _ids(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def heal(self, part: str) -> tuple[list[int], str]:
+        """Return the ids of a part before a hole, and the text given back to the fill (rules 2, 3)."""
+        encoding = self._tokenizer.encode(part, add_special_tokens=False)
+        last_line = part.rpartition("\n")[2]
+        if not encoding.ids or not last_line.strip():
+            return encoding.ids, ""
+        # By offsets: a character outside ASCII can be several tokens, and is given back whole.
+        start = encoding.offsets[-1][0]
+        return self._ids(part[:start]), part[start:]
+
+    def sample(self, parts: list[str], fills: list[str]) -> tuple[list[int], int]:
+        """Return the ids of a sample, and how many of them come before the first fill."""
+        prompt: list[int] = []
+        answers: list[int] = []
+        for number, (part, fill) in enumerate(zip(parts, fills, strict=False)):
+            kept, given_back = self.heal(part)
+            prompt += [*kept, self._masks[number]]
+            answers += [self._masks[number], *self._ids(given_back + fill), self._eom]
+        prompt += [*self._ids(parts[-1]), self._end, self._sep]
+        # The first <mask_1> is part of what the product sends.
+        return prompt + answers, len(prompt) + 1
