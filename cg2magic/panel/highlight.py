@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES, Token
 from pygments.util import ClassNotFound
 
 from cg2magic.request import Suggestion
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 # Bytes a terminal obeys and characters that reorder what is read ("Trojan Source"): a model can
 # write them, so they are made visible wherever code is looked at. The code itself keeps them.
@@ -85,7 +87,7 @@ def lines(suggestion: Suggestion, language: str = "python") -> list[list[Segment
         for i, part in enumerate(text.split("\n")):
             if i:
                 if written and not rows[-1]:
-                    rows[-1].append(Segment("", "", True))
+                    rows[-1].append(Segment("", "", written=True))
                 rows.append([])
             if not part:
                 continue

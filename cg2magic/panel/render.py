@@ -35,10 +35,9 @@ def _row(row: list[Segment]) -> str:
 
 
 def _code(suggestion: Suggestion, language: str) -> str:
-    rows = []
-    for row in looked_at(lines(suggestion, language)):
-        rows.append(f'<span class="{line_classes(row)}">{_row(row)}\n</span>')
-    return f'<pre class="cg2-code">{"".join(rows)}</pre>'
+    rows = looked_at(lines(suggestion, language))
+    drawn = "".join(f'<span class="{line_classes(row)}">{_row(row)}\n</span>' for row in rows)
+    return f'<pre class="cg2-code">{drawn}</pre>'
 
 
 def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> str:

@@ -44,6 +44,8 @@ def snapshots(job: Job, interval: float = 0.05) -> Iterator[Snapshot]:
                 # In slices: a bare wait can't be interrupted on every platform.
                 while job.snapshot() is now:
                     changed.wait(0.1)
-                changed.wait_for(lambda: job.snapshot().state != now.state, timeout=due - time.monotonic())
+                state = now.state
+                while job.snapshot().state == state and (left := due - time.monotonic()) > 0:
+                    changed.wait(left)
     finally:
         forget()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -167,7 +166,7 @@ def notebook(
     if getattr(request.node, "failed", False):
         path = Path(os.environ.get("CG2MAGIC_SCREENSHOTS", tmp_path)) / f"{request.node.name}.png"
         open_notebook.picture(path)
-        print(f"screenshot: {path}")
+        print(f"screenshot: {path}")  # noqa: T201 - pytest shows it with the failure
 
 
 @pytest.hookimpl(hookwrapper=True)

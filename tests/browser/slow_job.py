@@ -35,7 +35,7 @@ def write(job: Job, fills: Sequence[Sequence[str]], gates: Mapping[int, str]) ->
     longest = max(len(_tokens(fill)) for fill in fills)
     for step in range(longest + 1):
         stopped = job.cancelled.is_set()
-        job.wrote(tuple(_at(parts, fill, step, stopped) for fill in fills))
+        job.wrote(tuple(_at(parts, fill, step, stopped=stopped) for fill in fills))
         if stopped:
             job.update(state="stopped")
             return
@@ -49,7 +49,7 @@ def _tokens(fill: Sequence[str]) -> list[tuple[int, str]]:
     return [(hole, text[i : i + 3]) for hole, text in enumerate(fill) for i in range(0, len(text), 3)]
 
 
-def _at(parts: tuple[str, ...], fill: Sequence[str], step: int, stopped: bool) -> Suggestion:
+def _at(parts: tuple[str, ...], fill: Sequence[str], step: int, *, stopped: bool) -> Suggestion:
     tokens = _tokens(fill)
     so_far = tokens[:step]
     spans = [""] * (so_far[-1][0] + 1 if so_far else 1)

@@ -56,12 +56,14 @@ function undo(context, done) {
   return true;
 }
 
-/** Put the cursor into a cell once the notebook has drawn it; gives up quietly. */
+/** Put the cursor into a cell once the notebook has drawn it, unless the person has gone elsewhere. */
 function focusCell(el, index, source) {
   const root = el.closest(".jp-Notebook");
   const first = source.trimStart().split("\n", 1)[0].slice(0, 40).trimEnd();
   let tries = 60;
   const look = () => {
+    const focused = document.activeElement;
+    if (focused && focused !== document.body && !el.contains(focused)) return;
     const cell = root?.querySelector(`.jp-CodeCell[data-windowed-list-index="${index}"]`);
     const editor = cell?.querySelector(".cm-content");
     if (editor?.textContent.includes(first)) {

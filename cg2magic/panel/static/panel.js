@@ -16,8 +16,15 @@ function make(tag, className, properties = {}, ...children) {
   return node;
 }
 
+/** Keys pressed in it are its own, not the notebook's shortcuts (where "d d" deletes the cell). */
+function ownKeys(node) {
+  node.dataset.lmSuppressShortcuts = "true"; // Lumino looks from the focused element upwards
+  return node;
+}
+
 function button(name, act, className = "") {
-  return make("button", `cg2-button ${className}`, { type: "button", textContent: name, onclick: act });
+  const properties = { type: "button", textContent: name, onclick: act };
+  return ownKeys(make("button", `cg2-button ${className}`, properties));
 }
 
 /** A line of segments; what the model wrote in one go is one <mark>. */
@@ -174,7 +181,8 @@ function view({ model, el }, shared) {
   const tabs = make("div", "cg2-tabs", { role: "tablist", ariaLabel: "Candidates" });
   const error = make("p", "cg2-error");
   const boxes = make("div", "cg2-boxes");
-  const editor = make("textarea", "cg2-editor", { ariaLabel: "Edit the suggestion", spellcheck: false });
+  const editor = ownKeys(make("textarea", "cg2-editor", { spellcheck: false }));
+  editor.ariaLabel = "Edit the suggestion";
   const replies = [0, 1].map(() => make("span", "cg2-said", { ariaHidden: "true" }));
   const hint = make("span", "cg2-said", { textContent: "%cg2 accept inserts it here" });
   const live = make("span", "cg2-aloud", { role: "status" });
@@ -185,8 +193,6 @@ function view({ model, el }, shared) {
   const foldedText = make("span", "cg2-about");
   const folded = make("div", "cg2-folded", {}, foldedText, replies[1], takeBack, show);
   const root = make("section", "cg2 cg2-live", { role: "group" }, open, folded, live);
-  // Letters and arrows belong to the card while it has the focus, not to the notebook's shortcuts.
-  root.dataset.lmSuppressShortcuts = "true";
 
   const job = () => model.get("card").job;
   const text = () => draft ?? codeOf(model.get("card").candidates[current]);
@@ -221,7 +227,7 @@ function view({ model, el }, shared) {
       tabs.lastChild?.remove();
     }
     for (let i = boxes.children.length; i < count; i++) {
-      const box = make("pre", "cg2-code");
+      const box = ownKeys(make("pre", "cg2-code"));
       watchScrolling(box);
       boxes.append(box);
       const tab = button(String(i + 1), () => choose(i), "cg2-tab");
