@@ -74,3 +74,10 @@ def train(session: nox.Session) -> None:
     recipe = "training/requirements.txt"
     install(session, "--editable", ".", "--requirement", recipe, reads=("pyproject.toml", recipe))
     session.run("python", "-m", "training.run", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the speed beside other ways to run the same model (half an hour); see ``-- --help``."""
+    install(session, "--editable", ".[bench]")
+    session.run("python", "-m", "cg2magic", "bench", *session.posargs)

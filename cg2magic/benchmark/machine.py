@@ -28,8 +28,9 @@ class Machine:
 
     def describe(self) -> str:
         """Say it in one line."""
+        can = ", ".join(self.instructions) or "no vector extensions known"
         return (
-            f"{self.cpu}, {self.cores} cores ({', '.join(self.instructions) or 'no vector extensions known'}), "
+            f"{self.cpu}, {self.cores} cores ({can}), "
             f"{self.memory / 2**30:.0f} GiB, {self.system}, Python {self.python}"
         )
 

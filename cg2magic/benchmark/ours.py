@@ -1,4 +1,4 @@
-"""This package as a peer of the benchmark: `load_model`, and the engine that answers every request.
+"""Our own package as a peer of the benchmark: `load_model`, and the engine that answers every request.
 
 All that a person waits for is timed: choosing, logprobs and alternatives, the text and its endings, and the
 suggestion that is reported after each token. Two things differ from a request of the notebook. The prompt
@@ -34,6 +34,7 @@ class FullLength(Candidate):
     script: tuple[int, ...] = ()
 
     def take(self, token: TokenLogprob) -> None:
+        """Read the token that was chosen, or the script's in its place."""
         written = len(self._hole_tokens)
         super().take(replace(token, id=self.script[written]) if written < len(self.script) else token)
 
@@ -60,7 +61,7 @@ class FullLengthEngine(LocalEngine):
         self.ids, self.script = ids, script
         seen = 0
 
-        def report(suggestions: tuple[object, ...]) -> None:
+        def report(_: tuple[object, ...]) -> None:
             nonlocal seen
             # The last report shows the tokens of the one before again.
             seen += 1
@@ -69,7 +70,7 @@ class FullLengthEngine(LocalEngine):
 
         self.generate(Request((self.vocabulary.decode(list(ids)),), sampling), report)
 
-    def _prompt(self, request: Request) -> Prompt:
+    def _prompt(self, request: Request) -> Prompt:  # noqa: ARG002 - its text is that of the ids
         return Prompt(self.ids, starts=(b"",), newlines=(False,), between=((),), ends=frozenset())
 
     def _write(
@@ -88,10 +89,11 @@ class FullLengthEngine(LocalEngine):
 
 
 class Ours:
-    """This package."""
+    """Our own package: `load_model` and the local engine."""
 
     key: ClassVar[str] = "ours"
     needs: ClassVar[tuple[str, ...]] = ()
+    bytes_per_weight_at_most: ClassVar[int] = 2
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -100,15 +102,18 @@ class Ours:
 
     @property
     def label(self) -> str:
+        """Say what is run, and how."""
         return f"cg2magic, {self._precision}"
 
     def convert(self) -> None:
         """Nothing to do: it reads the checkpoint."""
 
     def start(self) -> None:
+        """Import what its memory is counted from."""
         import torch  # noqa: F401
 
     def load(self) -> None:
+        """Load the model."""
         from cg2magic.manager import _release_memory
         from cg2magic.models.loading import load_model
 
@@ -120,10 +125,12 @@ class Ours:
         _release_memory()
 
     def unload(self) -> None:
+        """Give the memory back."""
         self.engine = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
+        """Write exactly so many tokens."""
         sampling = Sampling(max_new_tokens=new)
         if sequences > 1:
             sampling = Sampling(sequences, new, TEMPERATURE, TOP_P)

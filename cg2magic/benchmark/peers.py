@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -47,6 +46,10 @@ class Clock:
     def tick(self, sequence: int = 0) -> None:
         """One token more, of this sequence."""
         self.tokens += 1
+        self.begin(sequence)
+
+    def begin(self, sequence: int) -> None:
+        """Note that this sequence has its first token."""
         if len(self._begun) < self.sequences:
             self._begun.add(sequence)
             self.first = time.perf_counter() - self._started
@@ -66,10 +69,13 @@ class Peer(Protocol):
         A short name.
     needs : tuple of str
         Packages that may not be there.
+    bytes_per_weight_at_most : int
+        Of memory, once loaded.
     """
 
     key: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
+    bytes_per_weight_at_most: ClassVar[int]
     place: Place
 
     def __init__(self, place: Place) -> None: ...
@@ -87,9 +93,13 @@ class Peer(Protocol):
         """Import what any program with this engine would, and what its memory is counted from."""
         ...
 
-    def load(self) -> None: ...
+    def load(self) -> None:
+        """Load the model."""
+        ...
 
-    def unload(self) -> None: ...
+    def unload(self) -> None:
+        """Give the memory back."""
+        ...
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
         """Write exactly `new` tokens after the prompt, as so many sequences at once."""
@@ -105,6 +115,7 @@ class CardsWay:
 
     key: ClassVar[str] = "card"
     needs: ClassVar[tuple[str, ...]] = ()
+    bytes_per_weight_at_most: ClassVar[int] = 4
     dtype: ClassVar[str] = "float32"
 
     def __init__(self, place: Place) -> None:
@@ -113,17 +124,20 @@ class CardsWay:
 
     @property
     def label(self) -> str:
+        """Say what is run, and how."""
         return f"the card's way, {self.dtype}"
 
     def convert(self) -> None:
         """Nothing to do."""
 
     def start(self) -> None:
+        """Import what its memory is counted from."""
         import torch
 
         torch.set_num_threads(self.place.threads)
 
     def load(self) -> None:
+        """Load the model."""
         import torch
         from transformers import CodeGenForCausalLM
 
@@ -140,10 +154,12 @@ class CardsWay:
         self._model = model.eval()
 
     def unload(self) -> None:
+        """Give the memory back."""
         self._model = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
+        """Write exactly so many tokens."""
         import torch
 
         def each_token(tokens: torch.Tensor, _: object) -> torch.Tensor:
@@ -171,6 +187,7 @@ class CardsWayBfloat16(CardsWay):
     """The same in bfloat16: half as much to read."""
 
     key = "card-bf16"
+    bytes_per_weight_at_most = 2
     dtype = "bfloat16"
 
 
@@ -179,6 +196,7 @@ class CTranslate2:
 
     key: ClassVar[str] = "ctranslate2"
     needs: ClassVar[tuple[str, ...]] = ("ctranslate2",)
+    bytes_per_weight_at_most: ClassVar[int] = 1
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -187,6 +205,7 @@ class CTranslate2:
 
     @property
     def label(self) -> str:
+        """Say what is run, and how."""
         return f"CTranslate2 {version('ctranslate2')}, int8"
 
     @property
@@ -194,6 +213,7 @@ class CTranslate2:
         return self.place.folder / "ctranslate2-int8"
 
     def convert(self) -> None:
+        """Make of the checkpoint what it needs, unless that is there."""
         if self._model.exists():
             return
         from ctranslate2.converters import TransformersConverter
@@ -208,9 +228,11 @@ class CTranslate2:
         unfinished.rename(self._model)
 
     def start(self) -> None:
+        """Import what its memory is counted from."""
         import ctranslate2  # noqa: F401
 
     def load(self) -> None:
+        """Load the model."""
         import json
 
         import ctranslate2
@@ -222,10 +244,13 @@ class CTranslate2:
         )
 
     def unload(self) -> None:
+        """Give the memory back."""
         self._generator = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
+        """Write exactly so many tokens."""
+
         def each_token(step: Any) -> bool:
             clock.tick(step.hypothesis_id)
             return False
@@ -249,6 +274,7 @@ class LlamaCpp:
 
     key: ClassVar[str] = "llama.cpp"
     needs: ClassVar[tuple[str, ...]] = ("xllamacpp", "gguf")
+    bytes_per_weight_at_most: ClassVar[int] = 1
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -256,6 +282,7 @@ class LlamaCpp:
 
     @property
     def label(self) -> str:
+        """Say what is run, and how."""
         return f"llama.cpp (xllamacpp {version('xllamacpp')}), Q8_0"
 
     @property
@@ -263,15 +290,18 @@ class LlamaCpp:
         return self.place.folder / "model-q8_0.gguf"
 
     def convert(self) -> None:
+        """Make of the checkpoint what it needs, unless that is there."""
         from cg2magic.benchmark.gguf_file import write_gguf
 
         if not self._model.exists():
             write_gguf(self.place.checkpoint, self._model, self.place.shape)
 
     def start(self) -> None:
+        """Import what its memory is counted from."""
         import xllamacpp  # noqa: F401
 
     def load(self) -> None:
+        """Load the model."""
         import xllamacpp
 
         params = xllamacpp.CommonParams()
@@ -283,19 +313,26 @@ class LlamaCpp:
         self._server = xllamacpp.Server(params)
 
     def unload(self) -> None:
+        """Give the memory back."""
         self._server = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        def each_token(chunk: dict[str, Any]) -> None:
-            if chunk.get("choices") and chunk["choices"][0]["finish_reason"] is None:
-                clock.tick(chunk["choices"][0]["index"])
+        """Write exactly so many tokens."""
+
+        def each_chunk(chunk: dict[str, Any]) -> None:
+            choice = chunk["choices"][0]
+            if choice["finish_reason"] is None:
+                clock.begin(choice["index"])
+            else:
+                # Half a character is not sent, so chunks are not counted.
+                clock.tokens += chunk["usage"]["completion_tokens"]
 
         how: dict[str, Any] = {"temperature": 0.0}
         if sequences > 1:
             how = {"temperature": TEMPERATURE, "top_p": TOP_P, "top_k": 0, "n_cmpl": sequences}
         request = {"prompt": list(ids), "n_predict": new, "ignore_eos": True, "stream": True, **how}
-        self._server.handle_completions(request, each_token)
+        self._server.handle_completions(request, each_chunk)
 
 
 def four_groups(shape: Shape) -> torch.Tensor:
@@ -307,4 +344,4 @@ def four_groups(shape: Shape) -> torch.Tensor:
     return rows.transpose(0, 1).reshape(3, 4, -1, shape.head_dim).transpose(0, 1).flatten()
 
 
-PEERS: tuple[Callable[[Place], Peer], ...] = (CardsWay, CardsWayBfloat16, CTranslate2, LlamaCpp)
+PEERS: tuple[type[Peer], ...] = (CardsWay, CardsWayBfloat16, CTranslate2, LlamaCpp)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cg2magic.benchmark.rows import Better, Meaning
+from cg2magic.benchmark.rows import TIMES, Better, Meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,11 @@ class Bar:
         """Whether the median reaches it; None where it was not measured."""
         if self.reached is None:
             return None
-        return self.reached.median >= self.wanted if self.better == "more" else self.reached.median <= self.wanted
+        return (
+            self.reached.median >= self.wanted
+            if self.better == "more"
+            else self.reached.median <= self.wanted
+        )
 
 
 @dataclass(slots=True)
@@ -117,7 +121,7 @@ class Results:
 
         def ratio(what: str, wanted: float, key: str, other: str) -> Bar:
             row = self.rows.get(key)
-            return Bar(what, wanted, "×", "more", row.ratio("ours", other) if row else None)
+            return Bar(what, wanted, TIMES, "more", row.ratio("ours", other) if row else None)
 
         def plain(what: str, wanted: float, unit: str, key: str, peer: str = "ours") -> Bar:
             row = self.rows.get(key)
@@ -129,16 +133,16 @@ class Results:
             ratio(f"generation, 1 sequence, {card}", 5.5, "generation_1", "card"),
             plain("generation, 1 sequence, of the streaming-read limit", 65, "%", "limit_share"),
             ratio(f"generation, 1 sequence, {other}", 1.8, "generation_1", "ctranslate2"),
-            plain("generation, 4 sequences, against ours with 1", 2.5, "×", "generation_4_to_1"),
+            plain("generation, 4 sequences, against ours with 1", 2.5, TIMES, "generation_4_to_1"),
             ratio(f"prompt of 512 tokens, {card}", 3.5, "prompt_512", "card"),
             ratio(f"prompt of 512 tokens, {other}", 0.95, "prompt_512", "ctranslate2"),
             ratio(f"typical request, {card}", 4.5, "request", "card"),
             ratio(f"the next request, {card}", 8, "next_request", "card"),
             plain("time to first token, warm against cold", 10, "%", "first_warm_to_cold"),
-            plain("drafts, a text with repetition, this model's size", 1.4, "×", "drafts_repeating"),
-            plain("drafts, a text with none, this model's size", 0.97, "×", "drafts_none"),
-            plain("drafts, a text with repetition, mini", 1.4, "×", "drafts_repeating", "mini"),
-            plain("drafts, a text with none, mini", 0.97, "×", "drafts_none", "mini"),
+            plain("drafts, a text with repetition, this model's size", 1.4, TIMES, "drafts_repeating"),
+            plain("drafts, a text with none, this model's size", 0.97, TIMES, "drafts_none"),
+            plain("drafts, a text with repetition, mini", 1.4, TIMES, "drafts_repeating", "mini"),
+            plain("drafts, a text with none, mini", 0.97, TIMES, "drafts_none", "mini"),
             plain("memory in service, above the import", 1.5, "GB", "memory_service"),
             plain("peak memory while loading, above the import", 2.0, "GB", "memory_load"),
             plain("int8 on mini: mean change of loss", 0.01, "nats", "int8_loss", "mini"),

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from cg2magic.benchmark.shapes import Workload
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 Better = Literal["more", "less"]
 
 
@@ -25,24 +26,20 @@ def meanings(workload: Workload) -> dict[str, Meaning]:
         **{f"prompt_{n}": Meaning(f"prompt, {n:,} tokens", rate, "more") for n in work.prompts},
         "generation_1": Meaning("generation, 1 sequence", rate, "more"),
         **{f"generation_{n}": Meaning(f"generation, {n} sequences", rate, "more") for n in several},
-        "first_cold": Meaning(
-            f"first token after {work.first + work.first_new:,} tokens, cold", "s", "less"
-        ),
+        "first_cold": Meaning(f"first token after {work.first + work.first_new:,} tokens, cold", "s", "less"),
         "first_warm": Meaning(f"the same, {work.first:,} of them shared", "s", "less"),
-        "request": Meaning(
-            f"typical request: {work.context} tokens of context, {work.new} new", "s", "less"
-        ),
+        "request": Meaning(f"typical request: {work.context} tokens of context, {work.new} new", "s", "less"),
         "next_request": Meaning(f"the next one: {work.more} more of context, {work.new} new", "s", "less"),
         "load_first": Meaning("load, the first time (conversion included)", "s", "less"),
         "load_again": Meaning("load, again", "s", "less"),
         "memory_load": Meaning("peak memory while loading, above the import", "GB", "less"),
         "memory_service": Meaning("peak memory in service, above the import", "GB", "less"),
         "limit_share": Meaning("generation, of the streaming-read limit", "%", "more"),
-        **{f"generation_{n}_to_1": Meaning(f"{n} sequences against 1", "×", "more") for n in several},
+        **{f"generation_{n}_to_1": Meaning(f"{n} sequences against 1", TIMES, "more") for n in several},
         "first_warm_to_cold": Meaning("first token, warm against cold", "%", "less"),
-        "drafts_repeating": Meaning("drafts on text with repetition", "×", "more"),
-        "drafts_ordinary": Meaning("drafts on ordinary code", "×", "more"),
-        "drafts_none": Meaning("drafts on text without repetition", "×", "more"),
+        "drafts_repeating": Meaning("drafts on text with repetition", TIMES, "more"),
+        "drafts_ordinary": Meaning("drafts on ordinary code", TIMES, "more"),
+        "drafts_none": Meaning("drafts on text without repetition", TIMES, "more"),
         "int8_loss": Meaning("int8: mean change of loss", "nats", "less"),
         "int8_agreement": Meaning("int8: top-1 agreement with float", "%", "more"),
         "read_limit": Meaning("streaming read of memory", "GB/s", "more"),

@@ -1,12 +1,13 @@
 """One run: every engine is asked the same things in turn, round after round.
 
 The machine has other things to do, and they come and go. So the engines take turns at every single task,
-and only values of one round are divided by each other; the order of the turns is reversed from round to round.
+and only values of one round are divided by each other;
+the order of the turns is reversed from round to round.
 """
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 from cg2magic.benchmark.checkpoint import write_checkpoint
@@ -23,10 +25,11 @@ from cg2magic.benchmark.ours import Ours
 from cg2magic.benchmark.peers import PEERS, Place
 from cg2magic.benchmark.results import Results
 from cg2magic.benchmark.rows import meanings
-from cg2magic.benchmark.shapes import Shape, Workload
+from cg2magic.benchmark.shapes import SHAPES, WORKLOADS, Shape, Workload
 from cg2magic.benchmark.tasks import TASKS, Tasks
 from cg2magic.benchmark.text_tasks import TextTasks
 from cg2magic.benchmark.worker import Loaded, Session, Worker, WorkerError
+from cg2magic.errors import UsageError
 
 #: Seconds between two turns: a runtime's threads look for more work for a while before they sleep.
 _PAUSE = 0.4
@@ -70,7 +73,7 @@ class Run:
         self.place = Place(folder / shape.name, shape, machine.cores, precision)
         self.results = Results.empty(
             meanings(workload),
-            when=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            when=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             machine=asdict(machine) | {"description": machine.describe()},
             model=asdict(shape),
             rounds=rounds,
@@ -87,9 +90,11 @@ class Run:
             reader = self._start(closing, "reader", partial(Reader, self.place.threads))
             mini = self._start(closing, "mini", Mini)
             tasks = Tasks(self._workers, reader, self.place.shape, self.workload, self.results)
-            text_tasks = TextTasks(self._workers.get("ours"), mini, self.workload, self.results)
+            text_tasks = TextTasks(
+                self._workers.get("ours"), mini, self.place.shape, self.workload, self.results
+            )
             for turn in range(self.rounds):
-                for step in (*self._round(tasks, turn), *text_tasks.drafts(turn)):
+                for step in chain(self._round(tasks, turn), text_tasks.drafts(turn)):
                     yield f"round {turn + 1} of {self.rounds}: {step}"
             yield from text_tasks.accuracy()
 
@@ -157,6 +162,59 @@ class Run:
                     self._workers.pop(key)
                     self.results.remarks.append(f"{self.results.peers[key]}: {error}")
                     yield f"{key}: {error}"
+
+
+def plan(
+    *,
+    quick: bool = False,
+    folder: Path | None = None,
+    rounds: int = 5,
+    peers: tuple[str, ...] | None = None,
+    precision: str = "auto",
+    draws: bool = False,
+) -> Run:
+    """Prepare a run, and find out before it starts what would stop it.
+
+    Parameters
+    ----------
+    quick : bool
+        A tiny model, to see that everything is in place.
+    folder : Path, optional
+        By default, one in the person's cache.
+    rounds, peers, precision
+        As in `Run`; all the peers by default.
+    draws : bool
+        Whether a chart is wanted.
+
+    Raises
+    ------
+    UsageError
+        In one line, with what to try next.
+    """
+    needs = ("psutil", "platformdirs", *(("matplotlib",) if draws else ()))
+    lacking = [name for name in needs if find_spec(name) is None]
+    if lacking:
+        raise UsageError(f"the benchmark needs {', '.join(lacking)}: pip install 'cg2magic[bench]'")
+    import platformdirs
+    import psutil
+
+    unknown = [key for key in peers or () if key not in ALL_PEERS]
+    if unknown:
+        raise UsageError(f"there is no peer {unknown[0]!r}; there are {', '.join(ALL_PEERS)}")
+    if rounds < 1:
+        raise UsageError(f"--rounds must be at least 1, not {rounds}")
+    name = "tiny" if quick else "1B"
+    shape, wanted = SHAPES[name], peers or tuple(ALL_PEERS)
+    # A weight's bytes, and as much again as the prompts of a round keep.
+    need = sum(ALL_PEERS[key].bytes_per_weight_at_most + 0.5 for key in wanted) * shape.parameters
+    free = psutil.virtual_memory().available
+    if need > free:
+        raise UsageError(
+            f"the engines are in memory side by side and need {need / 1e9:.0f} GB, "
+            f"{free / 1e9:.0f} GB are free; choose some with --peers, for example --peers ours,ctranslate2"
+        )
+    where = folder or Path(platformdirs.user_cache_dir("cg2magic")) / "benchmark"
+    return Run(where, shape, WORKLOADS[name], rounds=rounds, peers=wanted, precision=precision)
 
 
 class _Maker:

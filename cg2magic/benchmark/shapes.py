@@ -39,6 +39,11 @@ class Shape:
         return self.width // self.heads
 
     @property
+    def parameters(self) -> int:
+        """Weights of the matrices; the few others don't matter."""
+        return self.layers * 12 * self.width**2 + 2 * self.vocabulary * self.width
+
+    @property
     def read_per_token(self) -> int:
         """Weights that have to be read to write a token: all the matrices, and one row of the embedding."""
         return self.layers * 12 * self.width**2 + self.vocabulary * self.width + self.width

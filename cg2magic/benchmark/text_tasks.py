@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cg2magic.benchmark import texts
 from cg2magic.benchmark.mini import Distance
 from cg2magic.benchmark.results import Results
-from cg2magic.benchmark.shapes import Workload
+from cg2magic.benchmark.shapes import Shape, Workload
 from cg2magic.benchmark.worker import Worker, WorkerError
 
 _Ids = tuple[int, ...]
@@ -23,11 +23,13 @@ class TextTasks:
     ----------
     ours, mini : Worker or None
         Ours may be left out of a run.
-    workload : Workload
+    shape, workload : Shape, Workload
     results : Results
     """
 
-    def __init__(self, ours: Worker | None, mini: Worker, workload: Workload, results: Results) -> None:
+    def __init__(
+        self, ours: Worker | None, mini: Worker, shape: Shape, workload: Workload, results: Results
+    ) -> None:
         self.ours = ours
         self.mini: Worker | None = mini
         self.workload = workload
@@ -37,15 +39,18 @@ class TextTasks:
         except WorkerError as error:
             self.mini = None
             results.remarks.append(f"mini could not be loaded: {error}")
-        self._texts = self._given_texts() if ours else {}
+        self._texts = self._given_texts(shape) if ours else {}
 
-    def _given_texts(self) -> dict[str, tuple[_Ids, _Ids]]:
+    def _given_texts(self, shape: Shape) -> dict[str, tuple[_Ids, _Ids]]:
         """Return texts as prompt and continuation, in tokens."""
-        tokenizer = self.mini or self.ours
-        assert tokenizer is not None
 
         def encode(text: str) -> _Ids:
-            return tokenizer.ask("encode", text) if self.mini else tokenizer.ask("call", "encode", text)
+            # The embedded model's tokens are like those of CodeGen2; the random one's are letters.
+            ids: _Ids = self.mini.ask("encode", text) if self.mini else ()
+            if ids and max(ids) < shape.tokens:
+                return ids
+            assert self.ours is not None
+            return self.ours.ask("call", "encode", text)
 
         new = self.workload.draft_tokens
         ordinary = encode(texts.own_source())[: 256 + new]

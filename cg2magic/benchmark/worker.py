@@ -1,7 +1,7 @@
 """Each engine in a process of its own.
 
-Side by side in one process they would share OpenMP runtimes, thread settings and an allocator, and nobody could
-say whose memory is whose. In processes of their own they are all loaded at once and asked in turn, so that
+Side by side in one process they would share OpenMP runtimes, thread settings and an allocator, and nobody
+could say whose memory is whose. In processes of their own they are all loaded at once and asked in turn, so that
 what the machine does meanwhile meets neighbours alike; one that crashes costs its own rows only.
 """
 

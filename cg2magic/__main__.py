@@ -1,0 +1,148 @@
+"""``python -m cg2magic COMMAND``: the same suggestions on a command line, and the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cg2magic.errors import Cg2Error, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    args = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = args.command
+    try:
+        command(args)
+    except (Cg2Error, OSError) as error:
+        print(f"cg2magic: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cg2magic: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("cg2magic", description="Local models for code, and their speed.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    models = commands.add_parser("models", help="list the models known by name")
+    models.set_defaults(command=_models)
+
+    complete = commands.add_parser("complete", help="go on where a text ends; prints the whole code")
+    _add_generation(complete)
+    complete.set_defaults(command=_write, cursor=None)
+
+    infill = commands.add_parser("infill", help="fill the holes of a text; prints the whole code")
+    _add_generation(infill)
+    infill.add_argument("--cursor", metavar="MARK", default="|", help="what marks a hole (%(default)s)")
+    infill.set_defaults(command=_write)
+
+    bench = commands.add_parser("bench", help="measure the speed beside other ways to run the same model")
+    _add_bench(bench)
+    bench.set_defaults(command=_bench)
+    return parser
+
+
+def _add_generation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", default="-", help="the text; - or nothing: standard input")
+    parser.add_argument("-n", "--samples", type=int, default=1, metavar="N", help="how many candidates")
+    parser.add_argument("-m", "--max-new-tokens", type=int, default=64, metavar="N")
+    parser.add_argument("-t", "--temperature", type=float, default=0.0, metavar="T", help="0: greedy")
+    parser.add_argument("--top-p", type=float, default=0.95, metavar="P")
+    parser.add_argument("--top-k", type=int, default=0, metavar="K")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--stop", action="append", metavar="TEXT", help="end before TEXT; may be repeated")
+    parser.add_argument("--language", default="python", metavar="NAME")
+    parser.add_argument("--model", default="mini", metavar="NAME", help="a name, a Hub id or a folder")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, …")
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="a tiny model: is everything in place?")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds (%(default)s)")
+    parser.add_argument(
+        "--peers", metavar="A,B", help="ours, card, card-bf16, ctranslate2, llama.cpp; by default all of them"
+    )
+    parser.add_argument("--precision", default="auto", help="ours: auto, int8, bf16, fp32")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="for the model, 2 GB, and what is made of it, 3 GB more"
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every value")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the main rows, as .png or .svg")
+
+
+def _models(args: argparse.Namespace) -> None:
+    del args
+    from cg2magic.models.catalog import CATALOG
+
+    for entry in CATALOG:
+        size = f"{entry.parameters / 1e6:,.0f} M"
+        print(f"{entry.name:<12}{size:>10}  {entry.licence}  {entry.repo or 'comes with cg2magic'}")
+    print("Any other causal language model is taken by its Hub id or folder.")
+
+
+def _write(args: argparse.Namespace) -> None:
+    from cg2magic import cursor
+    from cg2magic.manager import manager
+    from cg2magic.progress import progress_bar
+    from cg2magic.request import Request, Sampling
+
+    text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("utf-8")
+    if not text.strip():
+        raise UsageError("the text is empty: give the beginning of some code, in a file or on standard input")
+    # An editor ends a file with a newline; the cursor stands before it.
+    text = text.removesuffix("\n")
+    parts = (text,) if args.cursor is None else cursor.split(text, mark=args.cursor, language=args.language)
+    try:
+        sampling = Sampling(
+            n=args.samples,
+            max_new_tokens=args.max_new_tokens,
+            temperature=args.temperature,
+            top_p=args.top_p,
+            top_k=args.top_k,
+            seed=args.seed,
+            stop=tuple(args.stop or ()),
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    with progress_bar() as on_progress:
+        manager().load(args.model, device=args.device, precision=args.precision, on_progress=on_progress)
+    suggestions = manager().submit(Request(parts, sampling, args.language)).result()
+    for i, suggestion in enumerate(suggestions, start=1):
+        if len(suggestions) > 1:
+            print(f"# candidate {i} of {len(suggestions)}")
+        print(suggestion.code)
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from cg2magic.benchmark import report
+    from cg2magic.benchmark.run import plan
+
+    run = plan(
+        quick=args.quick,
+        folder=args.folder,
+        rounds=args.rounds,
+        peers=tuple(args.peers.split(",")) if args.peers else None,
+        precision=args.precision,
+        draws=args.chart is not None,
+    )
+    for step in run.steps():
+        print(step, file=sys.stderr, flush=True)
+    text = report.markdown(run.results)
+    print(text)
+    if args.markdown:
+        args.markdown.write_text(text, "utf-8")
+    if args.json:
+        report.write_json(run.results, args.json)
+    if args.chart:
+        report.draw_chart(run.results, args.chart)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
