@@ -179,7 +179,7 @@ class Run:
             return True
         kept = torch.load(self.folder / "before_decay.pt", weights_only=True, mmap=True)
         self._decay_is_new = lambda: False  # asked once a session is enough
-        return kept["hours"] != self.plan.hours
+        return kept["hours"] < self.plan.hours
 
     def _train_step(self, hidden: torch.nn.Module, ids: Tensor, weights: Tensor) -> float:
         rate = self.plan.rate(self.step, self.seconds)
