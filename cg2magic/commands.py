@@ -43,15 +43,14 @@ def run(line: str, shell: InteractiveShell) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%cg2 {self.prog}: {message}; {self.format_usage().strip()}")
+        raise UsageError(f"%cg2 {self.prog}: {message}; {' '.join(self.format_usage().split())}")
 
 
 def _status(words: list[str]) -> str:
     _Parser("status", add_help=False).parse_args(words)
     status = manager().status()
     lines = [describe(status.model) if status.model else "no model is loaded; the first request loads one"]
-    if status.process_memory is not None:
-        lines.append(f"memory of this kernel  {_size(status.process_memory)}")
+    lines.append(f"memory of this kernel  {_size(status.process_memory)}")
     lines.append(f"writing  {'yes' if status.writing else 'no'}, waiting  {status.queued}")
     if status.tokens_per_second:
         lines.append(f"last request  {status.tokens_per_second:.0f} tokens/s")
@@ -83,11 +82,8 @@ def _unload(words: list[str]) -> str:
     before = manager().status()
     if not manager().unload():
         return "no model was loaded"
-    after = manager().status()
-    freed = ""
-    if before.process_memory is not None and after.process_memory is not None:
-        freed = f", {_size(max(0, before.process_memory - after.process_memory))} given back"
-    return f"{before.model.name if before.model else 'the model'} unloaded{freed}"
+    freed = max(0, before.process_memory - manager().status().process_memory)
+    return f"{before.model.name if before.model else 'the model'} unloaded, {_size(freed)} given back"
 
 
 def _models(words: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -191,7 +192,7 @@ class CG2(Magics):
                 top_p=args.top_p,
                 top_k=args.top_k,
                 seed=args.seed,
-                stop=tuple(args.stop or ()),
+                stop=tuple(_literal(text) for text in args.stop or ()),
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
@@ -209,6 +210,16 @@ def _short_errors() -> Iterator[None]:
         yield
     except Cg2Error as error:
         raise ShellUsageError(str(error)) from None
+
+
+def _literal(text: str) -> str:
+    r"""Read a quoted option as Python would, so that ``--stop "\n\n"`` is two newlines."""
+    if text[:1] in ("'", '"'):
+        try:
+            return str(ast.literal_eval(text))
+        except (SyntaxError, ValueError):
+            raise UsageError(f"--stop takes a text, and {text} is not closed") from None
+    return text
 
 
 def _text(cell: str) -> str:

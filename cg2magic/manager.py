@@ -61,15 +61,15 @@ class Status:
         Id of the job being served.
     tokens_per_second : float
         Of the last request that wrote.
-    process_memory : int or None
-        Bytes of memory the kernel's process holds; None where the system doesn't tell.
+    process_memory : int
+        Bytes of memory the kernel's process holds.
     """
 
     model: LoadedModel | None
     queued: int
     writing: int | None
     tokens_per_second: float
-    process_memory: int | None
+    process_memory: int
 
 
 class _Load:
@@ -327,9 +327,7 @@ def _release_memory() -> None:
             trim(0)
 
 
-def _process_memory() -> int | None:
-    try:
-        import psutil
-    except ImportError:
-        return None
+def _process_memory() -> int:
+    import psutil
+
     return psutil.Process().memory_info().rss

@@ -151,8 +151,9 @@ def test_a_mistake_is_one_line_in_the_cell(client):
 
 def test_unloading_the_extension_puts_the_interrupt_back(client):
     # What ipykernel found between the cells, and will put back after this one.
-    handler = "print(get_ipython().kernel.saved_sigint_handler)"
+    handler = "print(repr(get_ipython().kernel.saved_sigint_handler))"
     assert "function _interrupted" in client.printed(handler)
     client.run("%unload_ext cg2magic")
-    assert "SIG_IGN" in client.printed(handler)
+    put_back = client.printed(handler)
     client.run("%load_ext cg2magic")
+    assert "SIG_IGN" in put_back

@@ -102,23 +102,37 @@ def test_the_metadata_states_version_licence_and_python(metadata):
     assert metadata["Requires-Python"] == ">=3.10"
 
 
-def test_every_import_is_of_a_declared_dependency_or_of_what_one_always_brings(metadata):
-    declared = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
-    allowed = {canonicalize_name(need.name) for need in declared if need.marker is None}
-    for name in list(allowed):
-        for need in map(Requirement, importlib.metadata.requires(name) or []):
-            if need.marker is None or need.marker.evaluate({"extra": ""}):
-                allowed.add(canonicalize_name(need.name))
-
-    imported = set()
-    for path in (ROOT / "cg2magic").rglob("*.py"):
+def imports(files: list[Path]) -> set[str]:
+    """Give the distributions that some files import; ours and what comes with Python are left out."""
+    modules = set()
+    for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
+                modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                imported.add(node.module.split(".")[0])
-    third_party = imported - set(sys.stdlib_module_names) - {"cg2magic"}
-    assert {canonicalize_name(DISTRIBUTION_OF.get(name, name)) for name in third_party} <= allowed
+                modules.add(node.module.split(".")[0])
+    third_party = modules - set(sys.stdlib_module_names) - {"cg2magic"}
+    return {canonicalize_name(DISTRIBUTION_OF.get(name, name)) for name in third_party}
+
+
+def test_every_import_is_of_a_declared_dependency_or_of_what_one_always_brings(metadata):
+    declared = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
+    always = {canonicalize_name(need.name) for need in declared if need.marker is None}
+    for name in list(always):
+        for need in map(Requirement, importlib.metadata.requires(name) or []):
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                always.add(canonicalize_name(need.name))
+    bench = {
+        canonicalize_name(need.name)
+        for need in declared
+        if need.marker
+        and need.marker.evaluate({"extra": "bench"})
+        and not need.marker.evaluate({"extra": ""})
+    }
+    files = list((ROOT / "cg2magic").rglob("*.py"))
+    benchmark = [path for path in files if "benchmark" in path.parts]
+    assert imports([path for path in files if path not in benchmark]) <= always
+    assert imports(benchmark) <= always | bench
 
 
 def test_installed_elsewhere_it_completes_and_infills_with_no_network(elsewhere, tmp_path):

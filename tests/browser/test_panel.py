@@ -167,7 +167,7 @@ def test_insert_below_goes_under_its_own_cell_whatever_cell_is_active(notebook, 
 
 def test_an_inserted_cell_is_taken_back_by_undo_in_the_panel_and_by_the_notebooks_own(notebook, done):
     cell, panel = done()
-    before = notebook.sources()
+    before, count = notebook.sources(), len(notebook.cells())
     button(panel, "Insert below").click()
     panel.get_by_text("Inserted below").wait_for()
     button(panel, "Undo").click()
@@ -180,7 +180,7 @@ def test_an_inserted_cell_is_taken_back_by_undo_in_the_panel_and_by_the_notebook
     notebook.page.keyboard.press("Escape")
     notebook.page.keyboard.press("z")
     notebook.page.wait_for_function(
-        "(n) => jupyterapp.shell.currentWidget.context.model.sharedModel.cells.length === n", arg=2
+        "(n) => jupyterapp.shell.currentWidget.context.model.sharedModel.cells.length === n", arg=count
     )
     assert notebook.sources() == before
 

@@ -1,0 +1,88 @@
+"""A suggestion in a terminal: it streams, only grows, and fills the next prompt."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from cg2magic import terminal
+from cg2magic.job import Job
+from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
+
+PARTS = ("def f(x):\n    ", "\n    return y\n")
+
+
+def suggestion(text, reason=None):
+    tokens = tuple(TokenLogprob(0, word, -0.5) for word in text.split())
+    return Suggestion(PARTS, (text,), tokens, reason)
+
+
+class Written:
+    """What was printed, and what it had been at each flush."""
+
+    def __init__(self):
+        self.out = io.StringIO()
+        self.seen = []
+        self.out.flush = lambda: self.seen.append(self.out.getvalue())
+
+
+@pytest.fixture
+def finished():
+    job = Job(1, Request(PARTS, Sampling(n=2)))
+    job.update(model="mini")
+    job.wrote((suggestion("y = x + 1", "stop"), suggestion("y = 2 * x", "stop")))
+    job.update(state="done")
+    return job
+
+
+def test_the_whole_code_is_printed_and_fills_the_next_prompt(finished, shell):
+    written = Written()
+    terminal.stream(finished, shell, out=written.out)
+    text = written.out.getvalue()
+    assert text.startswith("def f(x):\n    y = x + 1\n    return y\n")
+    assert "mean logprob −0.50" in text
+    assert shell.rl_next_input == "def f(x):\n    y = x + 1\n    return y\n"
+
+
+def test_the_other_candidates_follow_with_the_way_to_take_them(finished, shell):
+    written = Written()
+    terminal.stream(finished, shell, out=written.out)
+    assert "%cg2 accept 2" in written.out.getvalue()
+    assert "y = 2 * x" in written.out.getvalue()
+
+
+def test_a_real_suggestion_streams_and_only_grows(shell):
+    from cg2magic.manager import Manager
+
+    manager = Manager()
+    try:
+        written = Written()
+        job = manager.submit(
+            Request(("import numpy as np\n\n\ndef mean(values):",), Sampling(max_new_tokens=30))
+        )
+        terminal.stream(job, shell, out=written.out)
+    finally:
+        manager.close()
+    assert len(written.seen) > 2
+    assert all(
+        later.startswith(earlier) for earlier, later in zip(written.seen, written.seen[1:], strict=False)
+    )
+    assert shell.rl_next_input == job.result()[0].code
+
+
+def test_a_job_that_failed_fills_nothing(shell):
+    job = Job(1, Request(PARTS))
+    job.fail(ValueError("no"))
+    shell.set_next_input("mine", replace=False)
+    terminal.stream(job, shell, out=io.StringIO())
+    assert shell.rl_next_input == "mine"
+
+
+def test_what_a_model_writes_cannot_steer_the_terminal(shell):
+    job = Job(1, Request(("x = ",), Sampling()))
+    job.wrote((Suggestion(("x = ",), ("'\x1b[2J'",), (), "stop"),))
+    job.update(state="done")
+    written = Written()
+    terminal.stream(job, shell, out=written.out)
+    assert "\x1b" not in written.out.getvalue()
