@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from cg2magic.benchmark.peers import TEMPERATURE, TOP_P, Clock, Place
 from cg2magic.candidate import Candidate
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local import LocalEngine, Written
 from cg2magic.formats import Prompt
 from cg2magic.models.loading import LoadedModel
 from cg2magic.request import Request, Sampling, TokenLogprob
@@ -56,7 +56,7 @@ class FullLengthEngine(LocalEngine):
         sampling: Sampling,
         clock: Clock,
         script: tuple[int, ...] = (),
-    ) -> None:
+    ) -> Written:
         """Answer a request whose prompt is `ids`."""
         self.ids, self.script = ids, script
         seen = 0
@@ -68,7 +68,7 @@ class FullLengthEngine(LocalEngine):
             if seen <= sampling.max_new_tokens:
                 clock.tick_all()
 
-        self.generate(Request((self.vocabulary.decode(list(ids)),), sampling), report)
+        return self.generate(Request((self.vocabulary.decode(list(ids)),), sampling), report)
 
     def _prompt(self, request: Request) -> Prompt:  # noqa: ARG002 - its text is that of the ids
         return Prompt(self.ids, starts=(b"",), newlines=(False,), between=((),), ends=frozenset())
@@ -94,6 +94,7 @@ class Ours:
     key: ClassVar[str] = "ours"
     needs: ClassVar[tuple[str, ...]] = ()
     bytes_per_weight_at_most: ClassVar[int] = 2
+    keeps_prompts: ClassVar[bool] = True
 
     def __init__(self, place: Place) -> None:
         self.place = place

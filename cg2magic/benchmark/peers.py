@@ -71,11 +71,14 @@ class Peer(Protocol):
         Packages that may not be there.
     bytes_per_weight_at_most : int
         Of memory, once loaded.
+    keeps_prompts : bool
+        Whether it reads only what is new in a prompt that begins like an earlier one.
     """
 
     key: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     bytes_per_weight_at_most: ClassVar[int]
+    keeps_prompts: ClassVar[bool]
     place: Place
 
     def __init__(self, place: Place) -> None: ...
@@ -116,6 +119,7 @@ class CardsWay:
     key: ClassVar[str] = "card"
     needs: ClassVar[tuple[str, ...]] = ()
     bytes_per_weight_at_most: ClassVar[int] = 4
+    keeps_prompts: ClassVar[bool] = False
     dtype: ClassVar[str] = "float32"
 
     def __init__(self, place: Place) -> None:
@@ -197,6 +201,7 @@ class CTranslate2:
     key: ClassVar[str] = "ctranslate2"
     needs: ClassVar[tuple[str, ...]] = ("ctranslate2",)
     bytes_per_weight_at_most: ClassVar[int] = 1
+    keeps_prompts: ClassVar[bool] = False  # only one that is told to it beforehand
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -275,6 +280,7 @@ class LlamaCpp:
     key: ClassVar[str] = "llama.cpp"
     needs: ClassVar[tuple[str, ...]] = ("xllamacpp", "gguf")
     bytes_per_weight_at_most: ClassVar[int] = 1
+    keeps_prompts: ClassVar[bool] = True
 
     def __init__(self, place: Place) -> None:
         self.place = place

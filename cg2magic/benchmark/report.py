@@ -38,11 +38,12 @@ def markdown(results: Results) -> str:
 def _conditions(results: Results) -> str:
     model = results.model
     return (
-        f"Random weights in the {model['name']} shape ({model['layers']} layers, width {model['width']:,}, "
-        f"vocabulary {model['vocabulary']:,}), the same for all. Median of {results.rounds} rounds, least and "
-        "most in brackets. One sequence is greedy, several are sampled. Drafts are off in the first table: "
-        "random weights repeat themselves and would flatter them. Each engine keeps its prompts as it does "
-        "by itself, between requests that share a beginning."
+        f"Random weights in the {model['name']} shape ({model['layers']} layers, "
+        f"width {model['width']:,}, vocabulary {model['vocabulary']:,}), the same for all. "
+        f"Median of {results.rounds} rounds, least and most in brackets. "
+        "One sequence is greedy, several are sampled. Drafts are off in the first table: random weights "
+        "repeat themselves and would flatter them. llama.cpp and ours read only what is new in a prompt "
+        "that begins like an earlier one; the others have no such thing, or need to be told beforehand."
     )
 
 

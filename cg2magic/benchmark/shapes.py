@@ -105,7 +105,7 @@ WORKLOADS = {
         more=40,
         short=64,
         sequences=((1, 32), (4, 24), (8, 16)),
-        draft_tokens=128,
+        draft_tokens=64,
         accuracy_tokens=16_384,
     ),
     "tiny": Workload(

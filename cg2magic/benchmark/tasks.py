@@ -29,6 +29,7 @@ class Tasks:
     ) -> None:
         self.workers = workers
         self.reader = reader
+        self.keeps_prompts = {key: worker.ask("keeps_prompts") for key, worker in workers.items()}
         self.shape = shape
         self.workload = workload
         self.results = results
@@ -71,8 +72,10 @@ class Tasks:
         shared = self._ids(turn, 4, self.workload.first)
         colds, warms = (self._ids(turn, task, self.workload.first_new) for task in (5, 6))
         cold = self._ask(key, shared + colds, 1).total
-        warm = self._ask(key, shared + warms, 1).total
         self.results.add("first_cold", key, cold)
+        if not self.keeps_prompts[key]:
+            return f"first token cold {cold:.2f} s"
+        warm = self._ask(key, shared + warms, 1).total
         self.results.add("first_warm", key, warm)
         self.results.add("first_warm_to_cold", key, 100 * warm / cold)
         return f"first token cold {cold:.2f} s, warm {warm:.3f} s"

@@ -1,7 +1,7 @@
 """Each engine in a process of its own.
 
-Side by side in one process they would share OpenMP runtimes, thread settings and an allocator, and nobody
-could say whose memory is whose. In processes of their own they are all loaded at once and asked in turn, so that
+In one process they would share OpenMP runtimes, thread settings and an allocator, and nobody could say
+whose memory is whose. In processes of their own they are all loaded at once and asked in turn, so that
 what the machine does meanwhile meets neighbours alike; one that crashes costs its own rows only.
 """
 
@@ -88,6 +88,10 @@ class Session:
         if clock.tokens != new * sequences:
             raise WorkerError(f"wrote {clock.tokens} tokens where {new * sequences} were asked for")
         return Timed(clock.first, total, self._peak())
+
+    def keeps_prompts(self) -> bool:
+        """Whether the engine reads only what is new in a prompt."""
+        return self.peer.keeps_prompts
 
     def call(self, name: str, *arguments: object) -> Any:
         """Ask the peer for something that only it can do."""
