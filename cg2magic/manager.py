@@ -216,6 +216,7 @@ class Manager:
                 self._serve_load(item)
             else:
                 self._serve_job(item)
+            item = None  # while waiting for the next one, this thread must not hold on to a model
 
     def _serve_load(self, load: _Load) -> None:
         try:

@@ -70,8 +70,10 @@ def client():
 def loaded(client):
     client.run("%load_ext cg2magic")
     yield
-    client.run("from cg2magic.manager import manager; manager().cancel()")
-    client.until("False")
+    client.printed(
+        "from cg2magic.manager import manager\nmanager().cancel()\n"
+        "assert all(entry.job.wait(100) for entry in manager().history)"
+    )
 
 
 def test_the_cell_returns_while_the_model_still_writes(client):
