@@ -94,6 +94,7 @@ class Ours:
     key: ClassVar[str] = "ours"
     needs: ClassVar[tuple[str, ...]] = ()
     bytes_per_weight_at_most: ClassVar[int] = 2
+    converts: ClassVar[bool] = False
     keeps_prompts: ClassVar[bool] = True
 
     def __init__(self, place: Place) -> None:

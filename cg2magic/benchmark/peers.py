@@ -71,6 +71,8 @@ class Peer(Protocol):
         Packages that may not be there.
     bytes_per_weight_at_most : int
         Of memory, once loaded.
+    converts : bool
+        Whether it needs the checkpoint in a form of its own.
     keeps_prompts : bool
         Whether it reads only what is new in a prompt that begins like an earlier one.
     """
@@ -78,6 +80,7 @@ class Peer(Protocol):
     key: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     bytes_per_weight_at_most: ClassVar[int]
+    converts: ClassVar[bool]
     keeps_prompts: ClassVar[bool]
     place: Place
 
@@ -119,6 +122,7 @@ class CardsWay:
     key: ClassVar[str] = "card"
     needs: ClassVar[tuple[str, ...]] = ()
     bytes_per_weight_at_most: ClassVar[int] = 4
+    converts: ClassVar[bool] = False
     keeps_prompts: ClassVar[bool] = False
     dtype: ClassVar[str] = "float32"
 
@@ -201,6 +205,7 @@ class CTranslate2:
     key: ClassVar[str] = "ctranslate2"
     needs: ClassVar[tuple[str, ...]] = ("ctranslate2",)
     bytes_per_weight_at_most: ClassVar[int] = 1
+    converts: ClassVar[bool] = True
     keeps_prompts: ClassVar[bool] = False  # only one that is told to it beforehand
 
     def __init__(self, place: Place) -> None:
@@ -280,6 +285,7 @@ class LlamaCpp:
     key: ClassVar[str] = "llama.cpp"
     needs: ClassVar[tuple[str, ...]] = ("xllamacpp", "gguf")
     bytes_per_weight_at_most: ClassVar[int] = 1
+    converts: ClassVar[bool] = True
     keeps_prompts: ClassVar[bool] = True
 
     def __init__(self, place: Place) -> None:

@@ -135,6 +135,8 @@ class Run:
 
     def _convert(self, key: str, make: Callable[[], object]) -> float:
         """Seconds the conversion took, now or in an earlier run."""
+        if not ALL_PEERS[key].converts:
+            return 0.0
         note = self.place.folder / "converted.json"
         seconds = json.loads(note.read_text("utf-8")) if note.exists() else {}
         if key not in seconds:
