@@ -8,18 +8,19 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import cg2magic
+from tests.browser.asking import FILL, MEAN, ask
 from tests.browser.notebook_page import NotebookPage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 # Nothing here may ask the internet for anything.
 CHROMIUM_FLAGS = [
@@ -157,6 +158,25 @@ def open_notebook(front_end: str, server: Server, browser: Browser) -> Iterator[
 
 
 @pytest.fixture
+def own_notebook(
+    front_end: str, server: Server, browser: Browser, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., NotebookPage]]:
+    """Make notebooks with a kernel and a page of their own, for what would disturb the other tests."""
+    pages = []
+
+    def make(**context: Any) -> NotebookPage:
+        name = f"{request.node.originalname}-{len(pages)}"
+        pages.append(NotebookPage.create(browser, server.url, server.root, TOKEN, front_end, name, **context))
+        pages[-1].clear()
+        return pages[-1]
+
+    yield make
+    for page in pages:
+        page.shut_down()
+        page.close()
+
+
+@pytest.fixture
 def notebook(
     open_notebook: NotebookPage, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[NotebookPage]:
@@ -167,6 +187,19 @@ def notebook(
         path = Path(os.environ.get("CG2MAGIC_SCREENSHOTS", tmp_path)) / f"{request.node.name}.png"
         open_notebook.picture(path)
         print(f"screenshot: {path}")  # noqa: T201 - pytest shows it with the failure
+
+
+@pytest.fixture
+def done(notebook: NotebookPage) -> Callable[..., tuple[str, Locator]]:
+    """Make a panel whose suggestion is written; gives the cell's id and the panel."""
+
+    def make(*parts: str, fills: Any = ((FILL,),), **options: Any) -> tuple[str, Locator]:
+        cell = notebook.add_and_run(ask(*(parts or MEAN), fills=fills, **options))
+        panel = notebook.panel(cell)
+        panel.and_(notebook.page.locator("[data-state=done]")).wait_for()
+        return cell, panel
+
+    return make
 
 
 @pytest.hookimpl(hookwrapper=True)

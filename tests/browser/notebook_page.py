@@ -64,6 +64,11 @@ class NotebookPage:
         session = "globalThis.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session"
         self.page.wait_for_function(f"() => {session}?.kernel?.status === 'idle'")
 
+    def shut_down(self) -> None:
+        """End the kernel, as the server's owner may."""
+        session = "jupyterapp.shell.currentWidget.context.sessionContext.session.id"
+        self.page.evaluate(f"async () => jupyterapp.serviceManager.sessions.shutdown({session})")
+
     def close(self) -> None:
         """Close the tab and all it keeps."""
         self.page.context.close()
@@ -106,8 +111,10 @@ class NotebookPage:
     # The page.
 
     def cell(self, cell: str) -> Locator:
-        """A cell on the page."""
-        return self.page.locator(f'.jp-CodeCell[data-windowed-list-index="{self.index(cell)}"]')
+        """A cell on the page, wherever it moves."""
+        mark = "jupyterapp.shell.currentWidget.content.widgets[index].node.dataset.testCell = id"
+        self.page.evaluate(f"([id, index]) => {mark}", [cell, self.index(cell)])
+        return self.page.locator(f'.jp-CodeCell[data-test-cell="{cell}"]')
 
     def select(self, cell: str) -> None:
         """Click into a cell's text."""

@@ -19,6 +19,7 @@ from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
 
 _numbers = itertools.count(1)
 jobs: list[Job] = []
+panels: list[Panel] = []
 recorded: list[tuple[int, int, str]] = []
 
 
@@ -79,10 +80,8 @@ def panel(
         return job
 
     cell_id = get_ipython().get_parent()["metadata"].get("cellId", "")
-    Panel(
-        start(),
-        cell_id=cell_id,
-        regenerate=start,
-        record=lambda *what: recorded.append(what),
-        insert=insert,
-    ).show()
+    record = recorded.append
+    panels.append(
+        Panel(start(), cell_id=cell_id, regenerate=start, record=lambda *what: record(what), insert=insert)
+    )
+    panels[-1].show()

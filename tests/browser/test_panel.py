@@ -2,50 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
+from tests.browser.asking import FILL, MEAN, WHOLE, ask, button, cursor_in_new_cell, wrote
+
 pytestmark = pytest.mark.browser
-
-# What most tests ask for: three lines in a hole, held after some tokens.
-MEAN = ("def mean(values):\n    ", "\n    return total / len(values)")
-FILL = "total = 0\n    for value in values:\n        total += value"
-WHOLE = MEAN[0] + FILL + MEAN[1]
-
-
-def ask(*parts, fills, **options):
-    """Source of a cell that shows a panel."""
-    given = "".join(f", {name}={value!r}" for name, value in options.items())
-    return f"import slow_job\nslow_job.panel({', '.join(map(repr, parts))}, fills={fills!r}{given})"
-
-
-def button(panel, name):
-    return panel.get_by_role("button", name=name, exact=True)
-
-
-def wrote(panel, tokens):
-    """Wait until so many tokens are written; it is not the speed that is looked at."""
-    panel.get_by_text(re.compile(rf"^{tokens} tokens? ·")).wait_for()
-
-
-def cursor_in_new_cell(notebook):
-    """Wait until the inserted cell has the cursor."""
-    in_cell = "() => document.activeElement.closest('.jp-CodeCell')?.innerText.includes('return total')"
-    notebook.page.wait_for_function(in_cell)
-
-
-@pytest.fixture
-def done(notebook):
-    """A panel whose suggestion is written."""
-
-    def make(*parts, fills=((FILL,),), **options):
-        cell = notebook.add_and_run(ask(*(parts or MEAN), fills=fills, **options))
-        panel = notebook.panel(cell)
-        panel.and_(notebook.page.locator("[data-state=done]")).wait_for()
-        return cell, panel
-
-    return make
 
 
 def test_text_arrives_before_it_is_complete_and_only_the_end_is_announced(notebook):

@@ -10,21 +10,28 @@ function notebookOf(model) {
 
 const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
 
-/** The shared output that shows this panel, as the document stores it. */
-function outputOf(cell, panelId) {
-  const outputs = cell.ymodel?.get("outputs");
-  for (let i = 0; i < (outputs?.length ?? 0); i++) {
-    const output = outputs.get(i);
-    if (output.get?.("data")?.[WIDGET_VIEW]?.model_id === panelId) return output;
-  }
-  return null;
+/** The shared outputs of a cell that show this panel, as the document stores them. */
+function outputsOf(cell, panelId) {
+  const outputs = cell.ymodel?.get("outputs")?.toArray?.() ?? [];
+  return outputs.filter((output) => output.get?.("data")?.[WIDGET_VIEW]?.model_id === panelId);
 }
 
-/** Index of the cell that asked: by its id, or else as the one whose output is this panel; -1 if gone. */
+/**
+ * Index of the cell that asked, -1 if it is gone. Where its id is not known it is the one whose output
+ * is this panel; where it is known another cell may show a second view, and must not be touched.
+ */
 function askingCell(context, cellId, panelId) {
   const cells = context.model.sharedModel.cells;
-  const index = cells.findIndex((cell) => cell.id === cellId);
-  return index >= 0 ? index : cells.findIndex((cell) => outputOf(cell, panelId));
+  if (cellId) return cells.findIndex((cell) => cell.id === cellId);
+  return cells.findIndex((cell) => outputsOf(cell, panelId).length);
+}
+
+/** Change the document in an undo step of its own: changes within half a second are merged otherwise. */
+function oneStep(shared, change) {
+  shared.undoManager?.stopCapturing?.();
+  const result = change();
+  shared.undoManager?.stopCapturing?.();
+  return result;
 }
 
 /** Insert a code cell under the one that asked, or at the end if that is gone; one step to undo. */
@@ -32,7 +39,8 @@ function insertBelow(context, cellId, panelId, source) {
   const notebook = context.model.sharedModel;
   const at = askingCell(context, cellId, panelId);
   const index = at < 0 ? notebook.cells.length : at + 1;
-  const cell = notebook.insertCell(index, { cell_type: "code", source, metadata: {} });
+  const content = { cell_type: "code", source, metadata: {} };
+  const cell = oneStep(notebook, () => notebook.insertCell(index, content));
   return { cell: cell.id, index, gone: at < 0 };
 }
 
@@ -42,7 +50,7 @@ function replaceCell(context, cellId, panelId, source) {
   if (index < 0) return null;
   const cell = context.model.sharedModel.cells[index];
   const before = cell.getSource();
-  cell.setSource(source);
+  oneStep(cell, () => cell.setSource(source));
   return { cell: cell.id, before };
 }
 
@@ -51,8 +59,9 @@ function undo(context, done) {
   const notebook = context.model.sharedModel;
   const index = notebook.cells.findIndex((cell) => cell.id === done.cell);
   if (index < 0 || notebook.cells[index].getSource() !== done.source) return false;
-  if (done.before === undefined) notebook.deleteCell(index);
-  else notebook.cells[index].setSource(done.before);
+  const cell = notebook.cells[index];
+  if (done.before === undefined) oneStep(notebook, () => notebook.deleteCell(index));
+  else oneStep(cell, () => cell.setSource(done.before));
   return true;
 }
 
@@ -77,15 +86,17 @@ function focusCell(el, index, source) {
 /**
  * Let the document store this panel as HTML and plain text in place of the widget, which is nothing
  * but an error message once the kernel is gone. The notebook's views watch the list of outputs, not
- * an output's inside, so the live panel stays. Returns the output, to store it again later.
+ * an output's inside, so the live panel stays. Returns the outputs, to store it again later.
  */
-function storeOutput(context, panelId, data, output) {
+function storeOutputs(context, panelId, data, known) {
   const notebook = context.model.sharedModel;
-  for (const cell of output ? [] : notebook.cells) output ??= outputOf(cell, panelId);
-  if (!output?.set) return null;
-  notebook.transact(() => output.set("data", { ...data }), false);
+  const outputs = [...known, ...notebook.cells.flatMap((cell) => outputsOf(cell, panelId))];
+  if (!outputs.length) return outputs;
+  notebook.transact(() => {
+    for (const output of outputs) output.set("data", { ...data });
+  }, false);
   context.model.dirty = true;
-  return output;
+  return outputs;
 }
 
 /** Kernels in use by a subshell: at most one of ours on each. Every panel is a module of its own. */

@@ -79,16 +79,21 @@ function watchScrolling(box) {
 }
 
 /** What the page does to the notebook; shared by all views of one panel. */
-function actions(model) {
+function actions(model, shared) {
   const context = notebookOf(model);
   const id = model.get("panel_id");
   const addCell = globalThis.google?.colab?.notebook?.addCell;
+  let stored = [];
+  // A kernel that is gone can't be told.
+  const tell = (message) => shared.alive && model.send(message);
+  const record = (job, candidate, outcome) => tell({ do: "record", job, candidate, outcome });
   const finish = (job, candidate, outcome) => {
     model.set("outcome", { candidate, folded: true, ...outcome });
     model.save_changes();
-    model.send({ do: "record", job, candidate, outcome: outcome.what });
+    record(job, candidate, outcome.what);
   };
   return {
+    record,
     canInsert: model.get("insert") !== "none" && Boolean(context || addCell),
     canReplace: model.get("insert") !== "none" && Boolean(context),
     insert(job, candidate, source) {
@@ -109,7 +114,7 @@ function actions(model) {
       if (!undo(context, done)) return false;
       model.set("outcome", {});
       model.save_changes();
-      model.send({ do: "record", job, candidate, outcome: "undone" });
+      record(job, candidate, "undone");
       return true;
     },
     fold(folded) {
@@ -118,12 +123,14 @@ function actions(model) {
     },
     stop() {
       // The message reaches an idle kernel; a busy one is reached beside the cell that it runs.
-      model.send({ do: "stop" });
+      tell({ do: "stop" });
       const code = `__import__("cg2magic.panel.widget").panel.widget.stop("${id}")`;
       return runBeside(context?.sessionContext?.session?.kernel, code);
     },
-    store(output) {
-      return context && storeOutput(context, id, model.get("saved"), output);
+    regenerate: () => tell({ do: "regenerate" }),
+    store() {
+      const saved = model.get("saved");
+      if (context && saved["text/html"]) stored = storeOutputs(context, id, saved, stored);
     },
   };
 }
@@ -154,11 +161,11 @@ function view({ model, el }, shared) {
   const copy = button("Copy", async () => {
     const copied = await copyText(text());
     say(copied ? "Copied." : "The browser does not allow copying here.");
-    if (copied) model.send({ do: "record", job: job(), candidate: current, outcome: "copied" });
+    if (copied) acts.record(job(), current, "copied");
   });
   const regenerate = button("Regenerate", () => {
     asked = model.get("card");
-    model.send({ do: "regenerate" });
+    acts.regenerate();
     draw();
   }, "cg2-quiet");
   const dismiss = button("Dismiss", () => {
@@ -331,6 +338,7 @@ function view({ model, el }, shared) {
   shared.redraw.add(draw);
   el.append(root);
   draw();
+  acts.store(); // this view may have come after the end, and its output is to be stored as well
   return () => shared.redraw.delete(draw);
 }
 
@@ -338,7 +346,7 @@ export default () => {
   const shared = { alive: true, redraw: new Set(), acts: null };
   return {
     initialize({ model }) {
-      shared.acts = actions(model);
+      shared.acts = actions(model, shared);
       const insert = model.get("insert");
       let mayInsert = insert === "below" || insert === "replace";
       mayInsert &&= !FINISHED.has(model.get("card").state);
@@ -353,10 +361,7 @@ export default () => {
         }
       });
 
-      let output = null;
-      model.on("change:saved", () => {
-        if (model.get("saved")["text/html"]) output = shared.acts.store(output);
-      });
+      model.on("change:saved", shared.acts.store);
 
       // A restarted kernel closes the comm: what was written stays, and stopping makes no sense.
       model.widget_manager?.get_model?.(model.get("panel_id")).then((self) => {
