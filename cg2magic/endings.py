@@ -13,9 +13,9 @@ _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
 
-#: A repetition is a loop from so many rounds and so many characters on. Rulers (`# -------`) are
-#: why rounds of one or two characters have to go on for longer.
-_ROUNDS, _LENGTH, _RULER = 4, 32, 160
+#: A repetition is a loop from so many rounds and so many characters on. Of whole lines fewer are enough;
+#: rulers (`# -------`) are why rounds of one or two characters have to go on for longer.
+_ROUNDS, _LINES, _LENGTH, _RULER = 4, 3, 32, 160
 
 
 def first_stop(text: str, stops: tuple[str, ...]) -> int | None:
@@ -120,8 +120,9 @@ def _is_open(code: str) -> bool:
 def loop_end(text: str) -> int | None:
     """Where a text that has begun to repeat itself ends: after its first round."""
     tail = text[-1200:]
-    for period in range(1, len(tail) // _ROUNDS + 1):
-        length = max(period * _ROUNDS, _LENGTH if period > 2 else _RULER)
+    for period in range(1, len(tail) // _LINES + 1):
+        rounds = _LINES if "\n" in tail[-period:] else _ROUNDS
+        length = max(period * rounds, _LENGTH if period > 2 else _RULER)
         ruler = period > 2 and tail[-period:-2] == tail[2 - period :]
         if length <= len(tail) and not ruler and tail[-length:-period] == tail[period - length :]:
             first = len(text) - length

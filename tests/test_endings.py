@@ -105,7 +105,7 @@ def test_what_may_still_be_taken_back_is_not_shown(text, stops, shown):
 def test_a_loop_is_cut_to_its_first_round():
     text = "x = [" + "'o', " * 12
     assert text[: loop_end(text)] == "x = ['o', "
-    lines = "a = 1\n" + "print(values)\n" * 5
+    lines = "a = 1\n" + "print(values)\n" * 3
     assert lines[: loop_end(lines)] == "a = 1\nprint(values)"
 
 

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 # What is drawn far from the likeliest goes on for long: there is time to look, and to press Stop.
-LONG = "%%complete -t 1.6 -m 700 --seed 4\nimport numpy as np\n\nvalues = [\n"
+LONG = "%%complete -t 1.6 -m 700 --seed 4\nimport numpy as np\n\nvalues = ["
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_text_arrives_before_it_is_complete_and_stop_keeps_it(loaded):
     panel.get_by_text("stopped").first.wait_for()
     assert button(panel, "Insert below").is_enabled()
     button(panel, "Insert below").click()
-    assert loaded.sources()[-1].startswith("import numpy as np\n\nvalues = [\n")
+    assert loaded.sources()[-1].startswith("import numpy as np\n\nvalues = [")
 
 
 def test_stop_is_heard_while_another_cell_runs(loaded):
