@@ -12,6 +12,7 @@ from cg2magic.engines.drafts import PromptLookup
 from cg2magic.engines.prefixes import PrefixCache, fork
 from cg2magic.formats import FORMATS, Prompt, encode
 from cg2magic.request import Request, Suggestion
+from cg2magic.threads import threads_for
 from cg2magic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class LocalEngine:
         def changed() -> None:
             report(tuple(candidate.suggestion() for candidate in candidates))
 
-        with torch.inference_mode():
+        with threads_for(self.loaded.parameters), torch.inference_mode():
             self._write(request, prompt, candidates, changed, cancelled)
         notes = ()
         if prompt.cut:

@@ -17,6 +17,7 @@ from cg2magic.models.watch import LoadCancelled, Watch
 from cg2magic.models.weights import Weights
 from cg2magic.models.wording import one_line
 from cg2magic.request import Progress
+from cg2magic.threads import threads_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -143,10 +144,11 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         config = _load_config(found.folder, fields)
         tokenizer = _load_tokenizer(found.folder)
         plan = _Plan(found, config, weights, device, precision, watch)
-        if config.model_type == "codegen":
-            model, groups = _load_codegen(plan, tokenizer, groups)
-        else:
-            model, groups = _load_causal(plan), None
+        with threads_for(weights.numel):
+            if config.model_type == "codegen":
+                model, groups = _load_codegen(plan, tokenizer, groups)
+            else:
+                model, groups = _load_causal(plan), None
     return LoadedModel(
         name=found.name,
         model=model,

@@ -23,14 +23,14 @@ def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
         return f"waiting for {count(snapshot.position, 'request')}" if snapshot.position else "waiting"
     if snapshot.state == "loading":
         return loading(snapshot.progress, seconds_left)
-    said = [count(snapshot.tokens, "token")]
+    said = [snapshot.state] if snapshot.state in ("stopped", "failed") else []
+    if snapshot.tokens or not snapshot.finished:
+        said.append(count(snapshot.tokens, "token"))
     if snapshot.tokens_per_second:
         said.append(
             f"{snapshot.tokens_per_second:.{0 if snapshot.tokens_per_second >= 9.95 else 1}f} tokens/s"
         )
-    if snapshot.state in ("stopped", "failed"):
-        said.insert(0, snapshot.state)
-    return " · ".join(said if snapshot.tokens or snapshot.state != "failed" else said[:1])
+    return " · ".join(said)
 
 
 def loading(progress: Progress | None, seconds_left: float | None = None) -> str:

@@ -326,7 +326,8 @@ function view({ model, el }, shared) {
     if (!finished) announced = false;
     else if (!announced) {
       announced = true;
-      live.textContent = card.error || `Suggestion ${state === "done" ? "ready" : "stopped"}: ${card.status}`;
+      const end = state === "done" ? "ready" : "stopped";
+      live.textContent = card.error || `Suggestion ${end}: ${status.textContent}`;
     }
   }
 
