@@ -35,7 +35,8 @@ os.environ |= {
 }
 for _name in ("PYTHONSTARTUP", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "TRANSFORMERS_CACHE"):
     os.environ.pop(_name, None)
-os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+# The models of the tests are small: a second thread only waits, above all on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shared machine has slow moments; they are not what these tests are about.
 settings.register_profile("cg2magic", settings.get_profile("ci" if IN_CI else "default"), deadline=None)

@@ -33,7 +33,7 @@ def test_a_large_model_runs_on_as_many_as_the_person_set(monkeypatch):
 @pytest.mark.usefixtures("three")
 def test_without_a_choice_a_large_model_runs_on_the_physical_cores(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("psutil.cpu_count", lambda *, logical: 2)
+    monkeypatch.setattr("psutil.cpu_count", lambda **_: 2)
     with threads_for(1_000_000_000):
         assert torch.get_num_threads() == 2
     assert torch.get_num_threads() == 3
