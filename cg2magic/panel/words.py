@@ -68,7 +68,8 @@ def verdict(snapshot: Snapshot, candidate: int) -> str:
     suggestion = snapshot.suggestions[candidate]
     said = []
     if suggestion.tokens:
-        said.append(f"mean logprob {suggestion.logprob:.2f}".replace("-", "−"))
+        # No negative zero, and a minus as wide as a digit.
+        said.append(f"mean logprob {round(suggestion.logprob, 2) or 0.0:.2f}".replace("-", "−"))
     elif suggestion.finish_reason is not None:
         said.append("nothing written")
     if suggestion.finish_reason == "length":

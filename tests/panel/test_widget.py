@@ -1,0 +1,236 @@
+"""The panel in a real kernel, seen from the other end of the wire."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from cg2magic.job import Job
+from cg2magic.panel.widget import Panel, stop
+from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
+
+SETUP = """
+import threading, time
+from cg2magic.errors import LoadError
+from cg2magic.job import Job
+from cg2magic.panel import Panel
+from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
+
+records, jobs, release = [], [], threading.Event()
+
+def suggestion(text, reason=None):
+    return Suggestion(("x = ", ""), (text,), (TokenLogprob(0, text, -0.5),), reason)
+
+def new_job():
+    jobs.append(Job(len(jobs) + 1, Request(("x = ", ""))))
+    return jobs[-1]
+
+def show(**options):
+    panel = Panel(new_job(), record=lambda *what: records.append(what), **options)
+    panel.show()
+    return panel
+"""
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def text_of(card, candidate=0):
+    """The code that a card shows."""
+    rows = (line["of"] for line in card["candidates"][candidate]["lines"])
+    return "\n".join("".join(segment[1] for segment in row if segment[0] != "caret") for row in rows)
+
+
+class Wire:
+    """A front end without a page: keeps what the kernel sends, and answers like a button."""
+
+    def __init__(self, client):
+        self.client = client
+        self.inbox = []
+
+    def receive(self):
+        self.inbox.append(self.client.get_iopub_msg(timeout=60))
+        return self.inbox[-1]
+
+    def run(self, code):
+        """Run a cell and give its messages."""
+        request = self.client.execute(code)
+        start = len(self.inbox)
+        while True:
+            message = self.receive()
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            assert message["msg_type"] != "error", message["content"]
+            if message["content"].get("execution_state") == "idle":
+                return [m for m in self.inbox[start:] if m["parent_header"].get("msg_id") == request]
+
+    def printed(self, code):
+        return "".join(m["content"]["text"] for m in self.run(code) if m["msg_type"] == "stream").strip()
+
+    def show(self, code):
+        """Run a cell that shows one panel; its id, and what the output holds."""
+        data = [m["content"]["data"] for m in self.run(code) if m["msg_type"] == "display_data"]
+        assert len(data) == 1
+        return data[0][VIEW]["model_id"], data[0]
+
+    def send(self, panel_id, **content):
+        """Send a widget's custom message."""
+        data = {"method": "custom", "content": content}
+        message = self.client.session.msg("comm_msg", {"comm_id": panel_id, "data": data})
+        self.client.shell_channel.send(message)
+
+    def updates(self, panel_id, name):
+        """A trait's values as they were sent so far, with their times."""
+        sent = [
+            (message["header"]["date"], message["content"]["data"].get("state", {}))
+            for message in self.inbox
+            if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == panel_id
+        ]
+        return [(date, state[name]) for date, state in sent if name in state]
+
+    def until(self, panel_id, name, condition):
+        """Wait for a value of a trait."""
+        while not any(condition(value) for _, value in self.updates(panel_id, name)):
+            self.receive()
+        return self.updates(panel_id, name)[-1][1]
+
+
+@pytest.fixture(scope="module")
+def wire():
+    kernel, client = start_new_kernel(kernel_name="python3", startup_timeout=60)
+    try:
+        wire = Wire(client)
+        wire.run(SETUP)
+        yield wire
+    finally:
+        client.stop_channels()
+        kernel.shutdown_kernel(now=True)
+
+
+def test_the_output_carries_the_widget_and_both_static_forms(wire):
+    panel_id, data = wire.show("panel = show()")
+    assert sorted(data) == sorted([VIEW, "text/html", "text/plain"])
+    assert "waiting" in data["text/plain"]
+    assert wire.printed("print(panel.panel_id == panel.model_id)") == "True"
+    assert wire.printed("print(panel.model_id)") == panel_id
+
+
+def test_a_burst_of_tokens_is_at_most_twenty_updates_a_second_and_its_end_arrives(wire):
+    panel_id, _ = wire.show(
+        "panel = show()\n"
+        "def write(job):\n"
+        "    for i in range(600):\n"
+        "        job.wrote((suggestion('y' * i),)); time.sleep(0.001)\n"
+        "    job.update(state='done', suggestions=(suggestion('the end', 'stop'),))\n"
+        "threading.Thread(target=write, args=(panel.job,)).start()"
+    )
+    card = wire.until(panel_id, "card", lambda card: card["state"] == "done")
+    assert text_of(card) == "x = the end"
+    assert "the end" in wire.until(panel_id, "saved", bool)["text/plain"]
+    cards = wire.updates(panel_id, "card")
+    writing = [date for date, card in cards if card["state"] == "writing"]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(writing)]
+    assert gaps
+    # The clock of the messages and that of the waiting differ a little.
+    assert min(gaps) > timedelta(seconds=0.04)
+
+
+def test_buttons_reach_the_job(wire):
+    panel_id, _ = wire.show("panel = show(regenerate=new_job)")
+    wire.send(panel_id, do="stop")
+    assert wire.printed("print(panel.job.cancelled.wait(30))") == "True"
+
+    wire.run("panel.job.update(state='stopped', suggestions=(suggestion('1', 'cancelled'),))")
+    wire.until(panel_id, "saved", bool)
+    number = int(wire.printed("print(panel.job.id)"))
+    wire.send(panel_id, do="record", job=number, candidate=0, outcome="copied")
+    wire.until(panel_id, "saved", lambda saved: "copied" in saved.get("text/html", ""))
+    assert wire.printed("print(records)") == f"[({number}, 0, 'copied')]"
+
+    wire.send(panel_id, do="regenerate")
+    wire.until(panel_id, "card", lambda card: card["job"] != number)
+    wire.run("panel.job.update(state='done', suggestions=(suggestion('22', 'stop'),))")
+    card = wire.until(panel_id, "card", lambda card: card["job"] != number and card["state"] == "done")
+    assert text_of(card) == "x = 22"
+    assert wire.printed("print(panel.outcome)") == "{}"
+
+
+def test_a_regeneration_that_is_refused_is_shown_in_the_card(wire):
+    panel_id, _ = wire.show("def refuse(): raise LoadError('no such model')\npanel = show(regenerate=refuse)")
+    wire.send(panel_id, do="regenerate")
+    assert wire.until(panel_id, "card", lambda card: card["error"])["error"] == "no such model"
+
+
+def test_showing_in_the_same_cell_again_stops_and_closes_what_was_there(wire):
+    wire.run("first = show(cell_id='c1')")
+    wire.run("second = show(cell_id='c1')")
+    wire.run("other = show(cell_id='c2')")
+    said = wire.printed(
+        "print([panel.job.cancelled.is_set() for panel in (first, second, other)], first.comm is None)"
+    )
+    assert said == "[True, False, False] True"
+
+
+def test_the_code_that_stop_runs_on_a_subshell_binds_no_name_and_knows_only_its_own_panel(wire):
+    wire.run(
+        "panel = show()\n"
+        "def names(): return {name for name in globals() if not name.startswith('_')}\n"
+        "def new(): return names() - before\n"
+        "before = names() | {'before'}"
+    )
+    source = (Path(__file__).parents[2] / "cg2magic/panel/static/panel.js").read_text(encoding="utf-8")
+    line = next(line for line in source.splitlines() if "__import__" in line)
+    code = line[line.index("`") + 1 : line.rindex("`")]
+    wire.run(code.replace("${id}", "the id of another kernel's panel"))
+    assert wire.printed("print(panel.job.cancelled.is_set())") == "False"
+    wire.run(code.replace("${id}", wire.printed("print(panel.panel_id)")))
+    assert wire.printed("print(panel.job.cancelled.is_set(), new())") == "True set()"
+
+
+# In this process: what is sent.
+
+
+def test_a_card_is_all_strings_and_numbers_and_small():
+    request = Request(("def f(x):\n    ", "\n"), Sampling(n=2))
+    job = Job(1, request)
+    text = "total = 0\n    for i in range(10):\n        total += i\n" * 4
+    job.wrote((Suggestion(request.parts, (text,), (TokenLogprob(0, "x", -0.1),)),) * 2)
+    card = Panel(job).card
+    sent = json.dumps(card)
+    assert json.loads(sent) == card
+    # Every text once, and little around it.
+    assert len(sent) < 10 * 2 * len(text)
+
+
+def test_before_the_first_token_the_persons_part_stands_there_with_the_caret_in_the_hole():
+    card = Panel(Job(1, Request(("f(", ")"), Sampling(n=2)))).card
+    assert len(card["candidates"]) == 2
+    of = card["candidates"][0]["lines"][0]["of"]
+    assert text_of(card) == "f()"
+    assert of.index(["caret"]) == len(of) - 2
+
+
+def test_a_candidate_that_is_written_has_no_caret_and_can_be_used_while_others_are_not():
+    request = Request(("x = ",), Sampling(n=2))
+    job = Job(1, request)
+    token = (TokenLogprob(0, "1", -0.1),)
+    job.wrote((Suggestion(request.parts, ("1",), token, "stop"), Suggestion(request.parts, ("2",), token)))
+    first, second = Panel(job).card["candidates"]
+    assert (first["done"], second["done"]) == (True, False)
+    assert ["caret"] not in first["lines"][0]["of"]
+    assert ["caret"] in second["lines"][0]["of"]
+
+
+def test_stopping_an_unknown_panel_does_nothing():
+    stop("no such panel")
+
+
+def test_the_pages_code_is_one_module_that_asks_nothing_of_the_network():
+    module = Panel._esm
+    assert module.count("export default") == 1
+    assert "import(" not in module
+    assert "http" not in module.replace("served over https", "")
+    assert "innerHTML" not in module
