@@ -2,7 +2,7 @@
 
 They are our own, and not ``generate`` of transformers, because candidates of one request share the pass over
 the prompt, end at different times, have tokens forced on them between holes, and are shown while they are
-written. The KV cache and the logits processors are transformers'.
+written. The KV cache is transformers', and temperature, top-k and top-p mean what they mean there.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import DynamicCache
 
 _ALTERNATIVES = 5
+#: How many of the likeliest tokens are looked at before all of them are.
+_NUCLEUS = 1024
 
 
 class Forward(Protocol):
@@ -159,23 +161,15 @@ class Chooser:
 
     def __init__(self, sampling: Sampling, index: int, vocabulary: Vocabulary) -> None:
         import torch
-        from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
         self.vocabulary = vocabulary
-        self.greedy = sampling.temperature == 0
+        self.sampling = sampling
         self.generator = torch.Generator(device="cpu")
         if sampling.seed is None:
             self.generator.seed()
         else:
             # Seeds of neighbouring requests and candidates must not meet.
             self.generator.manual_seed(sampling.seed * 1_000_003 + index)
-        self.processors: list[Callable[..., torch.Tensor]] = []
-        if not self.greedy:
-            self.processors.append(TemperatureLogitsWarper(float(sampling.temperature)))
-            if sampling.top_k:
-                self.processors.append(TopKLogitsWarper(sampling.top_k))
-            if sampling.top_p < 1:
-                self.processors.append(TopPLogitsWarper(sampling.top_p))
 
     def __call__(self, logits: torch.Tensor, start: bytes) -> TokenLogprob:
         """Choose from logits ``(rows,)`` a token that begins with the bytes `start`."""
@@ -187,13 +181,7 @@ class Chooser:
             allowed = torch.tensor(self.vocabulary.starting_with(start), device=logits.device)
             logits = torch.full_like(logits, -torch.inf).index_copy(0, allowed, logits[allowed])
         logprobs = logits.log_softmax(-1)
-        if self.greedy:
-            chosen = int(logprobs.argmax())
-        else:
-            scores = logits[None]
-            for process in self.processors:
-                scores = process(None, scores)
-            chosen = int(torch.multinomial(scores[0].softmax(-1).cpu(), 1, generator=self.generator))
+        chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)
         best, ids = logprobs.topk(_ALTERNATIVES)
         alternatives = tuple(
             TokenLogprob(i, self.vocabulary.text(i), logprob)
@@ -201,3 +189,38 @@ class Chooser:
             if logprob > -torch.inf
         )
         return TokenLogprob(chosen, self.vocabulary.text(chosen), float(logprobs[chosen]), alternatives)
+
+    def _draw(self, logits: torch.Tensor) -> int:
+        import torch
+
+        ids, probabilities = nucleus(logits, self.sampling)
+        return int(ids[torch.multinomial(probabilities.cpu(), 1, generator=self.generator)])
+
+
+def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the tokens that may be drawn, and probabilities in proportion, which need not sum to 1.
+
+    Temperature, then top-k, then top-p, each on what the one before left, as in transformers.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(rows,)``
+    sampling : Sampling
+        With a temperature above 0.
+    """
+    import torch
+
+    scores, kept = logits / sampling.temperature, None
+    if sampling.top_k:
+        scores, kept = scores.topk(min(sampling.top_k, len(scores)))
+    probabilities = scores.softmax(-1)
+    if sampling.top_p == 1:
+        return torch.arange(len(probabilities)) if kept is None else kept, probabilities
+    # Sorting 51200 rows costs more than a pass through a small model, and the nucleus is nearly always small.
+    best, ids = probabilities.topk(min(_NUCLEUS, len(probabilities)))
+    if best.sum() < sampling.top_p:
+        best, ids = probabilities.sort(descending=True)
+    inside = best.cumsum(-1) - best < sampling.top_p
+    best, ids = best[inside], ids[inside]
+    return (ids if kept is None else kept[ids]), best

@@ -1,0 +1,36 @@
+"""What may be drawn: temperature, top-k and top-p as transformers has them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from cg2magic.engines.decoding import nucleus
+from cg2magic.request import Sampling
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("top_k", [0, 7])
+@pytest.mark.parametrize("top_p", [0.5, 0.95, 1.0])
+@pytest.mark.parametrize("rows", [50, 5000])
+def test_the_same_tokens_may_be_drawn_with_the_same_probabilities(temperature, top_k, top_p, rows):
+    logits = torch.randn(rows, generator=torch.Generator().manual_seed(rows)) * 3
+    scores = TemperatureLogitsWarper(temperature)(None, logits[None])
+    if top_k:
+        scores = TopKLogitsWarper(top_k)(None, scores)
+    if top_p < 1:
+        scores = TopPLogitsWarper(top_p)(None, scores)
+    expected = scores[0].softmax(-1)
+
+    ids, probabilities = nucleus(logits, Sampling(temperature=temperature, top_k=top_k, top_p=top_p))
+    ours = torch.zeros(rows).index_copy(0, ids, probabilities / probabilities.sum())
+    assert torch.allclose(ours, expected, atol=1e-6)
+    assert set(ids[probabilities > 0].tolist()) == set(expected.nonzero()[:, 0].tolist())
+
+
+def test_what_a_constraint_forbids_is_never_drawn():
+    logits = torch.full((100,), -torch.inf)
+    logits[42] = 0.0
+    ids, probabilities = nucleus(logits, Sampling(temperature=1.0, top_p=1.0))
+    assert ids[probabilities > 0].tolist() == [42]
