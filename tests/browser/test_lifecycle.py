@@ -31,8 +31,8 @@ def test_saved_and_reopened_without_its_kernel_it_is_the_same_card_without_butto
 
     notebook.shut_down()
     notebook.open()
-    for index in range(2):
-        card = notebook.page.locator(".jp-CodeCell").nth(index + 1).locator(".jp-OutputArea-output")
+    for asked in (cell, again):
+        card = notebook.output(asked)
         assert card.locator("pre").first.inner_text().rstrip("\n") == WHOLE
         assert card.locator("pre").first.locator("mark").all_inner_texts() == [
             "total = 0", "    for value in values:", "        total += value",
