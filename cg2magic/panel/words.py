@@ -27,9 +27,8 @@ def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
     if snapshot.tokens or not snapshot.finished:
         said.append(count(snapshot.tokens, "token"))
     if snapshot.tokens_per_second:
-        said.append(
-            f"{snapshot.tokens_per_second:.{0 if snapshot.tokens_per_second >= 9.95 else 1}f} tokens/s"
-        )
+        speed = snapshot.tokens_per_second
+        said.append(f"{speed:,.{0 if speed >= 9.95 else 1}f} tokens/s")
     return " · ".join(said)
 
 

@@ -183,6 +183,7 @@ def notebook(
     """The notebook, emptied of the test before; a picture of it is kept when the test fails."""
     open_notebook.clear()
     yield open_notebook
+    assert open_notebook.errors == []
     if getattr(request.node, "failed", False):
         path = Path(os.environ.get("CG2MAGIC_SCREENSHOTS", tmp_path)) / f"{request.node.name}.png"
         open_notebook.picture(path)

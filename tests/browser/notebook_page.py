@@ -21,14 +21,17 @@ class NotebookPage:
     page : playwright.sync_api.Page
     path : pathlib.Path
         The notebook's file; its folder is the kernel's.
+    errors : list of str
+        What our code threw in the page.
     """
 
     def __init__(self, page: Page, path: Path, url: str) -> None:
         self.page = page
         self.path = path
         self.url = url
-        self.messages: list[str] = []
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self.errors: list[str] = []
+        # A widget's module is a blob; what the notebook itself stumbles over is not ours.
+        page.on("pageerror", lambda error: self.errors.extend([error.stack] * ("blob:" in error.stack)))
 
     @classmethod
     def create(
@@ -83,7 +86,7 @@ class NotebookPage:
             self.page.evaluate(f"() => {kernel}.interrupt()")
             self.wait_until_idle()
         self.page.evaluate(f"() => {{ const m = {MODEL}; m.deleteCellRange(0, m.cells.length); }}")
-        self.messages.clear()
+        self.errors.clear()
 
     def let(self, gate: str) -> None:
         """Let a job that waits for this gate go on."""

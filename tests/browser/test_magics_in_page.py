@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.asking import button
+
 pytestmark = pytest.mark.browser
 
-# What is drawn far from the likeliest goes on for long: there is time to look, and to press Stop.
-LONG = "%%complete -t 1.6 -m 700 --seed 4\nimport numpy as np\n\nvalues = ["
+# Drawn almost evenly from all tokens, it makes no sense and finds no end: there is time to press Stop.
+LONG = "%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 4\nimport numpy as np\n\nvalues = ["
 
 
 @pytest.fixture
@@ -15,10 +17,6 @@ def loaded(notebook):
     """The notebook with the extension, and a first cell that a person would have."""
     notebook.add_and_run("%load_ext cg2magic")
     return notebook
-
-
-def button(panel, name):
-    return panel.get_by_role("button", name=name, exact=True)
 
 
 def ready(panel):
@@ -61,7 +59,6 @@ def test_text_arrives_before_it_is_complete_and_stop_keeps_it(loaded):
     asked = loaded.add_and_run(LONG)
     panel = loaded.panel(asked)
     panel.locator("pre mark").first.wait_for(timeout=60_000)
-    assert button(panel, "Insert below").is_disabled()
     button(panel, "Stop").click()
     panel.get_by_text("stopped").first.wait_for()
     assert button(panel, "Insert below").is_enabled()
@@ -115,3 +112,39 @@ def test_a_mistake_in_the_cell_is_one_line_on_the_page(loaded):
     assert said.startswith("UsageError: ")
     assert "--cursor" in said
     assert "Traceback" not in said
+
+
+def test_several_candidates_are_tabs_and_regenerate_writes_others(loaded):
+    asked = loaded.add_and_run("%%complete -n 3 -t 0.8 --seed 1 -m 16\nimport numpy as np\nx = np.")
+    panel = ready(loaded.panel(asked))
+    assert panel.get_by_role("tab").count() == 3
+    code = "(panel) => [...panel.querySelectorAll('pre')].map((pre) => pre.innerText.trimEnd()).join()"
+    first = panel.evaluate(code)
+    button(panel, "Regenerate").click()
+    loaded.page.wait_for_function(
+        f"([panel, first]) => panel.dataset.state === 'done' && ({code})(panel) !== first",
+        arg=[panel.element_handle(), first],
+    )
+
+
+def test_with_insert_below_the_new_cell_comes_by_itself(loaded):
+    asked = loaded.add_and_run("%%complete -m 8 --insert below\nimport numpy as np\nx = np.")
+    loaded.panel(asked).get_by_text("Inserted below").wait_for(timeout=60_000)
+    new = loaded.cells()[loaded.index(asked) + 1]
+    assert new["source"].startswith("import numpy as np\nx = np.")
+
+
+def test_history_says_what_became_of_a_suggestion(loaded):
+    asked = loaded.add_and_run("%%complete -m 8\nimport numpy as np\nx = np.")
+    button(ready(loaded.panel(asked)), "Insert below").click()
+    history = loaded.add_and_run("%cg2 history")
+    loaded.output(history).get_by_text("inserted below").last.wait_for()
+
+
+def test_a_model_that_is_not_known_is_one_line_in_the_card(loaded):
+    asked = loaded.add_and_run("%%complete --model minni\nimport numpy")
+    panel = loaded.panel(asked)
+    panel.get_by_text("mini").last.wait_for()
+    panel.get_by_text("failed").first.wait_for()
+    assert button(panel, "Insert below").is_hidden()
+    assert button(panel, "Dismiss").is_visible()

@@ -25,6 +25,7 @@ def at(state, **fields):
         (at("writing"), "0 tokens"),
         (at("writing", tokens=1), "1 token"),
         (at("writing", tokens=1234, tokens_per_second=61.4), "1,234 tokens · 61 tokens/s"),
+        (at("writing", tokens=20, tokens_per_second=1495.2), "20 tokens · 1,495 tokens/s"),
         (at("done", tokens=3, tokens_per_second=0.37), "3 tokens · 0.4 tokens/s"),
         (at("done"), ""),
         (at("stopped", tokens=2), "stopped · 2 tokens"),

@@ -273,6 +273,7 @@ function view({ model, el }, shared) {
     const nothing = state === "failed" && !card.candidates.some(({ written }) => written);
 
     root.dataset.state = state;
+    root.toggleAttribute("data-busy", !finished);
     root.ariaLabel = `Suggestion by ${card.model || "a model"}`;
     name.textContent = card.model || "cg2magic";
     about.textContent = [card.about, outcome.folded ? "" : outcome.what].filter(Boolean).join(" · ");
