@@ -92,6 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     shape = Shape(n_layer=options.layers, n_embd=options.width)
     run = Run(options.work / options.run, shape, plan, tokenizer.load(options.work), documents, mixture, team)
     run.train()
+    team.part()
     if not team.leads:
         return
     to = options.to or (export.MINI if options.work == WORK else options.work / "mini")

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import email.parser
 import hashlib
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -91,7 +93,7 @@ class Index:
     def fetch(self, source: Source, folder: Path) -> Path:
         """Download one pinned archive and check its digest; an archive that is there already is kept."""
         path = folder / source.file
-        if path.exists() and _digest(path) == source.sha256:
+        if _is_there(source, folder):
             return path
         for candidate in self._finder.find_all_candidates(source.name):
             if candidate.link.filename == source.file:
@@ -149,20 +151,30 @@ def license_of(path: Path) -> str:
 
 
 def fetch_all(sources: list[Source], folder: Path = WORK / "archives") -> list[tuple[Source, Path]]:
-    """Fetch every archive of the list and return where each is."""
+    """Fetch what is missing of the list and return where each archive is; a second run works offline."""
+    missing = [source.name for source in sources if not _is_there(source, folder)]
+    if missing:
+        # In a process of its own: pip's insides bring the standard library's distutils with them, and
+        # torch.compile needs that of setuptools.
+        command = [sys.executable, "-m", "training.sources", "--to", str(folder.resolve()), *missing]
+        subprocess.run(command, check=True, cwd=HERE.parent)
+    return [(source, folder / source.file) for source in sources]
+
+
+def _is_there(source: Source, folder: Path) -> bool:
+    path = folder / source.file
+    return path.exists() and _digest(path) == source.sha256
+
+
+def fetch(sources: list[Source], folder: Path) -> None:
+    """Fetch archives with pip; see `fetch_all`."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Both finders are made only where something is missing: a second run works offline.
-    indexes: dict[bool, Index] = {}
-    fetched = []
-    for source in sources:
-        path = folder / source.file
-        if not (path.exists() and _digest(path) == source.sha256):
-            wheel = source.file.endswith(".whl")
-            if wheel not in indexes:
-                indexes[wheel] = Index(wheels=wheel)
-            path = indexes[wheel].fetch(source, folder)
-        fetched.append((source, path))
-    return fetched
+    for wheels in (False, True):
+        wanted = [source for source in sources if source.file.endswith(".whl") == wheels]
+        index = Index(wheels=wheels) if wanted else None
+        for source in wanted:
+            path = index.fetch(source, folder)
+            print(f"{source.name} {source.version}: {path.stat().st_size / 1e6:.1f} MB", flush=True)
 
 
 def pin(names: list[str], *, wheels: bool = False, folder: Path = WORK / "archives") -> None:
@@ -194,14 +206,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("names", nargs="*", help="fetch these of the list only")
+    parser.add_argument("--to", type=Path, default=WORK / "archives", help="folder of the archives")
     parser.add_argument("--pin", nargs="+", metavar="NAME", help="print an entry for the newest release")
     parser.add_argument("--wheel", action="store_true", help="with --pin: a wheel instead of a sdist")
     arguments = parser.parse_args()
     if arguments.pin:
         pin(arguments.pin, wheels=arguments.wheel)
         return
-    for source, path in fetch_all(read_sources()):
-        print(f"{source.name} {source.version}: {path.stat().st_size / 1e6:.1f} MB")
+    names = arguments.names
+    fetch([source for source in read_sources() if not names or source.name in names], arguments.to)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ class Team:
             at += tensor.numel()
         return flat[0].item()
 
+    def part(self) -> None:
+        """Let the others go; the leader goes on with the threads of all."""
+        if self.size > 1:
+            dist.destroy_process_group()
+            torch.set_num_threads(self.size)
+
 
 def form(size: int, folder: Path) -> Team:
     """Start the other processes with this one's own command line, and meet them."""
