@@ -1,0 +1,109 @@
+"""Where the page is no notebook to reach into (VS Code, Colab, a console): a bare page, a bare model."""
+
+from __future__ import annotations
+
+import pytest
+
+from cg2magic.job import Job
+from cg2magic.panel.widget import Panel
+from cg2magic.request import Request, Suggestion, TokenLogprob
+from tests.browser.asking import button
+
+pytestmark = pytest.mark.browser
+
+CODE = "x = 1 + 1"
+
+# What anywidget gives a module in a front end whose widget manager has no notebook around it.
+MOUNT = """async ({ esm, css, state }) => {
+  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  window.sent = [];
+  const listeners = {};
+  const model = {
+    get: (name) => state[name],
+    set: (name, value) => {
+      state[name] = value;
+      for (const call of listeners[`change:${name}`] ?? []) call();
+    },
+    save_changes() {},
+    send: (content) => window.sent.push(content),
+    on: (name, call) => (listeners[name] ??= []).push(call),
+    widget_manager: {},
+  };
+  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+  const widget = (await import(url)).default();
+  await widget.initialize({ model });
+  await widget.render({ model, el: document.body });
+}"""
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def mount(page):
+    """Show a finished panel in a bare page."""
+
+    def make(**options):
+        job = Job(1, Request(("x = ",)))
+        job.wrote((Suggestion(("x = ",), ("1 + 1",), (TokenLogprob(0, "1", -0.5),), "stop"),))
+        job.update(state="done", model="mini")
+        panel = Panel(job, **options)
+        names = ("panel_id", "cell_id", "insert", "can_regenerate", "card", "saved", "outcome")
+        state = {name: getattr(panel, name) for name in names}
+        page.evaluate(MOUNT, {"esm": panel._esm, "css": panel._css, "state": state})
+        return page.get_by_role("group", name="Suggestion by mini")
+
+    return make
+
+
+def test_without_a_notebook_copy_remains_and_the_magic_is_named(page, mount):
+    panel = mount()
+    assert button(panel, "Insert below").is_hidden()
+    assert button(panel, "Replace cell").is_hidden()
+    assert panel.get_by_text("%cg2 accept").is_visible()
+    button(panel, "Copy").click()
+    panel.get_by_role("status").get_by_text("Copied").wait_for()
+    assert page.evaluate("() => window.sent") == [
+        {"do": "record", "job": 1, "candidate": 0, "outcome": "copied"}
+    ]
+
+
+def test_in_colab_insert_below_asks_colab_for_a_cell(page, mount):
+    page.evaluate(
+        "() => { window.cells = [];"
+        " window.google = { colab: { notebook: { addCell: (...cell) => cells.push(cell) } } } }"
+    )
+    panel = mount()
+    button(panel, "Insert below").click()
+    assert page.evaluate("() => window.cells") == [[CODE, "code"]]
+    panel.get_by_text("Inserted below").wait_for()
+    # There is no way to take it back from here.
+    assert button(panel, "Undo").is_hidden()
+
+
+def test_stop_and_regenerate_are_messages_there(page, mount):
+    panel = mount(regenerate=lambda: None)
+    button(panel, "Regenerate").click()
+    assert page.evaluate("() => window.sent") == [{"do": "regenerate"}]
+    assert button(panel, "Regenerate").is_disabled()
+
+
+def test_with_insert_none_nothing_is_offered_to_insert(mount):
+    panel = mount(insert="none")
+    assert button(panel, "Insert below").is_hidden()
+    assert panel.get_by_text("%cg2 accept").is_hidden()
+    assert button(panel, "Copy").is_visible()
+
+
+@pytest.mark.parametrize(("scheme", "ink"), [("light", "rgb(0, 0, 0)"), ("dark", "rgb(255, 255, 255)")])
+def test_without_a_jupyter_theme_the_card_takes_the_colours_around_it(page, mount, scheme, ink):
+    page.emulate_media(color_scheme=scheme)
+    page.set_content('<html style="color-scheme: light dark"><body></body></html>')
+    panel = mount()
+    assert panel.evaluate("(root) => getComputedStyle(root).color") == ink
+    assert panel.evaluate("(root) => getComputedStyle(root).backgroundColor") == "rgba(0, 0, 0, 0)"
