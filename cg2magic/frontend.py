@@ -51,13 +51,17 @@ def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: boo
 
     from cg2magic.panel import Panel
 
-    Panel(
-        job,
-        cell_id=parent.get("metadata", {}).get("cellId"),
-        regenerate=lambda: regenerate(job),
-        record=manager().record,
-        insert=insert,
-    ).show()
+    try:
+        Panel(
+            job,
+            cell_id=parent.get("metadata", {}).get("cellId"),
+            regenerate=lambda: regenerate(job),
+            record=manager().record,
+            insert=insert,
+        ).show()
+    except KeyboardInterrupt:
+        # The panel was not up yet; the person meant the suggestion all the same.
+        job.cancel()
     if wait:
         _wait(job)
         job.result()

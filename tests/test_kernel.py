@@ -10,7 +10,7 @@ from jupyter_client.manager import start_new_kernel
 pytestmark = pytest.mark.usefixtures("loaded")
 
 # Long enough to be still going on while the test does something else.
-LONG = "%%complete -n 4 -t 1.8 -m 900 --seed 3\nimport numpy as np\n\nvalues = [\n"
+LONG = "%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 3\nimport numpy as np\n\nvalues = [\n"
 STATE = "from cg2magic.manager import manager; job = manager().history[-1].job; print(job.snapshot().state)"
 
 

@@ -12,7 +12,9 @@ from cg2magic.manager import Manager
 from cg2magic.request import Progress, Request, Sampling
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 
-LONG = Request(("import numpy as np\n",), Sampling(max_new_tokens=400, temperature=1.5, seed=5, n=2))
+LONG = Request(
+    ("import numpy as np\n",), Sampling(n=4, max_new_tokens=1900, temperature=40.0, top_p=1.0, seed=5)
+)
 SHORT = Request(("import numpy as np\nx = np.",), Sampling(max_new_tokens=5))
 
 
