@@ -73,39 +73,33 @@ def test_stop_keeps_what_was_written(notebook):
     assert notebook.sources()[-1].endswith(MEAN[1])
 
 
-def test_stop_works_while_another_cell_runs(notebook):
+def test_stop_works_while_another_cell_runs_and_leaves_no_subshell_behind(notebook):
+    kernel = "jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+    subshells = f"async () => (await {kernel}.requestListSubshell({{}}).done).content.subshell_id.length"
     cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
+    panel = notebook.panel(cell)
+    wrote(panel, 6)
+    # JupyterLab may have one of its own for the widgets' messages.
+    before = notebook.page.evaluate(subshells)
     busy = (
         "import pathlib, time\nwhile not pathlib.Path('busy.gate').exists(): time.sleep(0.01)\nprint('free')"
     )
     other = notebook.add_and_run(busy, wait=False)
-    notebook.page.wait_for_function(
-        "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'busy'"
-    )
-    panel = notebook.panel(cell)
-    wrote(panel, 6)
+    notebook.page.wait_for_function(f"() => {kernel}.status === 'busy'")
     button(panel, "Stop").click()
     panel.get_by_text("stopped · ").first.wait_for()
     assert notebook.output(other).count() == 0
+    until_deleted = (
+        f"async (before) => {{ const list = {subshells}; let now;"
+        " for (let i = 0; i < 200 && (now = await list()) !== before; i++); return now; }"
+    )
+    assert notebook.page.evaluate(until_deleted, before) == before
 
     # Inserting asks nothing of the kernel either.
     button(panel, "Insert below").click()
     assert notebook.index(other) == notebook.index(cell) + 2
     notebook.let("busy.gate")
     notebook.output(other).get_by_text("free").wait_for()
-
-
-def test_no_subshell_is_left_behind_by_stop(notebook):
-    kernel = "jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
-    listed = f"async () => (await {kernel}.requestListSubshell({{}}).done).content.subshell_id.length"
-    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
-    panel = notebook.panel(cell)
-    wrote(panel, 6)
-    # JupyterLab may have one of its own for the widgets' messages.
-    before = notebook.page.evaluate(listed)
-    button(panel, "Stop").click()
-    panel.get_by_text("stopped · ").first.wait_for()
-    notebook.page.wait_for_function(f"async (before) => (await ({listed})()) === before", arg=before)
 
 
 def test_insert_below_goes_under_its_own_cell_whatever_cell_is_active(notebook, done):
@@ -144,6 +138,26 @@ def test_an_inserted_cell_is_taken_back_by_undo_in_the_panel_and_by_the_notebook
         "(n) => jupyterapp.shell.currentWidget.context.model.sharedModel.cells.length === n", arg=count
     )
     assert notebook.sources() == before
+
+
+def test_the_notebooks_undo_takes_back_the_insertion_and_nothing_before_it(notebook, done):
+    cell, panel = done()
+    # At once after another change, which the notebook would make one step with it.
+    button(panel, "Insert below").evaluate(
+        "(button) => {"
+        "  const notebook = jupyterapp.shell.currentWidget.context.model.sharedModel;"
+        "  notebook.addCell({ cell_type: 'code', source: 'mine', metadata: {} });"
+        "  button.click();"
+        "}"
+    )
+    assert notebook.sources()[-2:] == [WHOLE, "mine"]
+    cursor_in_new_cell(notebook)
+    notebook.select(cell)
+    notebook.page.keyboard.press("Escape")
+    notebook.page.keyboard.press("z")
+    sources = "jupyterapp.shell.currentWidget.context.model.sharedModel.cells.map((cell) => cell.source)"
+    notebook.page.wait_for_function(f"(whole) => !{sources}.includes(whole)", arg=WHOLE)
+    assert notebook.sources()[-1] == "mine"
 
 
 def test_undo_leaves_a_cell_that_was_changed(notebook, done):
