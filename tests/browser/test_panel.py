@@ -273,6 +273,14 @@ def test_dismissed_folds_to_a_line_and_can_be_shown_again(done):
     assert button(panel, "Insert below").is_visible()
 
 
+def test_dismissing_what_is_still_being_written_stops_it(notebook):
+    cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
+    panel = notebook.panel(cell)
+    wrote(panel, 6)
+    button(panel, "Dismiss").click()
+    panel.get_by_text("Dismissed · slow · stopped").wait_for()
+
+
 def test_asked_to_insert_below_the_page_does_it_once_and_when_it_is_done(notebook):
     cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "auto.gate"}, insert="below"))
     wrote(notebook.panel(cell), 6)

@@ -169,6 +169,7 @@ function view({ model, el }, shared) {
     draw();
   }, "cg2-quiet");
   const dismiss = button("Dismiss", () => {
+    if (!FINISHED.has(model.get("card").state)) acts.stop(); // nobody waits for it any more
     acts.dismiss(job(), current);
     show.focus();
   }, "cg2-quiet");
