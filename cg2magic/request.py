@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 FinishReason = Literal["stop", "length", "cancelled"]
+CheckStatus = Literal["passed", "failed", "timed out", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,19 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How a program ended that was run in the sandbox; `reason` is one line, empty where it passed."""
+
+    status: CheckStatus
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it came to its end with nothing to complain about."""
+        return self.status == "passed"
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """One candidate: what the model wrote, and the code with it in place.
 
@@ -129,12 +143,15 @@ class Suggestion:
         What was sampled, in order, without the tokens that only steer (``<eom>`` and the like).
     finish_reason : {"stop", "length", "cancelled"} or None
         None while the model is still writing.
+    check : CheckResult or None
+        What ``--check`` found; None where it was not run.
     """
 
     parts: tuple[str, ...]
     spans: tuple[str, ...]
     tokens: tuple[TokenLogprob, ...] = field(default=(), repr=False)
     finish_reason: FinishReason | None = None
+    check: CheckResult | None = None
 
     @property
     def text(self) -> str:

@@ -1,0 +1,106 @@
+"""What runs in the sandbox: limits itself, gives up its rights, runs one program and says how it ended.
+
+It is started by its source (``python -I -c``), so it imports nothing but the standard library. The job is
+one JSON object on standard input: ``code``, ``nonce``, ``uid`` (or null) and the numbers of `Limits`. The
+answer is two lines on standard output, each behind the nonce: ``started``, then ``passed`` or
+``failed REASON``. The program itself has no standard streams.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import os
+import sys
+import traceback
+from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+FILE = "<candidate>"
+
+
+def limit(job: dict[str, Any]) -> None:
+    """Set what the kernel holds each process to. What a system lacks is left out."""
+    wanted = {
+        "RLIMIT_CORE": (0, 0),
+        "RLIMIT_FSIZE": (job["file_size"],) * 2,
+        "RLIMIT_NOFILE": (job["files"],) * 2,
+        "RLIMIT_AS": (job["memory"],) * 2,
+        # Past the first, the kernel sends a signal that tells the reason; past the second it kills.
+        "RLIMIT_CPU": (job["cpu_seconds"], job["cpu_seconds"] + 1),
+    }
+    if job["confined"]:
+        # Outside of a sandbox it would count all the processes of the person.
+        wanted["RLIMIT_NPROC"] = (job["processes"],) * 2
+    for name, values in wanted.items():
+        try:
+            resource.setrlimit(getattr(resource, name), values)
+        except (AttributeError, OSError, ValueError):
+            continue
+
+
+def give_up_rights(uid: int) -> None:
+    """Become a user that nobody is: the kernel counts no processes for root."""
+    for candidate in (uid, 65534):
+        try:
+            os.setgroups([])
+            os.setresgid(candidate, candidate, candidate)
+            os.setresuid(candidate, candidate, candidate)
+        except OSError:  # not among the ids of this container
+            continue
+        return
+    os._exit(70)
+
+
+def reason(error: BaseException) -> str:
+    """One line: the exception, and the line of the program that it came from where it says nothing."""
+    try:
+        text = " ".join(str(error).split())
+        if not text and error.__traceback__ is not None:
+            own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == FILE]
+            text = own[-1].line if own else ""
+    except BaseException:  # noqa: BLE001 - the exception is the program's own, and so is what it does when asked
+        text = ""
+    name = type(error).__name__
+    return f"{name}: {text}"[:300] if text else name
+
+
+def main() -> None:
+    """Run the job on standard input."""
+    job = json.load(sys.stdin)
+    answer = os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    os.close(null)
+    if job["uid"] is not None:
+        give_up_rights(job["uid"])
+    if resource is not None:
+        limit(job)
+    code = job["code"]
+    linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
+    # Bound here: what the program puts in the place of os.write is its own affair.
+    write, leave, own = os.write, os._exit, os.getpid()
+
+    def say(words: str) -> None:
+        write(answer, f"{job['nonce']} {words}\n".encode("utf-8", "replace"))
+
+    say("started")
+    try:
+        exec(compile(code, FILE, "exec"), {"__name__": "__main__"})  # noqa: S102 - what this file is for
+    except BaseException as error:  # noqa: BLE001 - leaving is an end that has to be told, too
+        verdict = f"failed {reason(error)}"
+    else:
+        verdict = "passed"
+    # A child that the program forked comes to the end as well, and has no say.
+    if os.getpid() == own:
+        say(verdict)
+    leave(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""Runs a program that nobody has read, so that it can harm nothing, and says how it ended.
+
+Three layers, each of which holds without the others:
+
+- bubblewrap gives it namespaces of its own: no network, no other processes, and of the disk only the
+  interpreter's folders and ``/usr``, read-only; what it may write to is a small ``/tmp`` in memory.
+- The kernel's limits, which `guest` sets before the program: processor time, address space, processes, open
+  files, size of a file. Where the person is root, whom the kernel counts no processes for, the guest first
+  becomes a user id of its own, without any capability.
+- `supervision`, from outside: the clock, the memory and the number of all its processes together.
+
+Without bubblewrap (another system, or it is not installed) there is no first layer, and nothing is run
+unless that was asked for by its name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from cg2magic.errors import UsageError
+from cg2magic.evaluation.supervision import supervise
+from cg2magic.request import CheckResult
+
+#: Above the ids that systems and containers hand out; each run has another, so that none counts for another.
+_FIRST_UID, _UIDS = 1_900_000_000, 90_000_000
+
+_GUEST = Path(__file__).with_name("guest.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may use.
+
+    Attributes
+    ----------
+    cpu_seconds : int
+        Processor time of each of its processes; on a busy machine it is not charged for the others.
+    seconds : float
+        By the clock, from when the program starts.
+    memory : int
+        Bytes of address space for each process, and of memory for all of them together.
+    processes : int
+        Processes and threads.
+    file_size : int
+        Bytes of one file.
+    folder_size : int
+        Bytes of all the files together (with bubblewrap).
+    files : int
+        Open files.
+    """
+
+    cpu_seconds: int = 3
+    seconds: float = 15.0
+    memory: int = 1 << 30
+    processes: int = 32
+    file_size: int = 16 << 20
+    folder_size: int = 64 << 20
+    files: int = 64
+
+
+class Sandbox:
+    """A place to run programs in.
+
+    Parameters
+    ----------
+    confined : bool
+        Whether bubblewrap is used. False is for systems that have none: then only the limits hold, and a
+        program can read what the person can read, and use the network.
+    limits : Limits
+
+    Raises
+    ------
+    UsageError
+        If there is no bubblewrap that works, in one line.
+    """
+
+    def __init__(self, *, confined: bool = True, limits: Limits | None = None) -> None:
+        if confined and (trouble := missing()):
+            raise UsageError(trouble)
+        self.confined = confined
+        self.limits = limits or Limits()
+
+    def run(self, code: str, cancelled: Callable[[], bool] = lambda: False) -> CheckResult:
+        """Run a program to its end, or to the first of its limits; safe to call from several threads.
+
+        Parameters
+        ----------
+        code : str
+            Python. It has passed if it comes to its end: without an exception, and without leaving.
+        cancelled : callable
+            Asked about twenty times a second; once true, the program is ended.
+        """
+        nonce = secrets.token_hex(16)
+        job = {
+            **asdict(self.limits),
+            "code": code,
+            "nonce": nonce,
+            "confined": self.confined,
+            "uid": _fresh_uid() if self.confined and _is_root() else None,
+        }
+        with self._place() as (command, folder):
+            process = subprocess.Popen(  # noqa: S603 - the program is in the job; it is confined above
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=_environment(folder or "/tmp"),  # noqa: S108 - the sandbox's own
+                start_new_session=True,
+            )
+            return supervise(process, json.dumps(job).encode(), nonce, self.limits, cancelled)
+
+    @contextmanager
+    def _place(self) -> Iterator[tuple[list[str], str | None]]:
+        """The command that starts the guest, and the folder it starts in."""
+        guest = [sys.executable, "-I", "-c", _guest_source()]
+        if self.confined:
+            yield [*_bubblewrap(self.limits), *guest], None
+            return
+        with tempfile.TemporaryDirectory(prefix="cg2magic-run-", ignore_cleanup_errors=True) as folder:
+            yield guest, folder
+
+
+@cache
+def missing() -> str:
+    """Why programs can't be confined on this machine, in one line; empty if they can."""
+    if not sys.platform.startswith("linux"):
+        return "nothing is run, because there is no sandbox for this system"
+    if shutil.which("bwrap") is None:
+        return "nothing is run, because bubblewrap is not installed: apt install bubblewrap (or dnf, pacman)"
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed program
+            [*_bubblewrap(Limits()), sys.executable, "-I", "-c", "print('works')"],
+            capture_output=True, text=True, timeout=60, check=False, env=_environment("/tmp"),  # noqa: S108
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"nothing is run, because bubblewrap does not work here: {error}"
+    if done.stdout.strip() != "works":
+        said = " ".join(done.stderr.split()) or f"it ended with {done.returncode}"
+        return f"nothing is run, because bubblewrap does not work here: {said[:200]}"
+    return ""
+
+
+def _bubblewrap(limits: Limits) -> list[str]:
+    """The command before the guest's: namespaces, and a file system with next to nothing in it."""
+    # By its whole path: what is run has a PATH of its own.
+    command = [
+        shutil.which("bwrap") or "bwrap",
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+    ]
+    command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    if _is_root():
+        # Kept until the guest has become somebody else, which needs a user namespace with more than one id.
+        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        command += ["--unshare-user"]
+    command += ["--ro-bind", "/usr", "/usr"]
+    for name in ("/lib", "/lib64", "/lib32", "/bin", "/sbin"):
+        path = Path(name)
+        if path.is_symlink():
+            command += ["--symlink", str(path.readlink()), name]
+        elif path.exists():
+            command += ["--ro-bind", name, name]
+    command += [
+        "--ro-bind-try",
+        "/etc/ld.so.cache",
+        "/etc/ld.so.cache",
+        "--ro-bind-try",
+        "/nix/store",
+        "/nix/store",
+    ]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--perms", "1777", "--size", str(limits.folder_size), "--tmpfs", "/tmp"]  # noqa: S108
+    made = {Path("/tmp")}  # noqa: S108 - an interpreter may be somewhere in there
+    for folder in _interpreter():
+        for parent in reversed(folder.parents[:-1]):
+            if parent not in made:
+                # Otherwise only their owner could go through them, who is not the one that runs the program.
+                command += ["--perms", "0755", "--dir", str(parent)]
+                made.add(parent)
+        command += ["--ro-bind", str(folder), str(folder)]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
+
+
+def _interpreter() -> list[Path]:
+    """The folders that this Python runs from, outermost first, outside of ``/usr``."""
+    binary = Path(sys.executable)
+    folders = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix)}
+    folders |= {folder.resolve() for folder in folders}
+    # A virtual environment's python is often a chain of links.
+    while binary.is_symlink():
+        binary = binary.parent / binary.readlink()
+        folders.add(Path(os.path.normpath(binary)).parent)
+    chosen: list[Path] = []
+    for folder in sorted(folders, key=lambda folder: len(folder.parts)):
+        if not any(folder.is_relative_to(other) for other in (Path("/usr"), *chosen)):
+            chosen.append(folder)
+    return chosen
+
+
+@cache
+def _guest_source() -> str:
+    return _GUEST.read_text("utf-8")
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """Nothing of the person's; one thread for the libraries that would start as many as there are cores."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    needed = {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if "SYSTEMROOT" in os.environ else {}  # Windows
+    return {
+        **needed,
+        **dict.fromkeys(threads, "1"),
+        "PATH": "/usr/bin:/bin",
+        "HOME": folder,
+        "TMPDIR": folder,
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "agg",
+    }
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _fresh_uid() -> int:
+    return _FIRST_UID + random.randrange(_UIDS)  # noqa: S311 - no secret
