@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,14 +31,15 @@ class Mixture:
     examples, tests : float
         Share of the samples that are drawn from examples and from tests; the rest is library code.
     rest, causal : float
-        Weight of the loss on the parts around the holes, and on causal text; on the fills it is 1.
+        Weight of the loss on the parts around the holes, and on causal text; on the fills it is 1, and also
+        on the first token of a hole where it is asked for at the mask in the prompt.
     """
 
     infill: float = 0.6
     examples: float = 0.35
     tests: float = 0.03
-    rest: float = 0.5
-    causal: float = 1.0
+    rest: float = 0.25
+    causal: float = 0.35
 
 
 class Documents:
@@ -84,8 +85,21 @@ def _capped(pool: list[tuple[str, float, str]], weight: dict[str, float], larges
         yield mass * min(1.0, cap / by_source[source])
 
 
+class Piece(NamedTuple):
+    """Ids of a text or a sample; what is to be predicted in the place of each, and how much that counts.
+
+    ``targets`` are the ids themselves, but for what stands behind a mask in the prompt of an infill: there the
+    first token of the hole is asked for. Left alone, the model learns at the mask how the text after the hole
+    begins, and answers with that when it meets the mask again.
+    """
+
+    ids: list[int]
+    targets: list[int]
+    weights: list[float]
+
+
 class Batches:
-    """Packed rows of ``context + 1`` ids with a loss weight for each id.
+    """Packed rows of ``context`` ids with a target and a loss weight for each.
 
     Each batch is drawn from a generator seeded by (seed, number of the batch), so a resumed run goes on
     with the batches that an unbroken run would have seen.
@@ -106,23 +120,25 @@ class Batches:
         self._infill = spans.Infill(tokenizer)
         self._end, self._sep = tokenizer.token_to_id(END), tokenizer.token_to_id(SEP)
 
-    def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return ids (rows, context + 1) and loss weights of the same shape."""
+    def batch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ids, their targets (the ids that follow) and loss weights, each (rows, context)."""
         rng = random.Random(f"{self.seed}/{number}")
         rows = [self._row(rng) for _ in range(self.rows)]
-        return torch.tensor([ids for ids, _ in rows]), torch.tensor([weights for _, weights in rows])
+        return (
+            torch.tensor([row.ids[:-1] for row in rows]),
+            torch.tensor([row.targets[1:] for row in rows]),
+            torch.tensor([row.weights[1:] for row in rows]),
+        )
 
-    def _row(self, rng: random.Random) -> tuple[list[int], list[float]]:
-        ids: list[int] = []
-        weights: list[float] = []
+    def _row(self, rng: random.Random) -> Piece:
+        row = Piece([], [], [])
         size = self.context + 1
-        while len(ids) < size:
-            piece, loss = self._piece(rng, size - len(ids))
-            ids += piece
-            weights += loss
-        return ids[:size], weights[:size]
+        while len(row.ids) < size:
+            for whole, part in zip(row, self._piece(rng, size - len(row.ids)), strict=True):
+                whole += part
+        return Piece(*(part[:size] for part in row))
 
-    def _piece(self, rng: random.Random, room: int) -> tuple[list[int], list[float]]:
+    def _piece(self, rng: random.Random, room: int) -> Piece:
         text = self._documents.draw(rng)
         # A causal piece fills what room there is, so it is drawn less often for the same share of tokens.
         if rng.random() < self._chance_of_infill(room):
@@ -132,14 +148,14 @@ class Batches:
         ids = self._tokenizer.encode(_from_a_line(text, rng, 6 * room), add_special_tokens=False).ids
         # Only a text that ends here has an end to learn.
         ids = [*ids, self._end] if len(ids) < room else ids
-        return ids[:room], [self._mixture.causal] * min(len(ids), room)
+        return Piece(ids[:room], ids[:room], [self._mixture.causal] * min(len(ids), room))
 
     def _chance_of_infill(self, room: int) -> float:
         typical_infill, typical_causal = 230, max(1, min(room, 400))
         share = self._mixture.infill
         return share * typical_causal / (share * typical_causal + (1 - share) * typical_infill)
 
-    def _infilled(self, text: str, rng: random.Random, room: int) -> tuple[list[int], list[float]] | None:
+    def _infilled(self, text: str, rng: random.Random, room: int) -> Piece | None:
         """Return a sample that fits into the room whole: a cut-off fill would teach not to close it."""
         for _ in range(3):
             piece = spans.window(text, rng, 3 * room)
@@ -148,8 +164,11 @@ class Batches:
                 continue
             ids, before = self._infill.sample(*spans.parts_and_fills(piece, chosen))
             if len(ids) < room:
-                rest = self._mixture.rest
-                return [*ids, self._end], [*([rest] * before), *([1.0] * (len(ids) + 1 - before))]
+                ids = [*ids, self._end]
+                targets, weights = list(ids), [self._mixture.rest] * before + [1.0] * (len(ids) - before)
+                for mask, first in self._infill.first_of_fills(ids):
+                    targets[mask + 1], weights[mask + 1] = first, 1.0
+                return Piece(ids, targets, weights)
         return None
 
 

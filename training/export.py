@@ -59,6 +59,31 @@ def to_codegen(state: dict[str, Tensor], shape: Shape) -> dict[str, Tensor]:
     return made
 
 
+def from_codegen(weights: dict[str, Tensor], shape: Shape) -> dict[str, Tensor]:
+    """Return training's float32 state of an exported checkpoint: `to_codegen` the other way round."""
+    heads, width = shape.n_head, shape.n_embd
+    dim = width // heads
+    order = torch.tensor(pairs_from_halves(shape.rotary_dim, dim)).argsort()
+    made = {
+        "wte.weight": weights["transformer.wte.weight"],
+        "ln_f.weight": weights["transformer.ln_f.weight"],
+        "ln_f.bias": weights["transformer.ln_f.bias"],
+        "head.weight": weights["lm_head.weight"],
+        "head.bias": weights["lm_head.bias"],
+    }
+    for number in range(shape.n_layer):
+        ours, theirs = f"blocks.{number}.", f"transformer.h.{number}."
+        grouped = weights[f"{theirs}attn.qkv_proj.weight"].view(GROUPS, 3, heads // GROUPS, dim, width)
+        q, v, k = grouped.transpose(0, 1).reshape(3, heads, dim, width)
+        made[f"{ours}qkv.weight"] = torch.stack((q[:, order], k[:, order], v)).reshape(3 * width, width)
+        made[f"{ours}out.weight"] = weights[f"{theirs}attn.out_proj.weight"]
+        for end in ("weight", "bias"):
+            made[f"{ours}ln.{end}"] = weights[f"{theirs}ln_1.{end}"]
+            made[f"{ours}fc_in.{end}"] = weights[f"{theirs}mlp.fc_in.{end}"]
+            made[f"{ours}fc_out.{end}"] = weights[f"{theirs}mlp.fc_out.{end}"]
+    return {name: value.float() for name, value in made.items()}
+
+
 def config(shape: Shape, end: int) -> dict[str, object]:
     """Return the checkpoint's ``config.json``, in the names of transformers' ``CodeGenConfig``."""
     return {

@@ -28,7 +28,7 @@ EXAMPLES = re.compile(
 )
 TESTS = re.compile(r"(^|/)(tests?|testing|benchmarks?|asv_bench)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 SKIPPED = re.compile(
-    r"(^|/)(_?vendor(ed|_packages)?|extern(al|als)?|third_?party|node_modules|_?generated|migrations|locales?"
+    r"(^|/)(_?vendor(ed(-\w+)?|_packages)?|extern(al|als)?|third_?party|node_modules|_?generated|migrations|locales?"
     r"|data|datasets/data|subprojects|idlelib|lib2to3|encodings|site-packages|pydoc_data|validators"
     r"|tools|\.[^/]*)/|(^|/)(_version|versioneer|setup)\.py$",
     re.IGNORECASE,

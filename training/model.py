@@ -14,6 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+def precision() -> torch.dtype:
+    """Return what this processor multiplies fastest: without instructions for bfloat16, that is float32."""
+    has = torch.cpu.get_capabilities()
+    fast = any(has.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    return torch.bfloat16 if fast else torch.float32
+
+
 @dataclass(frozen=True)
 class Shape:
     """The numbers that fix a model. ``n_positions`` is what the exported config declares."""
@@ -114,15 +121,18 @@ class ChunkedLoss(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, scale: Tensor, chunk: int
     ) -> tuple[Tensor, Tensor]:
-        """Of hidden (N, C), weight (V, C), bias (V), targets and scale (N): the scaled sum, losses (N)."""
+        """Of hidden (N, C), weight (V, C), bias (V), targets and scale (N): the scaled sum, losses (N).
+
+        Products are in the precision of ``hidden``, sums over rows in float32.
+        """
         grad_hidden = torch.empty_like(hidden)
         grad_weight = torch.zeros(weight.shape, dtype=torch.float32)
         grad_bias = torch.zeros_like(bias)
         losses = torch.empty(len(targets))
-        low = weight.to(torch.bfloat16)
+        low = weight.to(hidden.dtype)
         for start in range(0, len(targets), chunk):
             rows = slice(start, start + chunk)
-            h, target = hidden[rows].to(torch.bfloat16), targets[rows]
+            h, target = hidden[rows], targets[rows]
             logits = (h @ low.T).float() + bias
             at = logits.gather(1, target[:, None])[:, 0]
             norm = logits.logsumexp(1)
@@ -131,8 +141,8 @@ class ChunkedLoss(torch.autograd.Function):
             probability.scatter_add_(1, target[:, None], -torch.ones(len(target), 1))
             grad = probability.mul_(scale[rows, None])
             grad_bias += grad.sum(0)
-            grad = grad.to(torch.bfloat16)
-            grad_hidden[rows] = (grad @ low).to(hidden.dtype)
+            grad = grad.to(hidden.dtype)
+            torch.mm(grad, low, out=grad_hidden[rows])
             grad_weight += grad.T @ h
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
         ctx.mark_non_differentiable(losses)

@@ -7,9 +7,11 @@ python -m training.run --minutes 2 --packages seaborn toolz --work DIR   # all o
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -48,6 +50,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--hours", type=float, default=1.4, help="training time over all sessions")
     length.add_argument("--minutes", type=float, help="the same in minutes")
+    parser.add_argument(
+        "--until", metavar="HH:MM", help="end at this time of today, if the hours last longer"
+    )
+    parser.add_argument(
+        "--from", dest="start", type=Path, metavar="DIR", help="begin a run from this exported checkpoint"
+    )
     parser.add_argument("--packages", nargs="+", metavar="NAME", help="train on these of sources.toml only")
     parser.add_argument("--layers", type=int, default=Shape.n_layer)
     parser.add_argument("--width", type=int, default=Shape.n_embd)
@@ -70,6 +78,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _today(clock: str | None) -> float:
+    """Return a time of today in seconds since the epoch; never, if there is none."""
+    if clock is None:
+        return math.inf
+    hour, minute = clock.split(":")
+    return datetime.now().astimezone().replace(hour=int(hour), minute=int(minute), second=0).timestamp()
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the recipe."""
     options = parse(arguments)
@@ -80,6 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
         sources = [s for s in sources if s.name in options.packages or s.role == "evaluate"]
     options.work.mkdir(parents=True, exist_ok=True)
     if RANK not in os.environ:
+        if options.start:  # its weights mean its own tokens
+            tokenizer.save(tokenizer.load(options.start), options.work, Shape().n_positions)
         prepare(sources, options.work)
     team = form(options.processes, options.work / options.run)
     mixture = replace(Mixture(), infill=options.infill, rest=options.rest)
@@ -88,9 +106,10 @@ def main(arguments: list[str] | None = None) -> None:
         "held out": held_out(options.work, sources),
     }
     hours = options.minutes / 60 if options.minutes else options.hours
-    plan = Plan(hours=hours, seed=options.seed, compile=not options.no_compile)
+    plan = Plan(hours=hours, until=_today(options.until), seed=options.seed, compile=not options.no_compile)
     shape = Shape(n_layer=options.layers, n_embd=options.width)
-    run = Run(options.work / options.run, shape, plan, tokenizer.load(options.work), documents, mixture, team)
+    tokens = tokenizer.load(options.work)
+    run = Run(options.work / options.run, shape, plan, tokens, documents, mixture, team, options.start)
     run.train()
     team.part()
     if not team.leads:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 #: How often each kind of hole is made. ``training/README.md`` says what is known of the effect.
 KINDS = {
-    "line": 0.30,
-    "rest of line": 0.20,
-    "lines": 0.20,
+    "line": 0.40,
+    "rest of line": 0.18,
+    "lines": 0.14,
     "expression": 0.12,
-    "arguments": 0.12,
-    "nothing": 0.06,
+    "arguments": 0.11,
+    "nothing": 0.05,
 }
-HOLES = {1: 0.76, 2: 0.14, 3: 0.06, 4: 0.04}
+HOLES = {1: 0.46, 2: 0.24, 3: 0.16, 4: 0.14}
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -48,7 +49,7 @@ class Hole:
 def window(text: str, rng: random.Random, longest: int) -> str:
     """Cut a piece of a text at lines, at natural places if there are, as long as a cell or a screen."""
     lines = text.splitlines(keepends=True)
-    wanted = rng.choice((6, 10, 16, 22, 30, 44))
+    wanted = rng.choice((8, 12, 16, 23, 23, 30, 44))
     first = rng.randrange(len(lines)) if rng.random() < 0.9 else 0
     if rng.random() < 0.6:  # begin where a statement, a function or a cell begins
         for back in range(min(first, 20) + 1):
@@ -239,6 +240,14 @@ class Infill:
         # By offsets: a character outside ASCII can be several tokens, and is given back whole.
         start = encoding.offsets[-1][0]
         return self._ids(part[:start]), part[start:]
+
+    def first_of_fills(self, ids: list[int]) -> Iterator[tuple[int, int]]:
+        """Yield, for each mask in the prompt of a sample, its place and the first id of its fill."""
+        places = {mask: [] for mask in self._masks}
+        for place, token in enumerate(ids):
+            if token in places:
+                places[token].append(place)
+        yield from ((pair[0], ids[pair[1] + 1]) for pair in places.values() if len(pair) == 2)
 
     def sample(self, parts: list[str], fills: list[str]) -> tuple[list[int], int]:
         """Return the ids of a sample, and how many of them come before the first fill."""

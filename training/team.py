@@ -32,19 +32,18 @@ class Team:
         """Whether this process keeps the time, prints and saves."""
         return self.rank == 0
 
-    def mean(self, tensors: list[Tensor], seconds: float) -> float:
-        """Replace tensors by their mean over the team; return the leader's ``seconds``."""
+    def sum(self, tensors: list[Tensor], clock: tuple[float, ...] = ()) -> tuple[float, ...]:
+        """Replace tensors by their sum over the team; return the leader's ``clock``."""
         if self.size == 1:
-            return seconds
-        clock = torch.tensor([seconds * self.size if self.leads else 0.0])
-        flat = torch.cat([clock, *(tensor.flatten() for tensor in tensors)])
+            return clock
+        times = torch.tensor(clock) * self.leads
+        flat = torch.cat([times, *(tensor.flatten() for tensor in tensors)])
         dist.all_reduce(flat)
-        flat /= self.size
-        at = 1
+        at = len(clock)
         for tensor in tensors:
             tensor.copy_(flat[at : at + tensor.numel()].view_as(tensor))
             at += tensor.numel()
-        return flat[0].item()
+        return tuple(flat[: len(clock)].tolist())
 
     def part(self) -> None:
         """Let the others go; the leader goes on with the threads of all."""

@@ -7,6 +7,7 @@ learning rate begins to fall: a later session goes on from there with more ``hou
 from __future__ import annotations
 
 import csv
+import json
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from training.batches import Batches, Documents, Mixture
-from training.model import ChunkedLoss, Mini, Shape
+from training.export import from_codegen
+from training.model import ChunkedLoss, Mini, Shape, precision
+from training.muon import Muon
 from training.team import Team
 
 if TYPE_CHECKING:
@@ -31,7 +35,9 @@ class Plan:
     Attributes
     ----------
     hours : float
-        Time in the loop over all sessions. The schedule follows it: a busy machine costs tokens only.
+        Time in the loop over all sessions of the run. The schedule follows it: a busy machine costs tokens.
+    until : float
+        Time of day at which the run is to end if the hours are not spent by then, in seconds since the epoch.
     decay, long : float
         Share of the time in which the learning rate falls to zero; share at the end with twice the context.
     rows, context : int
@@ -43,7 +49,8 @@ class Plan:
     """
 
     hours: float
-    decay: float = 0.4
+    until: float = math.inf
+    decay: float = 0.5
     long: float = 0.1
     rows: int = 8
     context: int = 512
@@ -55,10 +62,18 @@ class Plan:
     save_minutes: float = 4.0
     compile: bool = True
 
-    def rate(self, step: int, seconds: float) -> float:
-        """Return the factor of the learning rates at a step, after so many seconds of training."""
-        left = (self.hours * 3600 - seconds) / (self.decay * self.hours * 3600)
-        return min(1.0, (step + 1) / self.warmup_steps, max(0.0, left))
+    def rate(self, step: int, done: float) -> float:
+        """Return the factor of the learning rates at a step, when such a share of the time is over."""
+        return min(1.0, (step + 1) / self.warmup_steps, max(0.0, (1 - done) / self.decay))
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a checkpoint has behind it that a run begins from."""
+
+    steps: int = 0
+    tokens: int = 0
+    hours: float = 0.0
 
 
 class Run:
@@ -73,6 +88,7 @@ class Run:
         documents: dict[str, Documents],
         mixture: Mixture,
         team: Team,
+        start: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(plan.seed)
@@ -84,18 +100,26 @@ class Run:
             mixture,
         )
         self.team = team
-        self.model = Mini(shape)
+        self.model, self.past = Mini(shape), Past()
+        if start:
+            self._begin_from(start)
         matrices = [weight for weight in self.model.blocks.parameters() if weight.ndim == 2]
         chosen = {id(weight) for weight in matrices}
         rest = [weight for weight in self.model.parameters() if id(weight) not in chosen]
         self.optimizers = [
-            torch.optim.Muon(matrices, lr=plan.muon),
+            Muon(matrices, team, precision(), lr=plan.muon),
             torch.optim.AdamW(rest, lr=plan.adam, betas=(0.9, 0.95), weight_decay=0.01, fused=True),
         ]
         self.average = {name: weight.clone() for name, weight in self.model.state_dict().items()}
-        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.step, self.tokens, self.seconds, self.done = 0, 0, 0.0, 0.0
         self._clock = time.monotonic()
         self._resume()
+
+    def _begin_from(self, folder: Path) -> None:
+        """Take the weights of an exported checkpoint, and what its figures say it has behind it."""
+        self.model.load_state_dict(from_codegen(load_file(folder / "model.safetensors"), self.model.shape))
+        figures = folder / "figures.json"
+        self.past = Past(**json.loads(figures.read_text())["training"]) if figures.exists() else Past()
 
     def _resume(self) -> None:
         newest = self.folder / "state.pt"
@@ -110,6 +134,7 @@ class Run:
             optimizer.load_state_dict(saved)
         self.average = state["average"]
         self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.done, self.past = self._share_done(), Past(**state["past"])
         print(
             f"resumed at step {self.step}, {self.tokens / 1e6:.1f} M tokens, {self.seconds / 60:.0f} minutes",
             flush=True,
@@ -124,8 +149,9 @@ class Run:
             "step": self.step,
             "tokens": self.tokens,
             "seconds": self.seconds,
+            "past": asdict(self.past),
             "hours": self.plan.hours,
-            "decaying": self.seconds > (1 - self.plan.decay) * self.plan.hours * 3600,
+            "decaying": self.done > 1 - self.plan.decay,
             "shape": asdict(self.model.shape),
         }
         torch.save(state, self.folder / "part")
@@ -143,25 +169,25 @@ class Run:
         )
 
     def train(self) -> None:
-        """Train until the hours are spent."""
-        plan, total = self.plan, self.plan.hours * 3600
+        """Train until the time is over."""
+        plan = self.plan
         hidden = torch.compile(self.model, dynamic=False) if plan.compile else self.model
         batches = self._batches(plan.rows, plan.context)
         saved = logged = self._clock = time.monotonic()
         long = False
         losses: list[float] = []
-        while self.seconds < total:
-            if not long and self.seconds > (1 - plan.long) * total and plan.long:
+        while self.done < 1:
+            if not long and self.done > 1 - plan.long:
                 long = True
                 batches = self._batches(max(1, plan.rows // 2), 2 * plan.context)
-            decaying = self.step > plan.warmup_steps and plan.rate(self.step, self.seconds) < 1
+            decaying = self.step > plan.warmup_steps and plan.rate(self.step, self.done) < 1
             if decaying and self.team.leads and self._decay_is_new():
                 self.save("before_decay.pt")
-            number = self.step * self.team.size + self.team.rank
+            number = (self.past.steps + self.step) * self.team.size + self.team.rank
             losses.append(self._train_step(hidden, *batches.batch(number)))
             if not self.team.leads:
                 continue
-            if time.monotonic() - logged > 120:
+            if time.monotonic() - logged > 240:
                 self._log(sum(losses) / len(losses))
                 losses, logged = [], time.monotonic()
                 self._clock = logged
@@ -181,27 +207,33 @@ class Run:
         self._decay_is_new = lambda: False  # asked once a session is enough
         return kept["hours"] < self.plan.hours
 
-    def _train_step(self, hidden: torch.nn.Module, ids: Tensor, weights: Tensor) -> float:
-        rate = self.plan.rate(self.step, self.seconds)
+    def _share_done(self) -> float:
+        left = min(self.plan.hours * 3600 - self.seconds, self.plan.until - time.time())
+        return self.seconds / (self.seconds + left) if left > 0 else 1.0
+
+    def _train_step(self, hidden: torch.nn.Module, ids: Tensor, targets: Tensor, weights: Tensor) -> float:
+        rate = self.plan.rate(self.step, self.done)
         for optimizer, base in zip(self.optimizers, (self.plan.muon, self.plan.adam), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate
-        with torch.autocast("cpu", torch.bfloat16):
-            h = hidden(ids[:, :-1])
-        scale = weights[:, 1:].flatten()
+        with self._autocast():
+            h = hidden(ids)
+        scale = weights.flatten()
         total, losses = ChunkedLoss.apply(
-            h.flatten(0, 1),
+            h.flatten(0, 1).to(precision()),
             self.model.head.weight,
             self.model.head.bias,
-            ids[:, 1:].flatten(),
-            scale / scale.sum(),
+            targets.flatten(),
+            scale / (scale.sum() * self.team.size),
             512,
         )
         total.backward()
         # A suspended process, or a compilation, is not training time.
         now = time.monotonic()
-        spent, self._clock = min(now - self._clock, 30.0), now
-        self.seconds += self.team.mean([weight.grad for weight in self.model.parameters()], spent)
+        self.seconds += min(now - self._clock, 30.0)
+        self._clock = now
+        gradients = [weight.grad for weight in self.model.parameters()]
+        self.seconds, self.done = self.team.sum(gradients, (self.seconds, self._share_done()))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -214,6 +246,10 @@ class Run:
             self.average[name].lerp_(weight, 1 - decay)
         return losses.mean().item()
 
+    @staticmethod
+    def _autocast() -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=precision() is torch.bfloat16)
+
     def _log(self, loss: float) -> None:
         causal, fills = self.validate()
         path = self.folder / "log.csv"
@@ -221,8 +257,8 @@ class Run:
         row = {
             "seconds": round(self.seconds),
             "step": self.step,
-            "tokens": self.tokens,
-            "rate": round(self.plan.rate(self.step, self.seconds), 4),
+            "tokens": self.past.tokens + self.tokens,
+            "rate": round(self.plan.rate(self.step, self.done), 4),
             "train": round(loss, 4),
             "causal": round(causal, 4),
             "fills": round(fills, 4),
@@ -246,12 +282,12 @@ class Run:
             self._shadow = Mini(self.model.shape)
         self._shadow.load_state_dict(self.average)
         results = []
-        for ids, weights in self._fixed:
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = self._shadow.logits(ids[:, :-1])
+        for ids, targets, weights in self._fixed:
+            with self._autocast():
+                logits = self._shadow.logits(ids)
             loss = torch.nn.functional.cross_entropy(
-                logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none"
+                logits.flatten(0, 1).float(), targets.flatten(), reduction="none"
             )
-            scale = weights[:, 1:].flatten()
+            scale = weights.flatten()
             results.append((loss * scale).sum().item() / max(1.0, scale.sum().item()))
         return results[0], results[1] if math.isfinite(results[1]) else math.nan
