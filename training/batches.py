@@ -88,9 +88,9 @@ def _capped(pool: list[tuple[str, float, str]], weight: dict[str, float], larges
 class Piece(NamedTuple):
     """Ids of a text or a sample; what is to be predicted in the place of each, and how much that counts.
 
-    ``targets`` are the ids themselves, but for what stands behind a mask in the prompt of an infill: there the
-    first token of the hole is asked for. Left alone, the model learns at the mask how the text after the hole
-    begins, and answers with that when it meets the mask again.
+    ``targets`` are the ids themselves, but for what stands behind a mask in the prompt of an infill: there
+    the first token of the hole is asked for. Left alone, the model learns at the mask how the text after the
+    hole begins, and answers with that when it meets the mask again.
     """
 
     ids: list[int]
@@ -151,7 +151,7 @@ class Batches:
         return Piece(ids[:room], ids[:room], [self._mixture.causal] * min(len(ids), room))
 
     def _chance_of_infill(self, room: int) -> float:
-        typical_infill, typical_causal = 230, max(1, min(room, 400))
+        typical_infill, typical_causal = 150, max(1, min(room, 400))
         share = self._mixture.infill
         return share * typical_causal / (share * typical_causal + (1 - share) * typical_infill)
 

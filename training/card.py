@@ -13,37 +13,58 @@ import torch
 
 from training.sources import Source, read_sources
 
-MARKS = ("<!-- figures: written by python -m training.evaluate --card -->", "<!-- end of figures -->")
+MARKS = ("<!-- figures: written by python training/evaluate.py --card -->", "<!-- end of figures -->")
 
 
-def write(model: Path, work: Path, figures: dict[str, object], run: str = "run") -> None:
+def write(
+    model: Path, work: Path, figures: dict[str, object], others: dict[str, dict[str, float]], run: str = "run"
+) -> None:
     """Put the figures between the card's marks; draw the curve; list the sources."""
+    for name, row in figures["bits per byte"].items():
+        row |= {other: values[name] for other, values in others.items()}
+    # First what a run that begins from this checkpoint goes on counting from.
+    figures = {"training": totals(work / run), "measured": _here_and_now(), **figures}
+    (model / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     card = model / "README.md"
     before, _, rest = card.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    card.write_text(f"{before}{MARKS[0]}\n{table(figures, work, run)}\n{MARKS[1]}{after}")
-    (model / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    card.write_text(f"{before}{MARKS[0]}\n{table(figures)}\n{MARKS[1]}{after}")
     draw(work / run / "log.csv", model / "curve.png")
     (model / "SOURCES.md").write_text(sources(work))
 
 
-def table(figures: dict[str, object], work: Path, run: str) -> str:
-    """Return the figures as Markdown."""
-    state = torch.load(work / run / "state.pt", weights_only=True, mmap=True)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__.partition('+')[0]}"
+def totals(run: Path) -> dict[str, float]:
+    """Return steps, tokens and hours of a run and of what it began from."""
+    state = torch.load(run / "state.pt", weights_only=True, mmap=True)
+    past = state["past"]
+    return {
+        "steps": past["steps"] + state["step"],
+        "tokens": past["tokens"] + state["tokens"],
+        "hours": round(past["hours"] + state["seconds"] / 3600, 2),
+    }
+
+
+def _here_and_now() -> str:
+    torch_version = torch.__version__.partition("+")[0]
     day = datetime.now(timezone.utc).date().isoformat()
+    return f"{day} ({platform.machine()}, {os.cpu_count()} cores, torch {torch_version})"
+
+
+def table(figures: dict[str, object]) -> str:
+    """Return the figures as Markdown."""
+    training, bits = figures["training"], figures["bits per byte"]
+    models = list(next(iter(bits.values())))
     lines = [
         (
-            f"Trained on {state['tokens'] / 1e6:.1f} million tokens in {state['seconds'] / 3600:.2f} hours "
-            f"({state['step']:,} steps). Measured on {day} ({machine})."
+            f"Trained on {training['tokens'] / 1e6:.1f} million tokens in {training['hours']:.2f} hours "
+            f"({training['steps']:,} steps). Measured on {figures['measured']}."
         ),
         "",
-        "| bits per byte (less is better) | mini | xz -9, for scale |",
-        "| --- | --- | --- |",
+        f"| bits per byte (less is better) | {' | '.join(models)} |",
+        "| --- |" + " --- |" * len(models),
     ]
     lines += [
-        f"| {name} | {row['model']:.2f} | {row['xz -9']:.2f} |"
-        for name, row in figures["bits per byte"].items()
+        f"| {name} | {' | '.join(f'{row[model]:.2f}' for model in models)} |" for name, row in bits.items()
     ]
     lines += [
         "",

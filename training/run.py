@@ -1,7 +1,8 @@
 """The whole recipe with one command: fetch, extract, tokenize, train, evaluate, export.
 
-python -m training.run --hours 1.4                 # the real thing; the same command resumes it
-python -m training.run --minutes 2 --packages seaborn toolz --work DIR   # all of it, in small
+python -m training.run --hours 8                                  # the same command resumes it
+python -m training.run --hours 1.4 --from cg2magic/models/mini    # begin where the model in the package is
+python -m training.run --minutes 2                                # all of it, in small
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from training.model import Shape
 from training.sources import WORK, Source, read_sources
 from training.team import RANK, form
 from training.train import Plan, Run
+
+SMALL = ("seaborn", "toolz")
 
 
 def prepare(sources: list[Source], work: Path) -> None:
@@ -49,7 +52,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--hours", type=float, default=1.4, help="training time over all sessions")
-    length.add_argument("--minutes", type=float, help="the same in minutes")
+    length.add_argument(
+        "--minutes",
+        type=float,
+        help=f"a trial: unless told otherwise, on {' and '.join(SMALL)}, in a folder of its own",
+    )
     parser.add_argument(
         "--until", metavar="HH:MM", help="end at this time of today, if the hours last longer"
     )
@@ -59,6 +66,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--packages", nargs="+", metavar="NAME", help="train on these of sources.toml only")
     parser.add_argument("--layers", type=int, default=Shape.n_layer)
     parser.add_argument("--width", type=int, default=Shape.n_embd)
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
+    parser.add_argument(
+        "--decay", type=float, default=Plan.decay, help="share of the time in which they fall to zero"
+    )
+    parser.add_argument(
+        "--long", type=float, default=Plan.long, help="share at the end with twice the context"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2, help="one thread each; they share every batch")
     parser.add_argument(
@@ -70,12 +84,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--no-compile", action="store_true", help="skip torch.compile (it needs a C++ compiler)"
     )
-    parser.add_argument("--work", type=Path, default=WORK, help="folder for archives, corpus and checkpoints")
+    parser.add_argument("--work", type=Path, help="folder for archives, corpus and checkpoints")
     parser.add_argument("--to", type=Path, help="folder of the exported checkpoint")
-    parser.add_argument("--cases", type=int, default=150, help="infills of each kind in the evaluation")
+    parser.add_argument("--cases", type=int, help="infills of each kind in the evaluation")
     parser.add_argument("--skip-evaluation", action="store_true")
     parser.add_argument("--run", default="run", help="name of the run's folder in the work folder")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    small = options.minutes is not None
+    options.packages = options.packages or (SMALL if small else None)
+    options.work = options.work or (WORK / "small" if small else WORK)
+    options.cases = options.cases or (5 if small else 150)
+    return options
 
 
 def _today(clock: str | None) -> float:
@@ -106,7 +125,16 @@ def main(arguments: list[str] | None = None) -> None:
         "held out": held_out(options.work, sources),
     }
     hours = options.minutes / 60 if options.minutes else options.hours
-    plan = Plan(hours=hours, until=_today(options.until), seed=options.seed, compile=not options.no_compile)
+    plan = Plan(
+        hours=hours,
+        until=_today(options.until),
+        decay=options.decay,
+        long=options.long,
+        muon=options.rate * Plan.muon,
+        adam=options.rate * Plan.adam,
+        seed=options.seed,
+        compile=not options.no_compile,
+    )
     shape = Shape(n_layer=options.layers, n_embd=options.width)
     tokens = tokenizer.load(options.work)
     run = Run(options.work / options.run, shape, plan, tokens, documents, mixture, team, options.start)

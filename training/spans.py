@@ -34,7 +34,7 @@ KINDS = {
     "arguments": 0.11,
     "nothing": 0.05,
 }
-HOLES = {1: 0.46, 2: 0.24, 3: 0.16, 4: 0.14}
+HOLES = {1: 0.34, 2: 0.24, 3: 0.20, 4: 0.22}
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -49,7 +49,7 @@ class Hole:
 def window(text: str, rng: random.Random, longest: int) -> str:
     """Cut a piece of a text at lines, at natural places if there are, as long as a cell or a screen."""
     lines = text.splitlines(keepends=True)
-    wanted = rng.choice((8, 12, 16, 23, 23, 30, 44))
+    wanted = rng.choice((6, 9, 12, 16, 23, 23, 32))
     first = rng.randrange(len(lines)) if rng.random() < 0.9 else 0
     if rng.random() < 0.6:  # begin where a statement, a function or a cell begins
         for back in range(min(first, 20) + 1):

@@ -97,7 +97,7 @@ def test_every_kind_of_hole_is_made_and_they_keep_their_distance():
         assert all(a.end < b.start for a, b in itertools.pairwise(chosen))
     assert sizes >= {0, 1, 2, 3}
     assert empty > 10
-    assert 90 < several < 240
+    assert 200 < several < 400
 
 
 @pytest.mark.parametrize("text", ["(", "x", "\n\n\n", "    ", "é" * 50, "f((((((((((\n"])
