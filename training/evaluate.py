@@ -17,8 +17,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-if not __package__:  # run as a file
-    sys.path.insert(0, str(Path(__file__).parent.parent))
+if not __package__:  # run as a file: its neighbours are modules of `training`
+    sys.path[0] = str(Path(__file__).parent.parent)
 
 from cg2magic.engines.local import LocalEngine
 from cg2magic.models.loading import LoadedModel, load_model
