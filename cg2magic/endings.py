@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from itertools import pairwise
 
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
@@ -129,7 +130,22 @@ def loop_end(text: str) -> int | None:
             while first > 0 and text[first - 1] == text[first - 1 + period]:
                 first -= 1
             return first + period
-    return None
+    return _nesting_end(text)
+
+
+def _nesting_end(text: str) -> int | None:
+    """Where a text ends that goes on with the same line again and again, each time deeper."""
+    *lines, _ = text.split("\n")
+    last = lines[-_LINES:]
+    if len(last) < _LINES or len({line.strip() for line in last}) > 1 or not last[0].strip():
+        return None
+    depths = [_indent(line) for line in last]
+    if not all(a < b for a, b in pairwise(depths)):
+        return None
+    first = len(lines) - _LINES
+    while first > 0 and lines[first - 1].strip() == last[0].strip():
+        first -= 1
+    return len("\n".join(lines[: first + 1]))
 
 
 def suffix_repeat(fill: str, suffix: str) -> int | None:

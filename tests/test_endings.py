@@ -109,6 +109,13 @@ def test_a_loop_is_cut_to_its_first_round():
     assert lines[: loop_end(lines)] == "a = 1\nprint(values)"
 
 
+def test_a_header_that_is_nested_in_itself_is_a_loop():
+    text = "for i in range(3):\n    for i in range(3):\n        for i in range(3):\n            for"
+    assert text[: loop_end(text)] == "for i in range(3):"
+    assert loop_end("x:\n" + text.replace("for i in range(3)", "if x", 1)) is None
+    assert loop_end("    if a:\n        if a and b:\n            if a and b and c:\n") is None
+
+
 @pytest.mark.parametrize(
     "text", ["[0, 0, 0, 0, 0, 0]", "# " + "-" * 78, "x += 1\nx += 1\nx += 1\n", "ax.plot(x)\nax.plot(y)\n"]
 )

@@ -52,7 +52,7 @@ class Plan:
     until: float = math.inf
     decay: float = 0.5
     long: float = 0.1
-    rows: int = 8
+    rows: int = 4
     context: int = 512
     muon: float = 0.01
     adam: float = 2e-3
@@ -187,7 +187,7 @@ class Run:
             losses.append(self._train_step(hidden, *batches.batch(number)))
             if not self.team.leads:
                 continue
-            if time.monotonic() - logged > 240:
+            if time.monotonic() - logged > 480:
                 self._log(sum(losses) / len(losses))
                 losses, logged = [], time.monotonic()
                 self._clock = logged
@@ -275,7 +275,7 @@ class Run:
         """Return the averaged weights' loss on held-out files, nats a token: of text, and of fills."""
         if not hasattr(self, "_fixed"):
             kinds = (Mixture(infill=0.0), Mixture(infill=1.0, rest=0.0, causal=0.0))
-            rows = {"rows": 12, "context": self.plan.context, "seed": 1}
+            rows = {"rows": 8, "context": self.plan.context, "seed": 1}
             self._fixed = [
                 Batches(self.tokenizer, self.documents["held out"], kind, **rows).batch(0) for kind in kinds
             ]
