@@ -32,10 +32,12 @@ def run(line: str, shell: InteractiveShell) -> None:
         _accept(words, shell)
     elif name == "config":
         shell.run_line_magic("config", "CG2")
+    elif name == "allow":
+        print(_allow(words, shell))  # noqa: T201 - as below
     elif name in _COMMANDS:
         print(_COMMANDS[name](words))  # noqa: T201 - a magic answers in the cell
     else:
-        known = ("accept", "config", *_COMMANDS)
+        known = ("accept", "allow", "config", *_COMMANDS)
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
         raise UsageError(f"%cg2 has no command {name!r}: {hint}")
@@ -127,6 +129,24 @@ def _accept(words: list[str], shell: InteractiveShell) -> None:
     shell.set_next_input(suggestions[k - 1].code, replace=False)
     manager().record(entry.job.id, k - 1, "inserted below")
 
+
+def _allow(words: list[str], shell: InteractiveShell) -> str:
+    from cg2magic.evaluation.sandbox import missing
+
+    parser = _Parser("allow", add_help=False)
+    parser.add_argument("what", nargs="?", default="sandbox", choices=("sandbox", "unconfined", "nothing"))
+    what = parser.parse_args(words).what
+    if what == "sandbox" and (trouble := missing()):
+        raise UsageError(f"{trouble}; %cg2 allow unconfined lets --check run candidates with limits only")
+    shell.run_line_magic("config", f"CG2.allow_execution = {what!r}")
+    return _ALLOWED[what]
+
+
+_ALLOWED = {
+    "sandbox": "--check may run candidates in a sandbox, in this kernel; run the cell again to check it",
+    "unconfined": "--check may run candidates with limits only: they can read your files and use the network",
+    "nothing": "--check runs nothing any more",
+}
 
 _COMMANDS = {
     "status": _status,

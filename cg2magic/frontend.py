@@ -57,6 +57,7 @@ def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: boo
             cell_id=parent.get("metadata", {}).get("cellId"),
             regenerate=lambda: regenerate(job),
             record=manager().record,
+            check=manager().checks.agree,
             insert=insert,
         ).show()
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from typing import Literal
 from cg2magic.errors import Cg2Error, GenerationError
 from cg2magic.request import Progress, Request, Suggestion
 
-State = Literal["queued", "loading", "writing", "done", "stopped", "failed"]
+State = Literal["queued", "loading", "writing", "checking", "done", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Snapshot:
     Attributes
     ----------
     job_id : int
-    state : {"queued", "loading", "writing", "done", "stopped", "failed"}
+    state : {"queued", "loading", "writing", "checking", "done", "stopped", "failed"}
     request : Request
     model : str
         Name of the model; empty while it is not known.
@@ -37,11 +37,13 @@ class Snapshot:
     notes : tuple of str
         What the person should know, such as that the prompt was cut.
     progress : Progress or None
-        While the model is being loaded.
+        While the model is being loaded, or the candidates are checked.
     position : int
         How many requests are ahead while this one is queued.
     error : str
         One line, once it has failed.
+    unchecked : bool
+        Whether a check was asked for that the person has not allowed yet.
     """
 
     job_id: int
@@ -55,6 +57,7 @@ class Snapshot:
     progress: Progress | None = None
     position: int = 0
     error: str = ""
+    unchecked: bool = False
 
     @property
     def finished(self) -> bool:

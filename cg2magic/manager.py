@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from cg2magic.checking import Checks
 from cg2magic.errors import LoadError
 from cg2magic.job import Job
 from cg2magic.request import Progress, Request
@@ -90,6 +91,7 @@ class Manager:
     def __init__(self) -> None:
         self.default = ModelSpec("mini")
         self.history: deque[Entry] = deque(maxlen=_HISTORY)
+        self.checks = Checks()
         self._ids = itertools.count(1)
         self._queue: deque[Job | _Load] = deque()
         self._changed = threading.Condition()
@@ -141,7 +143,7 @@ class Manager:
     def cancel(self, job_id: int | None = None) -> int:
         """End the job with this id, or all of them; how many were not finished yet."""
         with self._changed:
-            waiting = [*self._queue, self._current]
+            waiting = [*self._queue, self._current, *self.checks.jobs()]
         jobs = [j for j in waiting if isinstance(j, Job) and job_id in (None, j.id)]
         for job in jobs:
             job.cancel()
@@ -183,6 +185,7 @@ class Manager:
     def close(self) -> None:
         """End everything and the worker thread with it; a later request starts a new one."""
         self.unload()
+        self.checks.close()
         with self._changed:
             worker, self._worker = self._worker, None
             self._changed.notify_all()
@@ -241,7 +244,10 @@ class Manager:
             stopped = any(s.finish_reason == "cancelled" for s in written.suggestions)
             job.wrote(written.suggestions)
             self._speed = job.snapshot().tokens_per_second or self._speed
-            job.update(state="stopped" if stopped else "done", notes=written.notes)
+            if stopped:
+                job.update(state="stopped", notes=written.notes)
+            else:
+                self.checks.finish(job, written.notes)
         except Exception as error:  # noqa: BLE001 - shown in the panel, raised by result()
             if job.cancelled.is_set() and isinstance(error, LoadError):
                 job.update(state="stopped", progress=None)

@@ -71,12 +71,16 @@ class Request:
         Decides where a block ends; ``"python"`` is understood, others end at a blank line.
     model : str or None
         Name, Hub id or folder; None for the resident model.
+    check : str
+        Python that is run after each candidate, in the sandbox and once the person has agreed; empty
+        for none.
     """
 
     parts: tuple[str, ...]
     sampling: Sampling = field(default_factory=Sampling)
     language: str = "python"
     model: str | None = None
+    check: str = ""
 
     def __post_init__(self) -> None:
         if not self.parts:

@@ -71,6 +71,11 @@ class _Printer:
         self._wait("")
         if now.suggestions:
             first, *others = now.suggestions
+            if not first.code.startswith(self.printed):
+                # Another one came first once they were checked.
+                self.out.write("\n")
+                self._dim("candidate 1")
+                self.printed = ""
             rest = first.code.removeprefix(self.printed)
             self.out.write(visible(rest) + "\n" if rest != first.code or not self.printed else "\n")
             self._dim(" · ".join(filter(None, (now.model, words.status(now), words.verdict(now, 0)))))

@@ -59,7 +59,8 @@ def give_up_rights(uid: int) -> None:
 def reason(error: BaseException) -> str:
     """One line: the exception, and the line of the program that it came from where it says nothing."""
     try:
-        text = " ".join(str(error).split())
+        known = isinstance(error, SyntaxError) and error.filename == FILE
+        text = f"{error.msg} (line {error.lineno})" if known else " ".join(str(error).split())
         if not text and error.__traceback__ is not None:
             own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == FILE]
             text = own[-1].line if own else ""

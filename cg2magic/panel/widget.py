@@ -42,6 +42,8 @@ class Panel(anywidget.AnyWidget):
     record : callable, optional
         Called as ``record(job_id, candidate, outcome)`` with what became of a candidate:
         ``"inserted below"``, ``"replaced"``, ``"copied"``, ``"dismissed"`` or ``"undone"``.
+    check : callable, optional
+        Called as ``check(job)`` when the person lets the candidates be run with their check.
     insert : {"ask", "below", "replace", "none"}
         Whether the page waits for a button, does it by itself once the job is done, or offers Copy
         only.
@@ -67,12 +69,14 @@ class Panel(anywidget.AnyWidget):
         cell_id: str | None = "",
         regenerate: Callable[[], Job] | None = None,
         record: Callable[[int, int, str], None] | None = None,
+        check: Callable[[Job], None] | None = None,
         insert: Insert = "ask",
     ) -> None:
         panel_id = uuid.uuid4().hex
         self.job = job
         self._regenerate = regenerate
         self._record = record
+        self._check = check
         self._drawing = threading.Lock()
         self._loading_since: tuple[str, float, int] | None = None
         super().__init__(
@@ -137,6 +141,7 @@ class Panel(anywidget.AnyWidget):
             "status": words.status(snapshot, self._seconds_left(snapshot)),
             "progress": progress.done / progress.total if progress and progress.total else None,
             "error": visible(snapshot.error),
+            "unchecked": snapshot.unchecked,
             # Lines for which room is made before they are written.
             "spare": max(1, min(4, request.sampling.max_new_tokens * request.holes // 16)),
             "candidates": [self._candidate(snapshot, i) for i in range(len(snapshot.suggestions))],
@@ -156,6 +161,7 @@ class Panel(anywidget.AnyWidget):
         return {
             "lines": rows,
             "verdict": words.verdict(snapshot, index),
+            "mark": words.mark(suggestion),
             "written": any(suggestion.spans),
             "done": not writing,
         }
@@ -180,6 +186,9 @@ class Panel(anywidget.AnyWidget):
                 self.job.cancel()
             case "regenerate":
                 self._again()
+            case "check" if self._check is not None:
+                self._check(self.job)
+                self._follow(self.job)
             case "record":
                 self._note(int(message["job"]), int(message["candidate"]), str(message["outcome"]))
 

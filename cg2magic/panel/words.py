@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cg2magic.job import Snapshot
-from cg2magic.request import Progress
+from cg2magic.panel.highlight import visible
+from cg2magic.request import CheckResult, Progress, Suggestion
 
 
 def count(number: int, noun: str) -> str:
@@ -23,6 +24,8 @@ def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
         return f"waiting for {count(snapshot.position, 'request')}" if snapshot.position else "waiting"
     if snapshot.state == "loading":
         return loading(snapshot.progress, seconds_left)
+    if snapshot.state == "checking":
+        return f"checking · {amounts(snapshot.progress)}" if snapshot.progress else "checking"
     said = [snapshot.state] if snapshot.state in ("stopped", "failed") else []
     if snapshot.tokens or not snapshot.finished:
         said.append(count(snapshot.tokens, "token"))
@@ -62,10 +65,21 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def mark(suggestion: Suggestion) -> str:
+    """Give the sign of a candidate that was checked; empty for others."""
+    if suggestion.check is None:
+        return ""
+    return "✓" if suggestion.check.passed else "✗"
+
+
+def _found(check: CheckResult) -> str:
+    return "passes the check" if check.passed else visible(check.reason)
+
+
 def verdict(snapshot: Snapshot, candidate: int) -> str:
     """Tell how likely the model found what it wrote, and why it ended where that was not its choice."""
     suggestion = snapshot.suggestions[candidate]
-    said = []
+    said = [f"{mark(suggestion)} {_found(suggestion.check)}"] if suggestion.check else []
     if suggestion.tokens:
         # No negative zero, and a minus as wide as a digit.
         said.append(f"mean logprob {round(suggestion.logprob, 2) or 0.0:.2f}".replace("-", "−"))

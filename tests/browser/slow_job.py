@@ -13,10 +13,12 @@ from pathlib import Path
 
 from IPython import get_ipython
 
+from cg2magic.checking import Checks
 from cg2magic.job import Job
 from cg2magic.panel import Panel
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
 
+checks = Checks()
 _numbers = itertools.count(1)
 jobs: list[Job] = []
 panels: list[Panel] = []
@@ -43,7 +45,7 @@ def write(job: Job, fills: Sequence[Sequence[str]], gates: Mapping[int, str]) ->
         time.sleep(0.005)
         if step in gates:
             wait_for(gates[step], job)
-    job.update(state="done")
+    checks.finish(job, job.snapshot().notes)
 
 
 def _tokens(fill: Sequence[str]) -> list[tuple[int, str]]:
@@ -67,12 +69,13 @@ def panel(
     gates: Mapping[int, str] | None = None,
     insert: str = "ask",
     notes: Sequence[str] = (),
+    check: str = "",
     writer: Callable[[Job], None] | None = None,
 ) -> None:
     """Show a panel under the running cell and write into its job on a thread."""
 
     def start() -> Job:
-        job = Job(next(_numbers), Request(parts, Sampling(n=len(fills))))
+        job = Job(next(_numbers), Request(parts, Sampling(n=len(fills)), check=check))
         jobs.append(job)
         job.update(notes=tuple(notes))
         run = (lambda: writer(job)) if writer else (lambda: write(job, fills, gates or {}))
@@ -82,6 +85,13 @@ def panel(
     cell_id = get_ipython().get_parent()["metadata"].get("cellId", "")
     record = recorded.append
     panels.append(
-        Panel(start(), cell_id=cell_id, regenerate=start, record=lambda *what: record(what), insert=insert)
+        Panel(
+            start(),
+            cell_id=cell_id,
+            regenerate=start,
+            record=lambda *what: record(what),
+            check=checks.agree,
+            insert=insert,
+        )
     )
     panels[-1].show()

@@ -128,6 +128,7 @@ function actions(model, shared) {
       return runBeside(context?.sessionContext?.session?.kernel, code);
     },
     regenerate: () => tell({ do: "regenerate" }),
+    check: () => tell({ do: "check" }),
     store() {
       const saved = model.get("saved");
       if (context && saved["text/html"]) stored = storeOutputs(context, id, saved, stored);
@@ -168,6 +169,14 @@ function view({ model, el }, shared) {
     acts.regenerate();
     draw();
   }, "cg2-quiet");
+  const check = button("Run the check", () => {
+    asked = model.get("card");
+    acts.check();
+    draw();
+  });
+  check.title =
+    "Runs each candidate with your check, in a sandbox: no network, none of your files. " +
+    "You are asked once for this kernel.";
   const dismiss = button("Dismiss", () => {
     if (!FINISHED.has(model.get("card").state)) acts.stop(); // nobody waits for it any more
     acts.dismiss(job(), current);
@@ -196,7 +205,7 @@ function view({ model, el }, shared) {
   const live = make("span", "cg2-aloud", { role: "status" });
   const open = make("div", "cg2-open", {},
     make("div", "cg2-head", {}, name, tabs, about, status, stop), bar, error, boxes, editor,
-    make("div", "cg2-actions", {}, insert, replace, edit, copy, hint, replies[0],
+    make("div", "cg2-actions", {}, insert, replace, edit, copy, check, hint, replies[0],
       make("span", "cg2-right", {}, regenerate, dismiss)));
   const foldedText = make("span", "cg2-about");
   const folded = make("div", "cg2-folded", {}, foldedText, replies[1], takeBack, show);
@@ -240,7 +249,6 @@ function view({ model, el }, shared) {
       boxes.append(box);
       const tab = button(String(i + 1), () => choose(i), "cg2-tab");
       tab.role = "tab";
-      tab.ariaLabel = `Candidate ${i + 1}`;
       tabs.append(tab);
     }
     tabs.hidden = count < 2;
@@ -280,6 +288,7 @@ function view({ model, el }, shared) {
     about.textContent = [card.about, outcome.folded ? "" : outcome.what].filter(Boolean).join(" · ");
     const said = lost ? "the kernel was restarted" : card.status;
     status.textContent = [said, candidate.verdict].filter(Boolean).join(" · ");
+    status.title = candidate.verdict; // it may be too long for its place
     bar.hidden = card.progress === null;
     bar.ariaValueNow = Math.round(100 * (card.progress ?? 0));
     bar.style.setProperty("--cg2-done", card.progress ?? 0);
@@ -290,6 +299,10 @@ function view({ model, el }, shared) {
     [...tabs.children].forEach((tab, i) => {
       tab.ariaSelected = String(i === current);
       tab.tabIndex = i === current ? 0 : -1;
+      const { mark } = card.candidates[i];
+      tab.textContent = mark ? `${i + 1} ${mark}` : String(i + 1);
+      const found = { "✓": ", passes the check", "✗": ", fails the check" };
+      tab.ariaLabel = `Candidate ${i + 1}${found[mark] ?? ""}`;
     });
     [...boxes.children].forEach((box, i) => {
       box.classList.toggle("cg2-behind", i !== current);
@@ -313,6 +326,8 @@ function view({ model, el }, shared) {
     hint.hidden = acts.canInsert || model.get("insert") === "none" || !usable;
     regenerate.hidden = !model.get("can_regenerate") || !shared.alive;
     regenerate.disabled = !finished || asked === card;
+    check.hidden = !card.unchecked || !shared.alive;
+    check.disabled = asked === card;
     const hadFocus = root.contains(document.activeElement) ? document.activeElement : null;
     stop.hidden = finished;
     if (finished) stop.disabled = false;
@@ -355,8 +370,9 @@ export default () => {
       mayInsert &&= !FINISHED.has(model.get("card").state);
       model.on("change:card", () => {
         const card = model.get("card");
-        if (!mayInsert || !FINISHED.has(card.state)) return;
+        if (!mayInsert || !FINISHED.has(card.state) || card.unchecked) return;
         mayInsert = false;
+        if (card.candidates[0].mark === "✗") return;
         if (card.state !== "done" || !card.candidates[0].written || model.get("outcome").what) return;
         const act = insert === "below" ? shared.acts.insert : shared.acts.replace;
         if (insert === "below" ? shared.acts.canInsert : shared.acts.canReplace) {

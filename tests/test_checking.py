@@ -1,0 +1,202 @@
+"""``--check``: what is run, when, and what becomes of the order."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+
+from cg2magic.checking import Checks
+from cg2magic.errors import UsageError
+from cg2magic.evaluation.sandbox import Sandbox, missing
+from cg2magic.job import Job
+from cg2magic.manager import manager
+from cg2magic.panel import words
+from cg2magic.panel.render import render_html, render_text
+from cg2magic.request import Request, Sampling, Suggestion
+from cg2magic.terminal import stream
+from tests.conftest import IN_CI
+
+PARTS = ("def add(a, b):\n    return ",)
+
+
+@pytest.fixture
+def checks():
+    if missing() and not IN_CI:
+        pytest.skip(missing())
+    checks = Checks()
+    yield checks
+    checks.close()
+    assert not [thread for thread in threading.enumerate() if "cg2magic-check" in thread.name]
+
+
+@pytest.fixture
+def cg2(shell):
+    shell.run_cell("%load_ext cg2magic")
+    return shell
+
+
+def written(*fills, check="assert add(2, 3) == 5"):
+    job = Job(1, Request(PARTS, Sampling(n=len(fills)), check=check))
+    job.wrote(tuple(Suggestion(PARTS, (fill,), (), "stop") for fill in fills))
+    job.update(model="mini")
+    return job
+
+
+def follow(job):
+    """Let the test wait for states by name."""
+    seen = {}
+    job.listen(lambda now: seen.setdefault(now.state, threading.Event()).set())
+    return lambda state: seen.setdefault(state, threading.Event()).wait(60)
+
+
+def fills(job):
+    return [(s.text, s.check and s.check.status) for s in job.snapshot().suggestions]
+
+
+def test_what_passes_comes_first_and_the_rest_stays_in_its_order(checks):
+    checks.allowed = "sandbox"
+    job = written("a - b", "a + b", "(a", "b + a")
+    checks.finish(job, ("a note",))
+    job.result()
+    assert fills(job) == [("a + b", "passed"), ("b + a", "passed"), ("a - b", "failed"), ("(a", "failed")]
+    now = job.snapshot()
+    assert (now.state, now.notes, now.progress) == ("done", ("a note",), None)
+    assert words.verdict(now, 0) == "✓ passes the check · nothing written"
+    assert words.verdict(now, 2).startswith("✗ AssertionError: assert add(2, 3) == 5")
+
+
+def test_a_stored_card_says_what_passed_and_why_the_others_do_not(checks):
+    checks.allowed = "sandbox"
+    job = written("a - b", "a + b")
+    checks.finish(job)
+    job.result()
+    assert "── 1 · ✓ passes the check" in render_text(job.snapshot())
+    assert "── 2 · ✗ AssertionError: assert add(2, 3) == 5" in render_text(job.snapshot())
+    assert "candidate 2 · ✗ AssertionError: assert add(2, 3) == 5" in render_html(job.snapshot())
+
+
+def test_nothing_is_run_before_the_person_agrees(checks, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Sandbox, "run", None)
+        job = written("a - b", "a + b")
+        checks.finish(job)
+        job.result()
+    assert fills(job) == [("a - b", None), ("a + b", None)]
+    assert job.snapshot().unchecked
+    assert "%cg2 allow" in words.about(job.snapshot())
+
+
+def test_a_job_that_waited_is_checked_once_the_person_agrees(checks):
+    job = written("a - b", "a + b")
+    checks.finish(job)
+    ended = threading.Event()
+    checks.agree(job)
+    job.listen(lambda now: ended.set() if now.state == "done" else None)
+    assert ended.wait(60)
+    now = job.snapshot()
+    assert fills(job)[0] == ("a + b", "passed")
+    assert (now.unchecked, now.notes) == (False, ())
+
+    other = written("a - b", "a + b")
+    checks.finish(other)  # it is not asked for again
+    other.result()
+    assert fills(other)[0] == ("a + b", "passed")
+
+
+def test_without_a_check_nothing_is_run(checks, monkeypatch):
+    monkeypatch.setattr(Sandbox, "run", None)
+    checks.allowed = "sandbox"
+    job = written("a + b", check="")
+    checks.finish(job, ("a note",))
+    assert job.result()[0].check is None
+    assert job.snapshot().notes == ("a note",)
+
+
+def test_a_check_that_is_stopped_keeps_what_it_found(checks):
+    checks.allowed = "sandbox"
+    job = written("a + b", "(a", check="import time; time.sleep(600)")
+    checking = follow(job)
+    found = threading.Event()
+    job.listen(lambda now: found.set() if now.progress and now.progress.done else None)
+    checks.finish(job)
+    assert checking("checking")
+    assert found.wait(60)
+    assert checks.jobs() == [job]
+    assert "checking · 1 of 2" in words.status(job.snapshot())
+    job.cancel()
+    job.result()
+    assert job.snapshot().state == "stopped"
+    assert fills(job) == [("a + b", None), ("(a", "failed")]
+
+
+def test_where_there_is_no_sandbox_the_card_says_what_to_do(checks, monkeypatch):
+    def refuse(**_):
+        raise UsageError("nothing is run, because bubblewrap is not installed")
+
+    monkeypatch.setattr("cg2magic.checking.Sandbox", refuse)
+    checks.allowed = "sandbox"
+    job = written("a + b")
+    checks.finish(job)
+    assert job.result()[0].check is None
+    (note,) = job.snapshot().notes
+    assert note.startswith(
+        "not checked: nothing is run, because bubblewrap is not installed; %cg2 allow unconf"
+    )
+
+
+def test_the_magic_asks_runs_and_ranks(cg2, capsys, checks):
+    del checks
+    cell = "-n 2 -t 0.9 --seed 3 -m 3 {} -o ideas\n{}"
+    cg2.run_cell("%%complete " + cell.format('--check "assert x"', "x = "))
+    assert "not checked: nothing is run before you allow it" in capsys.readouterr().out
+    assert [idea.check for idea in cg2.user_ns["ideas"]] == [None, None]
+
+    cg2.run_cell("%cg2 allow")
+    assert "in a sandbox" in capsys.readouterr().out
+    cg2.run_cell("tests = 'import sys\\nassert \"torch\" not in sys.modules'")
+    cg2.run_cell("%%infill " + cell.format("--check tests --check 'y = 1'", "x = 1\n# |\n"))
+    assert [idea.check.status for idea in cg2.user_ns["ideas"]] == ["passed", "passed"]
+    assert manager().history[-1].job.request.check.startswith("import sys\n")
+
+    cg2.run_cell("%cg2 allow nothing")
+    assert manager().checks.allowed == "nothing"
+    cg2.run_cell("%config CG2.allow_execution = 'sandbox'")
+    assert manager().checks.allowed == "sandbox"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("%%complete --check 'assert ('\nx = 1", "--check is not Python"),
+        ("%%complete --check 'assert\nx = 1", "No closing quotation"),
+        ("%%complete --check 'x' --language sql\nselect", "--check runs Python"),
+        ("%cg2 allow everything", "invalid choice"),
+    ],
+)
+def test_a_mistake_costs_one_line(cg2, capsys, cell, said):
+    result = cg2.run_cell(cell)
+    assert not result.success
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("UsageError: ")
+    assert said in error
+    assert "\n" not in error
+
+
+def test_the_terminal_shows_what_came_first_whole(shell, checks):
+    """The first candidate was streamed, and then another one passed."""
+    checks.allowed = "sandbox"
+    job = written("a - b", "a + b")
+    job.update(state="writing")
+    out = io.StringIO()
+    streaming = threading.Thread(target=stream, args=(job, shell), kwargs={"out": out})
+    streaming.start()
+    while "return a - b" not in out.getvalue():
+        assert streaming.is_alive()
+    checks.finish(job)
+    streaming.join()
+    assert out.getvalue().startswith(
+        "def add(a, b):\n    return a - b\ncandidate 1\ndef add(a, b):\n    return a + b\n"
+    )
+    assert shell.rl_next_input == PARTS[0] + "a + b"
