@@ -1,4 +1,4 @@
-"""``python -m cg2magic COMMAND``: the same suggestions on a command line, and the benchmarks."""
+"""``python -m cg2magic COMMAND``: the same suggestions on a command line, the benchmarks, and the export."""
 
 from __future__ import annotations
 
@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(bench)
     bench.set_defaults(command=_bench)
 
+    export = commands.add_parser("export", help="write a CodeGen2 model in the layout that servers run")
+    _add_export(export)
+    export.set_defaults(command=_export)
+
     evaluation.add_to(commands)
     return parser
 
@@ -78,6 +82,19 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the main rows, as .png or .svg")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a name, a Hub id or a folder")
+    parser.add_argument(
+        "folder", type=Path, metavar="OUT", help="the folder to write, not there yet or empty"
+    )
+    parser.add_argument(
+        "--precision", default="auto", help="auto (as in the checkpoint), fp32, bf16, fp16 (%(default)s)"
+    )
+    parser.add_argument(
+        "--groups", type=int, metavar="G", help="groups in its qkv_proj, where it doesn't say"
+    )
 
 
 def _models(args: argparse.Namespace) -> None:
@@ -145,6 +162,21 @@ def _bench(args: argparse.Namespace) -> None:
         report.write_json(run.results, args.json)
     if args.chart:
         report.draw_chart(run.results, args.chart)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from cg2magic.models.export import export
+    from cg2magic.models.wording import gigabytes
+    from cg2magic.progress import progress_bar
+
+    with progress_bar() as on_progress:
+        done = export(
+            args.name, args.folder, precision=args.precision, groups=args.groups, progress=on_progress
+        )
+    print(f"{done.folder}: {gigabytes(done.nbytes)} in {done.precision}, attention in {done.groups} groups")
+    if not done.proven:
+        print("the model doesn't fit into memory: its groups are as declared, and were not proven")
+    print(f"serve it with: vllm serve {done.folder}")
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         precision = resolve_precision(precision, device, weights.numel)
         check_memory(weights.numel, precision, device)
         config = _load_config(found.folder, fields)
-        tokenizer = _load_tokenizer(found.folder)
+        tokenizer = load_tokenizer(found.folder)
         plan = _Plan(found, config, weights, device, precision, watch)
         with threads_for(weights.numel):
             if config.model_type == "codegen":
@@ -181,7 +181,8 @@ def _load_config(folder: Path, fields: dict[str, Any]) -> PreTrainedConfig:
         ) from error
 
 
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a checkpoint; LoadError where there is none that works."""
     from transformers import AutoTokenizer
 
     check_tokenizer_files(folder)

@@ -1,0 +1,298 @@
+"""A CodeGen checkpoint as one of Phi: what plain transformers, vLLM and llama.cpp can run.
+
+The tensors are read, turned and written one after the other, so that a model far larger than the memory can
+be exported. What is written appears under its name only once it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from cg2magic.errors import LoadError
+from cg2magic.models import grouping
+from cg2magic.models.checkpoint import (
+    Shape,
+    check_tensors,
+    codegen_config,
+    expected_tensors,
+    phi_config,
+    phi_tensors,
+    qkv_rows,
+)
+from cg2magic.models.files import Located, locate, read_config
+from cg2magic.models.loading import load_model, load_tokenizer
+from cg2magic.models.placement import check_memory
+from cg2magic.models.watch import Watch
+from cg2magic.models.weights import Weights
+from cg2magic.models.wording import gigabytes
+from cg2magic.request import Progress
+
+if TYPE_CHECKING:
+    from transformers import CodeGenConfig, PreTrainedTokenizerBase
+
+#: Bytes of weights in one file, and in memory while it is being put together.
+SHARD = 1 << 30
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_IN_FILES = {"F64": "fp32", "F32": "fp32", "BF16": "bf16", "F16": "fp16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes
+    ----------
+    folder : Path
+    precision : {"fp32", "bf16", "fp16"}
+    groups : int
+        How ``qkv_proj`` was read.
+    proven : bool
+        Whether the groups were proven; a model that doesn't fit into memory is taken at its word.
+    nbytes : int
+        Of all the weights.
+    """
+
+    folder: Path
+    precision: str
+    groups: int
+    proven: bool
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhiSource:
+    """A CodeGen checkpoint, looked at as one of Phi.
+
+    Attributes
+    ----------
+    weights : Weights
+    config : CodeGenConfig
+    groups : int
+        Groups in its ``qkv_proj``.
+    dtype : torch.dtype
+        What its tensors are turned into.
+    """
+
+    weights: Weights
+    config: CodeGenConfig
+    groups: int
+    dtype: torch.dtype
+
+    @property
+    def shape(self) -> Shape:
+        """The numbers that decide the size of each tensor."""
+        return Shape.of(self.config)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that its tensors take, a little too much where masks are saved with them."""
+        return self.weights.numel * self.dtype.itemsize
+
+    def tensors(self, watch: Watch, what: str) -> Iterator[tuple[str, torch.Tensor]]:
+        """Read it tensor by tensor, by Phi's names; with the biases of zero that CodeGen doesn't have."""
+        shape, tied = self.shape, self.config.tie_word_embeddings
+        expected = expected_tensors(shape, tied=tied)
+        check_tensors(self.weights.infos, expected, spare=("lm_head.weight",) if tied else ())
+        rows = qkv_rows(shape, self.groups)
+        done = 0
+        for name, tensor in self.weights.stream():
+            watch.report(done, self.weights.nbytes, what)
+            done += self.weights.infos[name].nbytes
+            if name not in expected:
+                continue
+            for target, part in phi_tensors(name, tensor, rows).items():
+                # A copy even where nothing changes: the tensor is a window on a file that is about to close.
+                yield target, part.to(self.dtype, copy=part is tensor).contiguous()
+                if name.endswith((".qkv_proj.weight", ".out_proj.weight")):
+                    yield target.removesuffix("weight") + "bias", torch.zeros(shape.width, dtype=self.dtype)
+        watch.report(done, self.weights.nbytes, what)
+
+
+def export(
+    name: str,
+    folder: Path,
+    *,
+    precision: str = "auto",
+    groups: int | None = None,
+    shard: int = SHARD,
+    progress: Callable[[Progress], None] | None = None,
+) -> Exported:
+    """Write a model of CodeGen's layout as a checkpoint of `PhiForCausalLM`.
+
+    Parameters
+    ----------
+    name : str
+        A name of the catalog, an id of the Hugging Face Hub, or a local folder.
+    folder : Path
+        Where to; it must not be there yet, or be empty.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        ``"auto"``: that of the checkpoint.
+    groups : int or None
+        Groups in its ``qkv_proj``, where it doesn't say.
+    shard : int
+        The most bytes of one file of weights.
+    progress : callable, optional
+        Told how many bytes are done.
+
+    Raises
+    ------
+    LoadError
+        In one line; nothing is left of what was begun.
+    """
+    watch = Watch(progress)
+    folder = folder.expanduser().absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise LoadError(f"{folder} is there already and not empty; give another folder, or empty it first")
+    if precision not in ("auto", *_DTYPES):
+        raise LoadError(f"there is no precision {precision!r} to export in; use auto, {', '.join(_DTYPES)}")
+    found = locate(name, watch)
+    fields = read_config(found.folder)
+    if fields["model_type"] != "codegen":
+        raise LoadError(
+            f"{found.name} is of type {fields['model_type']}, which needs no export: "
+            f"serve {found.folder} as it is"
+        )
+    weights = Weights(found.folder)
+    if precision == "auto":
+        precision = _IN_FILES.get(max(weights.infos.values(), key=lambda info: info.nbytes).dtype, "fp32")
+    groups, proven = _groups(found, weights, groups, watch)
+    source = PhiSource(weights, codegen_config(fields), groups, _DTYPES[precision])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder.parent).free
+    if free < source.nbytes:
+        raise LoadError(
+            f"{found.name} needs {gigabytes(source.nbytes)} in {folder.parent}, "
+            f"and {gigabytes(free)} are free"
+        )
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
+        unfinished = Path(place) / folder.name
+        unfinished.mkdir()
+        nbytes = _write(unfinished, source, load_tokenizer(found.folder), shard, watch)
+        if folder.exists():
+            folder.rmdir()
+        unfinished.rename(folder)
+    return Exported(folder, precision, groups, proven, nbytes)
+
+
+def _groups(found: Located, weights: Weights, groups: int | None, watch: Watch) -> tuple[int, bool]:
+    """Prove the count of groups by loading the model, or take the declared one where there is no room."""
+    try:
+        check_memory(weights.numel, "bf16", "cpu")
+    except LoadError as too_large:
+        declared = groups or (found.entry and found.entry.groups) or grouping.declared_in(found.folder)
+        if declared is None:
+            raise LoadError(f"{too_large}; to export it without loading, give the count, --groups") from None
+        return declared, False
+    loaded = load_model(
+        str(found.folder),
+        device="cpu",
+        precision="bf16",
+        groups=groups or (found.entry and found.entry.groups),
+        progress=watch.progress,
+    )
+    assert loaded.groups is not None  # it is of CodeGen's layout
+    return loaded.groups, True
+
+
+def _write(
+    folder: Path, source: PhiSource, tokenizer: PreTrainedTokenizerBase, shard: int, watch: Watch
+) -> int:
+    files = _Shards(folder, shard)
+    for name, tensor in source.tensors(watch, "writing the export"):
+        files.add(name, tensor)
+    nbytes = files.close()
+    _write_config(folder, source)
+    _write_tokenizer(folder, tokenizer, source.config)
+    return nbytes
+
+
+@dataclass(slots=True)
+class _Shards:
+    """Files of weights with their index, or one file if that is enough."""
+
+    folder: Path
+    limit: int
+    _where: list[list[str]] = field(default_factory=list)
+    _open: dict[str, torch.Tensor] = field(default_factory=dict)
+    _total: int = 0
+
+    def add(self, name: str, tensor: torch.Tensor) -> None:
+        if self._open and self._size() + tensor.nbytes > self.limit:
+            self._flush()
+        self._open[name] = tensor
+        self._total += tensor.nbytes
+
+    def close(self) -> int:
+        """Write what is left, name the files and index them; bytes of all the weights."""
+        self._flush()
+        if len(self._where) == 1:
+            self._file(0).rename(self.folder / "model.safetensors")
+            return self._total
+        index: dict[str, str] = {}
+        for i, names in enumerate(self._where):
+            name = f"model-{i + 1:05}-of-{len(self._where):05}.safetensors"
+            self._file(i).rename(self.folder / name)
+            index |= dict.fromkeys(names, name)
+        fields = {"metadata": {"total_size": self._total}, "weight_map": index}
+        _write_json(self.folder / "model.safetensors.index.json", fields)
+        return self._total
+
+    def _size(self) -> int:
+        return sum(tensor.nbytes for tensor in self._open.values())
+
+    def _file(self, i: int) -> Path:
+        return self.folder / f"{i}.part"
+
+    def _flush(self) -> None:
+        from safetensors.torch import save_file
+
+        save_file(self._open, self._file(len(self._where)), metadata={"format": "pt"})
+        self._where.append(list(self._open))
+        self._open.clear()
+
+
+def _write_config(folder: Path, source: PhiSource) -> None:
+    config = phi_config(source.config, source.dtype)
+    config.architectures = ["PhiForCausalLM"]
+    # The names of before transformers 5 as well: llama.cpp's converter and older releases read those.
+    older = {
+        "rope_theta": config.rope_parameters["rope_theta"],
+        "partial_rotary_factor": config.rope_parameters["partial_rotary_factor"],
+        "torch_dtype": str(source.dtype).removeprefix("torch."),
+    }
+    _write_json(folder / "config.json", json.loads(config.to_json_string(use_diff=False)) | older)
+
+
+def _write_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase, config: CodeGenConfig) -> None:
+    """Write the tokenizer in the form that needs no class of its own, and what ends a text."""
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    special = ("bos_token", "eos_token", "unk_token", "pad_token")
+    named = {name: str(token) for name in special if (token := getattr(tokenizer, name)) is not None}
+    fields = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": config.n_positions,
+        "clean_up_tokenization_spaces": False,
+        "add_prefix_space": False,
+    }
+    _write_json(folder / "tokenizer_config.json", fields | named)
+    # A server ends at these without being asked: at the end of a text, and at that of a fill.
+    ends = [config.eos_token_id]
+    end_of_fill = tokenizer.get_vocab().get("<eom>")
+    if end_of_fill is not None:
+        ends.append(end_of_fill)
+    _write_json(
+        folder / "generation_config.json", {"bos_token_id": config.bos_token_id, "eos_token_id": ends}
+    )
+
+
+def _write_json(path: Path, fields: dict[str, Any]) -> None:
+    path.write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", "utf-8")
