@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cg2magic.errors import Cg2Error, FormatError, GenerationError, LoadError, UsageError
+from cg2magic.families import register_format
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob, as_stop
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = [
     "infill",
     "load",
     "load_ipython_extension",
+    "register_format",
     "unload_ipython_extension",
 ]
 

@@ -40,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     infill = commands.add_parser("infill", help="fill the holes of a text; prints the whole code")
     _add_generation(infill)
     infill.add_argument("--cursor", metavar="MARK", default="|", help="what marks a hole (%(default)s)")
+    for which in ("prefix", "suffix", "middle"):
+        infill.add_argument(
+            f"--{which}-token", metavar="TOKEN", help="where the model's way of writing a hole is not known"
+        )
     infill.set_defaults(command=_write)
 
     bench = commands.add_parser("bench", help="measure the speed beside other ways to run the same model")
@@ -63,7 +67,9 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-k", type=int, default=0, metavar="K")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--stop", action="append", metavar="TEXT", help="end before TEXT; may be repeated")
-    parser.add_argument("--language", default="python", metavar="NAME")
+    parser.add_argument(
+        "--language", metavar="NAME", help="by default what a %%%%magic on top says, or python"
+    )
     parser.add_argument("--model", default="mini", metavar="NAME", help="a name, a Hub id or a folder")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, …")
@@ -108,7 +114,8 @@ def _models(args: argparse.Namespace) -> None:
 
 
 def _write(args: argparse.Namespace) -> None:
-    from cg2magic import cursor
+    from cg2magic import cursor, languages
+    from cg2magic.families import FillInMiddle
     from cg2magic.manager import manager
     from cg2magic.progress import progress_bar
     from cg2magic.request import Request, Sampling
@@ -117,8 +124,12 @@ def _write(args: argparse.Namespace) -> None:
     if not text.strip():
         raise UsageError("the text is empty: give the beginning of some code, in a file or on standard input")
     # An editor ends a file with a newline; the cursor stands before it.
-    text = text.removesuffix("\n")
-    parts = (text,) if args.cursor is None else cursor.split(text, mark=args.cursor, language=args.language)
+    header, text = languages.split_header(text.removesuffix("\n"))
+    language = args.language or languages.of_header(header) or "python"
+    parts, form = (text,), None
+    if args.cursor is not None:
+        parts = cursor.split(text, mark=args.cursor, language=language)
+        form = FillInMiddle.of_tokens(args.prefix_token, args.suffix_token, args.middle_token)
     try:
         sampling = Sampling(
             n=args.samples,
@@ -131,9 +142,10 @@ def _write(args: argparse.Namespace) -> None:
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+    request = Request(parts, sampling, language, header=header, form=form)
     with progress_bar() as on_progress:
         manager().load(args.model, device=args.device, precision=args.precision, on_progress=on_progress)
-    suggestions = manager().submit(Request(parts, sampling, args.language)).result()
+    suggestions = manager().submit(request).result()
     for i, suggestion in enumerate(suggestions, start=1):
         if len(suggestions) > 1:
             print(f"# candidate {i} of {len(suggestions)}")

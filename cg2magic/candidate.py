@@ -95,7 +95,7 @@ class Candidate:
             text = self._text()
             shown = text[: endings.settled(text, self.request.sampling.stop)]
             spans, tokens = (*spans, shown), tokens + self._readable(shown)
-        return Suggestion(self.request.parts, spans, tokens, self.finish_reason)
+        return Suggestion(self.request.parts, spans, tokens, self.finish_reason, header=self.request.header)
 
     def _healed_text(self, token: TokenLogprob, length: int) -> TokenLogprob:
         """The token and its alternatives without the text that was given back, so as they are read."""

@@ -119,7 +119,9 @@ def _run(job: Job, sandbox: Sandbox) -> None:
     changing = threading.Lock()
 
     def check(index: int) -> None:
-        code = f"{job.snapshot().suggestions[index].code}\n\n{job.request.check}\n"
+        # A magic on top (%%time, say) is for IPython; the sandbox has plain Python.
+        code = job.snapshot().suggestions[index].code.removeprefix(job.request.header)
+        code = f"{code}\n\n{job.request.check}\n"
         result = sandbox.run(code, job.cancelled.is_set)
         with changing:
             suggestions = list(job.snapshot().suggestions)

@@ -12,7 +12,9 @@ A mark is the text ``|``, or the one given with ``--cursor MARK``.
   - in a string or a comment, if it is the only mark of the cell.
 
   Anywhere else it may be code as well as a hole: that is not guessed at, the person is asked.
-- In other languages ``|`` is a hole alone on its line, and everywhere else the person is asked.
+- In other languages ``|`` is a hole alone on its line, and where neither of its sides can be an operand:
+  ``x = |;``, ``f(a, |)``, ``return |``; not so in shells, whose pipe may end a line. Everywhere else the
+  person is asked.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
+from cg2magic.blocks import is_quiet
 from cg2magic.errors import UsageError
+from cg2magic.languages import Language, find
 
 _PIPE = "|"
 _SHOWN = 5  # places an error lists
@@ -46,7 +50,7 @@ def split(cell: str, *, mark: str = _PIPE, language: str = "python") -> tuple[st
     mark : str
         Printable text without a backslash.
     language : str
-        Only ``"python"`` is understood; in another, ``|`` is a hole only when alone on its line.
+        Any name of one.
 
     Returns
     -------
@@ -194,8 +198,9 @@ class _Token(NamedTuple):
 def _doubtful(outline: str, places: list[int], language: str) -> list[int]:
     """Which of the places may be code as well as a hole."""
     asked = [place for place in places if outline[slice(*_line(outline, place))].strip() != _PIPE]
-    if language != "python" or not asked:
-        return asked
+    spoken = find(language)
+    if spoken.blocks != "python" or not asked:
+        return [place for place in asked if not _is_slot(outline, place, spoken)]
 
     marks = set(places)
     tokens = list(_tokens(outline))
@@ -226,6 +231,15 @@ def _doubtful(outline: str, places: list[int], language: str) -> list[int]:
     return [place for place in asked if may_be_code(place)]
 
 
+def _is_slot(outline: str, place: int, language: Language) -> bool:
+    """Whether a ``|`` of another language than Python can be no operator, nor any other sign of it."""
+    if language.blocks == "none" or language.name == "shell":
+        return False
+    left = _SLOT_BEGINS.search(outline, _line(outline, place)[0], place)
+    right = _SLOT_ENDS.match(outline, place + 1)
+    return bool(left and right) and not is_quiet(outline, place, language)
+
+
 def _flow(tokens: list[_Token]) -> Iterator[_Token]:
     """Leave out what an operator looks across to its operands: comments, and line ends inside of brackets."""
     depth = 0
@@ -249,6 +263,9 @@ def _is_operand(token: _Token, marks: set[int]) -> bool:
         return token.text in ("True", "False", "None")
     return token.text == "..." or re.match(r"\.?\w", token.text) is not None
 
+
+_SLOT_BEGINS = re.compile(r"(?:[=(\[,:.]|\breturn)[ \t]*\Z")
+_SLOT_ENDS = re.compile(r"[ \t]*(?:[)\]};,]|\n)")
 
 _PREFIX = r"((?i:[rbuft]|[bft]r|r[bft])?)"
 _STRING_OPEN = re.compile(rf"{_PREFIX}(\'\'\'|\"\"\"|['\"])")

@@ -10,6 +10,9 @@ import re
 import tokenize
 from itertools import pairwise
 
+from cg2magic import blocks
+from cg2magic.languages import find
+
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
@@ -36,9 +39,10 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
 
     In Python, inside of a ``def`` or ``class``: before the first line that is not indented deeper
     than its header. Inside of another statement: the same, for the outermost one. At the top level, and
-    in other languages: before the first unindented line that comes after a blank one. Everywhere:
-    before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at).
-    Lines inside of Python's brackets and strings don't count, nor do ``else:`` and its kin.
+    in languages whose blocks are not understood: before the first unindented line that comes after a blank
+    one. Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at).
+    Lines inside of Python's brackets and strings don't count, nor do ``else:`` and its kin. For
+    languages that close their blocks, see `blocks.block_end`.
 
     Returns
     -------
@@ -46,7 +50,10 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
         Length of the text that is kept; None while the block goes on, or while too little of the
         last line is there to tell ``else`` from ``elsewhere``.
     """
-    python = language == "python"
+    spoken = find(language)
+    if spoken.blocks not in ("python", "none"):
+        return blocks.block_end(prompt, text, spoken)
+    python = spoken.blocks == "python"
     header = _header_indent(prompt) if python else None
     first, *lines = text.split("\n")
     start = kept = len(first)

@@ -16,6 +16,9 @@ At the seams, text and tokens have to agree on what the model saw in training:
   fill has to start with that token's text (*token healing*): after ``x = `` the model writes
   `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
 - Line ends are ``\n``.
+
+The models that fill one hole in the middle (`families.py` has their tokens) were trained on texts cut
+anywhere, and get the two texts exactly as they are, in the order and with the tokens that were published.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cg2magic.errors import FormatError
+from cg2magic.families import FORMATS, FillInMiddle, Format, Masks
 from cg2magic.vocabulary import Vocabulary
 
 #: No token of any vocabulary we know averages more characters than this over a text of code.
@@ -57,59 +61,17 @@ class Prompt:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A family's way of writing infills; None for a family that only completes.
-
-    Attributes
-    ----------
-    mask : str or None
-        Template of the token in the place of hole ``k``, counted from 1.
-    tail : tuple of str
-        Tokens between the masked text and the first fill.
-    end : str or None
-        Token that closes a fill.
-    """
-
-    mask: str | None = None
-    tail: tuple[str, ...] = ()
-    end: str | None = None
-
-    @property
-    def steering(self) -> tuple[str, ...]:
-        """Tokens that steer the model and never become text."""
-        if self.mask is None or self.end is None:
-            return ()
-        masks = (self.mask.format(k) for k in range(1, 101))
-        return (*masks, *self.tail, self.end)
-
-    def holes(self, vocabulary: Vocabulary) -> int:
-        """How many holes the vocabulary has masks for."""
-        if self.mask is None or any(vocabulary.id(token) is None for token in (*self.tail, self.end or "")):
-            return 0
-        k = 0
-        while vocabulary.id(self.mask.format(k + 1)) is not None:
-            k += 1
-        return k
-
-
-#: What each family wants. `catalog.py` says which family a checkpoint is of.
-FORMATS: dict[str, Format] = {
-    "codegen2": Format(mask="<mask_{}>", tail=("<|endoftext|>", "<sep>"), end="<eom>"),
-    "causal": Format(),
-}
-
-
-def encode(parts: tuple[str, ...], family: str, vocabulary: Vocabulary, room: int) -> Prompt:
+def encode(parts: tuple[str, ...], family: str | Format, vocabulary: Vocabulary, room: int) -> Prompt:
     """Write a request the way the family wants it.
 
     Parameters
     ----------
     parts : tuple of str
         One text to complete, or the texts around the holes.
-    family : str
-        A key of `FORMATS`.
+    family : str or Format
+        A key of `FORMATS`, or a format that is in none.
     vocabulary : Vocabulary
+        One that takes the format's tokens for steering ones.
     room : int
         The most tokens the prompt may take. What is too long is cut at the far end from the hole,
         at a line.
@@ -128,30 +90,52 @@ def encode(parts: tuple[str, ...], family: str, vocabulary: Vocabulary, room: in
         ends.add(eos)
     if len(parts) == 1:
         return _completion(parts[0], vocabulary, room, frozenset(ends))
-    return _infill(parts, family, vocabulary, room, frozenset(ends))
+    form = FORMATS[family] if isinstance(family, str) else family
+    if isinstance(form, Masks) and form.holes(vocabulary):
+        return _masked(parts, form, vocabulary, room, frozenset(ends))
+    if isinstance(form, FillInMiddle):
+        return _in_the_middle(parts, form, vocabulary, room, frozenset(ends))
+    raise FormatError(
+        "this model has no known format for filling holes: use %%complete, load one that has (%cg2 models), "
+        "or name its tokens, --prefix-token, --suffix-token and --middle-token (cg2magic.register_format)"
+    )
 
 
 def _completion(text: str, vocabulary: Vocabulary, room: int, ends: frozenset[int]) -> Prompt:
-    ids = _last(text, vocabulary, room)
+    opening = vocabulary.opening
+    ids = _last(text, vocabulary, room - len(opening))
     cut = _dropped(text, vocabulary, ids)
     ids, start = _heal(text, ids, vocabulary)
-    if not ids:
+    if not ids and not opening:
         # A text of a single token: there is nothing to go on without it.
         ids, start = vocabulary.encode(text), b""
-    return Prompt(tuple(ids), (start,), (False,), ((),), ends, cut)
+    return Prompt((*opening, *ids), (start,), (False,), ((),), ends, cut)
 
 
-def _infill(
-    parts: tuple[str, ...], family: str, vocabulary: Vocabulary, room: int, ends: frozenset[int]
+def _in_the_middle(
+    parts: tuple[str, ...], form: FillInMiddle, vocabulary: Vocabulary, room: int, ends: frozenset[int]
 ) -> Prompt:
-    form = FORMATS[family]
+    if len(parts) > 2:
+        raise FormatError(
+            f"this model fills one hole at a time, the cell has {len(parts) - 1}: fill them one after the "
+            "other, or load a model that fills several, such as codegen2-1B"
+        )
+    opening = vocabulary.opening
+    prefix, suffix = _steer(vocabulary, form.prefix), _steer(vocabulary, form.suffix)
+    middle = [_steer(vocabulary, form.middle)] if form.middle is not None else []
+    before, after, cut = _fit(*parts, vocabulary, room - len(opening) - 2 - len(middle))
+    around = [[prefix, *before], [suffix, *after]]
+    if form.suffix_first:
+        around.reverse()
+    ids = (*opening, *around[0], *around[1], *middle)
+    return Prompt(ids, (b"",), (False,), ((),), ends, cut)
+
+
+def _masked(
+    parts: tuple[str, ...], form: Masks, vocabulary: Vocabulary, room: int, ends: frozenset[int]
+) -> Prompt:
     most = form.holes(vocabulary)
     holes = len(parts) - 1
-    if not most or form.mask is None or form.end is None:
-        raise FormatError(
-            "this model has no format for filling holes: use %%complete, or load a model that has one "
-            "(%cg2 models)"
-        )
     if holes > most:
         raise FormatError(f"this model fills at most {most} holes at once, the cell has {holes}")
 
@@ -159,9 +143,9 @@ def _infill(
     seen = [parts[0], *(part[1:] if moved else part for part, moved in zip(parts[1:], newlines, strict=True))]
     masks = [_steer(vocabulary, form.mask.format(k)) for k in range(1, holes + 1)]
     tail = [_steer(vocabulary, token) for token in form.tail]
-    middle = [vocabulary.encode(text) for text in seen[1:-1]]
+    middle = [vocabulary.encode(text, inside=True) for text in seen[1:-1]]
 
-    room -= holes + len(tail) + 1 + sum(map(len, middle))
+    room -= len(vocabulary.opening) + holes + len(tail) + 1 + sum(map(len, middle))
     if room < 2:
         raise FormatError(
             "the text between the holes does not fit into the model's context: put the holes closer together"
@@ -173,7 +157,7 @@ def _infill(
     for k in range(holes):
         bodies[k], start = _heal(seen[k], bodies[k], vocabulary)
         starts.append(start)
-    ids: list[int] = []
+    ids = list(vocabulary.opening)
     for body, mask in zip(bodies, masks, strict=False):
         ids += [*body, mask]
     ids += [*bodies[-1], *tail, masks[0]]
@@ -186,7 +170,8 @@ def _steer(vocabulary: Vocabulary, token: str) -> int:
     found = vocabulary.id(token)
     if found is None:
         raise FormatError(
-            f"this model's vocabulary has no token {token}: its tokenizer files are not CodeGen2's"
+            f"this model's vocabulary has no token {token}: look up in its card how holes are written "
+            "(--prefix-token, --suffix-token, --middle-token), or use %%complete"
         )
     return found
 
@@ -229,11 +214,11 @@ def _last(text: str, vocabulary: Vocabulary, room: int) -> list[int]:
 def _first(text: str, vocabulary: Vocabulary, room: int) -> list[int]:
     """Tokens of the first whole lines of `text` that take at most `room`; of a longer line, its start."""
     text = text[: room * _LONGEST_TOKEN]
-    ids = vocabulary.encode(text)
+    ids = vocabulary.encode(text, inside=True)
     while len(ids) > room:
         kept = vocabulary.decode(ids[:room])
         line = kept.rfind("\n", 0, len(kept) - 1) + 1
         if not line or not kept[:line].strip():
             return ids[:room]
-        ids = vocabulary.encode(kept[:line])
+        ids = vocabulary.encode(kept[:line], inside=True)
     return ids

@@ -13,8 +13,9 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from traitlets import Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
-from cg2magic import checking, commands, cursor, frontend, interrupts
+from cg2magic import checking, commands, cursor, frontend, interrupts, languages
 from cg2magic.errors import Cg2Error, UsageError
+from cg2magic.families import FillInMiddle
 from cg2magic.manager import ModelSpec, manager
 from cg2magic.request import Request, Sampling
 
@@ -44,7 +45,11 @@ _OPTIONS = (
     argument("--seed", type=int, help="Makes sampling reproducible."),
     argument("--stop", action="append", metavar="TEXT", help="End before TEXT; may be given several times."),
     argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder."),
-    argument("--language", metavar="NAME", help="The language of the cell."),
+    argument(
+        "--language",
+        metavar="NAME",
+        help="The language of the cell, if no %%%%bash, %%%%sql or the like on top of it tells.",
+    ),
     argument("--wait", action="store_true", help="Return when it has been written, not at once."),
     argument("--insert", choices=_INSERT, help="What becomes of the first candidate; ask: buttons."),
     argument(
@@ -135,10 +140,17 @@ class CG2(Magics):
 
             In [3]: %%complete -n 10 -t 0.6 --check "assert add(2, 3) == 5"
                ...: def add(a, b):
+
+        Another cell magic on top tells the language, and stands on top of the new cell again::
+
+            In [4]: %%complete
+               ...: %%bash
+               ...: for file in *.csv; do
         """
         with _short_errors():
-            args = self._options(self.complete, line)
-            self._serve((_text(cell),), args)
+            header, code = languages.split_header(_text(cell))
+            args = self._options(self.complete, line, header)
+            self._serve((code,), args)
 
     @magic_arguments()
     @argument(
@@ -147,6 +159,11 @@ class CG2(Magics):
         default="|",
         help="What marks a hole; with another MARK, every | is just text.",
     )
+    @argument("--prefix-token", metavar="TOKEN", help="For a model whose way of writing a hole is not known:")
+    @argument(
+        "--suffix-token", metavar="TOKEN", help="its tokens before the text in front of the hole, before"
+    )
+    @argument("--middle-token", metavar="TOKEN", help="the text behind it, and before what it writes itself.")
     @_generation_options
     @cell_magic
     def infill(self, line: str, cell: str) -> None:
@@ -166,8 +183,12 @@ class CG2(Magics):
                ...:     return ___
         """
         with _short_errors():
-            args = self._options(self.infill, line)
-            self._serve(cursor.split(_text(cell), mark=args.cursor, language=args.language), args)
+            header, code = languages.split_header(_text(cell))
+            args = self._options(self.infill, line, header)
+            parts = cursor.split(code, mark=args.cursor, language=args.language)
+            tokens = (args.prefix_token, args.suffix_token, args.middle_token)
+            form = FillInMiddle.of_tokens(*(token and _literal(token, "a token") for token in tokens))
+            self._serve(parts, args, form)
 
     @line_magic
     def cg2(self, line: str) -> None:
@@ -194,12 +215,14 @@ class CG2(Magics):
     def _apply_config(self) -> None:
         manager().default = ModelSpec(self.model, self.device, self.precision)
 
-    def _options(self, magic: object, line: str) -> argparse.Namespace:
+    def _options(self, magic: object, line: str, header: str) -> argparse.Namespace:
         """The options of a magic's line; what is not given there is taken from `%config CG2`."""
         try:
             args = parse_argstring(magic, line)
         except ValueError as error:
             raise UsageError(f"the options can't be read: {error}") from None
+        args.header = header
+        args.language = args.language or languages.of_header(header)
         if args.output and not args.output.isidentifier():
             raise UsageError(f"-o takes the name of a variable, and {args.output!r} is none")
         # Without --model the resident model serves, whatever was configured as the first one.
@@ -208,7 +231,9 @@ class CG2(Magics):
                 setattr(args, name, getattr(self, name))
         return args
 
-    def _serve(self, parts: tuple[str, ...], args: argparse.Namespace) -> None:
+    def _serve(
+        self, parts: tuple[str, ...], args: argparse.Namespace, form: FillInMiddle | None = None
+    ) -> None:
         if not any(part.strip() for part in parts):
             raise UsageError("the cell is empty: write the beginning of some code in it")
         try:
@@ -226,7 +251,10 @@ class CG2(Magics):
         texts = [_literal(text, "--check") for text in args.check or ()]
         check = checking.read(texts, self.shell.user_ns, args.language)
         self._apply_config()
-        job = manager().submit(Request(parts, sampling, args.language, args.model, check))
+        request = Request(
+            parts, sampling, args.language, args.model, check=check, header=args.header, form=form
+        )
+        job = manager().submit(request)
         frontend.present(job, self.shell, insert=args.insert, wait=args.wait or bool(args.output))
         if args.output:
             self.shell.user_ns[args.output] = job.result()

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from cg2magic.languages import find
+
+if TYPE_CHECKING:
+    from cg2magic.families import FillInMiddle
 
 FinishReason = Literal["stop", "length", "cancelled"]
 CheckStatus = Literal["passed", "failed", "timed out", "stopped"]
@@ -60,7 +65,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One wish: the text around the holes, and how to fill them.
+    r"""One wish: the text around the holes, and how to fill them.
 
     Attributes
     ----------
@@ -68,12 +73,16 @@ class Request:
         One text asks for its completion; ``k + 1`` texts ask for the ``k`` holes between them.
     sampling : Sampling
     language : str
-        Decides where a block ends; ``"python"`` is understood, others end at a blank line.
+        Any name of one; decides where a block ends. UsageError where nobody knows it.
     model : str or None
         Name, Hub id or folder; None for the resident model.
     check : str
         Python that is run after each candidate, in the sandbox and once the person has agreed; empty
         for none.
+    header : str
+        Lines that the model does not see and that stand on top of the new cell: ``"%%bash\n"``.
+    form : FillInMiddle or None
+        How the model wants holes written, where the person says it; None where its vocabulary tells.
     """
 
     parts: tuple[str, ...]
@@ -81,10 +90,13 @@ class Request:
     language: str = "python"
     model: str | None = None
     check: str = ""
+    header: str = ""
+    form: FillInMiddle | None = None
 
     def __post_init__(self) -> None:
         if not self.parts:
             raise ValueError("a request needs at least one text")
+        object.__setattr__(self, "language", find(self.language).name)
 
     @property
     def is_infill(self) -> bool:
@@ -149,6 +161,8 @@ class Suggestion:
         None while the model is still writing.
     check : CheckResult or None
         What ``--check`` found; None where it was not run.
+    header : str
+        As in `Request`.
     """
 
     parts: tuple[str, ...]
@@ -156,6 +170,7 @@ class Suggestion:
     tokens: tuple[TokenLogprob, ...] = field(default=(), repr=False)
     finish_reason: FinishReason | None = None
     check: CheckResult | None = None
+    header: str = ""
 
     @property
     def text(self) -> str:
@@ -164,7 +179,7 @@ class Suggestion:
 
     @property
     def code(self) -> str:
-        """The whole cell with the suggestion in place."""
+        """The whole cell with the suggestion in place, ready to run."""
         return "".join(text for text, _ in self.pieces())
 
     @property
@@ -176,6 +191,8 @@ class Suggestion:
 
     def pieces(self) -> Iterator[tuple[str, bool]]:
         """Walk the code in order, as ``(text, written by the model)``; empty texts are skipped."""
+        if self.header:
+            yield self.header, False
         for i, part in enumerate(self.parts):
             if part:
                 yield part, False

@@ -99,7 +99,7 @@ class _Printer:
 
 def _so_far(suggestion: Suggestion) -> str:
     """The code up to where the model is writing."""
-    pieces = []
+    pieces = [suggestion.header]
     for i, part in enumerate(suggestion.parts):
         pieces.append(part)
         if i >= len(suggestion.spans):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -36,14 +37,29 @@ class Vocabulary:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, steering: tuple[str, ...] = ()) -> None:
         self.tokenizer = tokenizer
-        special = {*tokenizer.all_special_tokens, *steering}
         # Not convert_tokens_to_ids: GPT-2's unknown token is <|endoftext|>, one of those looked for.
-        known = tokenizer.get_vocab()
-        self.steering = {text: known[text] for text in special if text in known}
-        self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
+        self._ids: dict[str, int] = tokenizer.get_vocab()
+        self.steering: dict[str, int] = {}
+        self.steer((*tokenizer.all_special_tokens, *steering))
 
     def __len__(self) -> int:
         return len(self.tokenizer)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def steer(self, tokens: Iterable[str]) -> None:
+        """Take these tokens, as far as there are such, for steering ones from now on."""
+        new = {t: self._ids[t] for t in tokens if t in self._ids and t not in self.steering}
+        if not new and self.steering:
+            return
+        self.steering |= new
+        self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
+        for derived in ("steering_ids", "pieces"):
+            self.__dict__.pop(derived, None)
 
     def id(self, token: str) -> int | None:
         """The id of a steering token, None where the vocabulary has none."""
@@ -82,19 +98,49 @@ class Vocabulary:
             return hasattr(self.tokenizer, "byte_decoder")
         return "ByteLevel" in repr(backend.decoder)
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of a person's text; nothing in it steers the model, nothing is added."""
+    @cached_property
+    def opening(self) -> tuple[int, ...]:
+        """Ids that the tokenizer puts before every text: the beginning of text, for those trained with it."""
+        begin = self.tokenizer.bos_token_id
+        return tuple(i for i in self.tokenizer("")["input_ids"] if i == begin)
+
+    @cached_property
+    def _opens_with_space(self) -> bool:
+        """Whether a text is read as if a space stood before it, as SentencePiece does."""
+        return self.decode(self._encode("x")) == " x"
+
+    def encode(self, text: str, *, inside: bool = False) -> list[int]:
+        """Token ids of a person's text; nothing in it steers the model, nothing is added.
+
+        Parameters
+        ----------
+        text : str
+        inside : bool
+            Whether other text comes before it: then no space is put in front, whatever the tokenizer does
+            with a text that stands alone.
+        """
         ids: list[int] = []
         start = 0
         if self._spelled.pattern:
             for spelled in self._spelled.finditer(text):
                 # Cut inside of the spelled token: neither half is one.
-                ids += self._encode(text[start : spelled.start() + 1])
+                ids += self._encode(text[start : spelled.start() + 1], inside=inside or start > 0)
                 start = spelled.start() + 1
-        return ids + self._encode(text[start:])
+        return ids + self._encode(text[start:], inside=inside or start > 0)
 
-    def _encode(self, text: str) -> list[int]:
-        return self.tokenizer.encode(text, add_special_tokens=False) if text else []
+    def _encode(self, text: str, *, inside: bool = False) -> list[int]:
+        if not text:
+            return []
+        if not (inside and self._opens_with_space):
+            return self.tokenizer.encode(text, add_special_tokens=False)
+        # A newline before it takes the space in its place, and no token reaches over it.
+        ids = self.tokenizer.encode("\n" + text, add_special_tokens=False)
+        read = b""
+        for i, token in enumerate(ids):
+            read += self.pieces[token]
+            if read == b" \n":
+                return ids[i + 1 :]
+        return self.tokenizer.encode(text, add_special_tokens=False)
 
     def starting_with(self, start: bytes) -> list[int]:
         """Ids of the tokens whose bytes begin with `start`."""

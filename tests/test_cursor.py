@@ -196,8 +196,49 @@ def test_a_mark_of_ones_own_is_a_hole_wherever_it_stands(cell, mark, parts):
 def test_in_other_languages_a_bar_alone_on_its_line_is_a_hole_and_others_are_asked_about():
     assert split("int f() {\n  |\n}", language="c") == ("int f() {\n  ", "\n}")
     assert split("int f() { return @; }", language="c", mark="@") == ("int f() { return ", "; }")
-    with pytest.raises(UsageError, match=r"at \(1\) 1:8 `return \|;`: write \\\|"):
-        split("return |;\n|", language="c")
+    with pytest.raises(UsageError, match=r"at \(1\) 1:6 `x = a\|;`: write \\\|"):
+        split("x = a|;\n|", language="c")
+
+
+@pytest.mark.parametrize(
+    ("language", "cell"),
+    [
+        ("c", "return «»;"),
+        ("js", "f(a, «»)"),
+        ("typescript", "const a = { b: «» };"),
+        ("java", "int x = «»;\nint y = «»;"),
+        ("go", "x := []int{1}\ny := x[«»]"),
+        ("rust", "let x = foo(«»);"),
+        ("sql", "SELECT * FROM t WHERE x = «»;"),
+        ("r", "x = «»\n"),
+        ("ruby", "x = items.«»"),
+    ],
+)
+def test_in_other_languages_a_bar_that_can_be_no_operator_is_a_hole(language, cell):
+    parts = tuple(re.split("«»", cell))
+    assert split(cell.replace("«»", "|"), language=language) == parts
+
+
+@pytest.mark.parametrize(
+    ("language", "cell"),
+    [
+        ("c", "x = a | b;"),
+        ("c", "x |= b;"),
+        ("c", "// f(|)\n"),
+        ("javascript", "s = '[,|]'\n"),
+        ("javascript", "if (a || b) {}"),
+        ("rust", "v.map(|x| x + 1)"),
+        ("ruby", "list.each { |x| puts x }"),
+        ("typescript", "type A = | 'x' | 'y'"),
+        ("sql", "SELECT a || b;"),
+        ("shell", "cat x |\n  sort"),
+        ("bash", "x=|;"),
+        ("markdown", "see: |;"),
+    ],
+)
+def test_in_other_languages_a_bar_that_may_be_code_is_asked_about(language, cell):
+    with pytest.raises(UsageError, match="not clear whether"):
+        split(cell, language=language)
 
 
 NO_HOLE = "no hole in the cell: put | where code is to be written, or another mark with --cursor MARK"

@@ -82,9 +82,54 @@ def test_infill_from_python_takes_any_number_of_holes():
     assert len(suggestion.spans) == 2
 
 
+def test_a_cell_magic_on_top_tells_the_language_and_is_on_top_of_the_new_cell(cg2):
+    cg2.run_cell("%%complete -m 6 -o ideas\n\n%%capture out\n%%script bash -e\nfor f in *.csv; do\n")
+    (idea,) = cg2.user_ns["ideas"]
+    request = cg2magic.manager.manager().history[-1].job.request
+    assert (request.parts, request.language) == (("for f in *.csv; do",), "shell")
+    assert idea.code.startswith("\n%%capture out\n%%script bash -e\nfor f in *.csv; do")
+
+    cg2.run_cell("%%infill -m 6 -o ideas\n%%js\nlet x = |;\n")
+    request = cg2magic.manager.manager().history[-1].job.request
+    assert (request.parts, request.language, request.header) == (("let x = ", ";"), "javascript", "%%js\n")
+    (idea,) = cg2.user_ns["ideas"]
+    assert idea.code == f"%%js\nlet x = {idea.text};"
+
+
+@pytest.mark.parametrize(
+    ("options", "top", "language"),
+    [
+        ("", "%%time\n", "python"),
+        ("", "%%R -i df\n", "r"),
+        ("", "%%sql sqlite://\n", "sql"),
+        ("--language go", "", "go"),
+        ("--language TypeScript", "%%js\n", "typescript"),
+        ("--language haskell", "", "haskell"),
+    ],
+)
+def test_the_language_is_the_options_or_the_magics_or_python(cg2, options, top, language):
+    cg2.run_cell(f"%%complete {options} -m 1 -o ideas\n{top}x = 1")
+    assert cg2magic.manager.manager().history[-1].job.request.language == language
+    cg2.run_cell("%config CG2.language = 'sql'")
+    cg2.run_cell("%%complete -m 1 -o ideas\nSELECT")
+    assert cg2magic.manager.manager().history[-1].job.request.language == "sql"
+
+
+def test_the_tokens_of_a_format_can_be_given_as_options(cg2):
+    options = "--prefix-token '<sep>' --suffix-token <mask_1> --middle-token <eom>"
+    cg2.run_cell(f"%%infill {options} -m 4 -o ideas\nx = |\nprint(x)\n")
+    form = cg2magic.manager.manager().history[-1].job.request.form
+    assert (form.prefix, form.suffix, form.middle, form.suffix_first) == ("<sep>", "<mask_1>", "<eom>", False)
+    assert cg2.user_ns["ideas"][0].parts == ("x = ", "\nprint(x)")
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
+        ("%%infill --prefix-token a\nx = |\n", "a prefix token and a suffix token"),
+        ("%%infill --prefix-token @a --suffix-token @b -o i\nx = |\n", "vocabulary has no token @a"),
+        ("%%complete --language pyhton\nx = 1", "did you mean python?"),
+        ("%%complete\n%%bash\n", "the cell is empty"),
         ("%%complete\n   \n", "the cell is empty"),
         ("%%complete -n 0\nx = 1", "n must be at least 1"),
         ("%%complete -t -1\nx = 1", "temperature"),

@@ -10,7 +10,8 @@ from cg2magic.candidate import Candidate
 from cg2magic.engines.decoding import Chooser, Decoding
 from cg2magic.engines.drafts import PromptLookup
 from cg2magic.engines.prefixes import PrefixCache, fork
-from cg2magic.formats import FORMATS, Prompt, encode
+from cg2magic.families import FORMATS, family_of
+from cg2magic.formats import Prompt, encode
 from cg2magic.request import Request, Suggestion
 from cg2magic.threads import threads_for
 from cg2magic.vocabulary import Vocabulary
@@ -97,7 +98,10 @@ class LocalEngine:
     def _prompt(self, request: Request) -> Prompt:
         # A short context is not given away to an answer that hardly ever becomes so long.
         answer = min(request.sampling.max_new_tokens * request.holes, self.loaded.context // 2)
-        return encode(request.parts, self.loaded.family, self.vocabulary, self.loaded.context - answer)
+        # Asked each time: a format may be registered while the model is loaded.
+        form = request.form or FORMATS[family_of(self.vocabulary)]
+        self.vocabulary.steer(form.steering)
+        return encode(request.parts, form, self.vocabulary, self.loaded.context - answer)
 
     def _write(
         self,

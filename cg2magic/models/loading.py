@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cg2magic.errors import LoadError
+from cg2magic.families import family_of
 from cg2magic.models.files import Located, check_tokenizer_files, locate, read_config
 from cg2magic.models.placement import check_memory, resolve_device, resolve_precision, torch_dtype
 from cg2magic.models.watch import LoadCancelled, Watch
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A model that knows these was trained to fill holes the way CodeGen2 does.
-_CODEGEN2_TOKENS = frozenset({"<mask_1>", "<sep>", "<eom>", "<|endoftext|>"})
-
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
@@ -39,7 +37,7 @@ class LoadedModel:
         In eval mode; a `PhiForCausalLM` where the checkpoint has CodeGen's layout.
     tokenizer : PreTrainedTokenizerBase
     family : str
-        How its prompts are written: ``"codegen2"`` or ``"causal"``.
+        How its prompts are written: a key of `families.FORMATS`.
     device : str
     precision : str
         ``"fp32"``, ``"bf16"`` or ``"fp16"``.
@@ -153,7 +151,7 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         name=found.name,
         model=model,
         tokenizer=tokenizer,
-        family="codegen2" if tokenizer.get_vocab().keys() >= _CODEGEN2_TOKENS else "causal",
+        family=family_of(tokenizer.get_vocab()),
         device=device,
         precision=precision,
         parameters=sum(parameter.numel() for parameter in model.parameters()),

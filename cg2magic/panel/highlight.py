@@ -55,6 +55,11 @@ def _lexer(language: str) -> Lexer:
 
 
 def _styles(code: str, language: str) -> Iterator[tuple[str, str]]:
+    if language != "python" and code.startswith("%%"):
+        # The line of a cell magic is IPython's, whatever the language below it.
+        end = code.find("\n") + 1 or len(code)
+        yield "", code[:end]
+        code = code[end:]
     # The unprocessed tokens: they add up to the code exactly, with no newline added or stripped.
     for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
         while kind not in STANDARD_TYPES:
@@ -115,4 +120,5 @@ def looked_at(rows: list[list[Segment]]) -> list[list[Segment]]:
 def caret(suggestion: Suggestion) -> int:
     """Where in the code the model writes next, as an offset."""
     hole = max(0, len(suggestion.spans) - 1)
-    return sum(map(len, suggestion.parts[: hole + 1])) + sum(map(len, suggestion.spans[: hole + 1]))
+    before = (suggestion.header, *suggestion.parts[: hole + 1], *suggestion.spans[: hole + 1])
+    return sum(map(len, before))

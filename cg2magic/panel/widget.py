@@ -132,7 +132,9 @@ class Panel(anywidget.AnyWidget):
         progress = snapshot.progress if snapshot.state == "loading" else None
         if not snapshot.suggestions:
             # Before the first token the person's part is shown, in its place.
-            snapshot = replace(snapshot, suggestions=(Suggestion(request.parts, ()),) * n)
+            snapshot = replace(
+                snapshot, suggestions=(Suggestion(request.parts, (), header=request.header),) * n
+            )
         return {
             "job": snapshot.job_id,
             "state": snapshot.state,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg2magic.panel.highlight import caret, line_classes, lines, looked_at, visible
+from cg2magic.panel.highlight import Segment, caret, line_classes, lines, looked_at, visible
 from cg2magic.request import Suggestion
 
 CODE = st.text(alphabet=st.sampled_from("ab =()'\"#%!\\\n\t\r:é𝒳{}_1.?@"), max_size=40)
@@ -77,3 +77,12 @@ def test_the_caret_stands_where_the_model_writes_next():
 
 def test_what_a_terminal_obeys_or_what_reorders_the_text_is_made_visible():
     assert visible("a\x1b[31mb\u202ec\td\r\ne\rf\x9b") == "a\ufffd[31mb\ufffdc\td\ne\ufffdf\ufffd"
+
+
+def test_the_magic_on_top_is_shown_and_the_code_below_is_in_its_language():
+    suggestion = Suggestion(("let x = ",), ("1",), header="%%js\n")
+    rows = lines(suggestion, "javascript")
+    assert ["".join(segment.text for segment in row) for row in rows] == ["%%js", "let x = 1"]
+    assert rows[0] == [Segment("", "%%js", written=False)]
+    assert {segment.text: segment.style for segment in rows[1]}["let"].startswith("k")
+    assert suggestion.code[: caret(suggestion)] == "%%js\nlet x = 1"

@@ -1,0 +1,221 @@
+"""The families of models, and the tokens with which each of them wants holes written.
+
+Two manners are known. CodeGen2 was trained on several masked spans at once (`Masks`). The others follow
+*Efficient Training of Language Models to Fill in the Middle* (arXiv 2207.14255): one hole, with a token
+before each of its parts (`FillInMiddle`). What a checkpoint is of is told by the tokens of its own tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cg2magic.errors import FormatError
+
+if TYPE_CHECKING:
+    from cg2magic.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A family's way of writing infills; this one is that of a family that only completes."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Tokens without which nothing can be written so; a vocabulary that has them is of the family."""
+        return ()
+
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """Tokens that steer the model and never become text; each of them ends a fill."""
+        return ()
+
+    def holes(self, vocabulary: Vocabulary) -> int:
+        """How many holes can be filled in one go."""
+        del vocabulary
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Masks(Format):
+    """Holes are masks in the text, and the fills follow after it, each closed by a token.
+
+    Attributes
+    ----------
+    mask : str
+        Template of the token in the place of hole ``k``, counted from 1.
+    tail : tuple of str
+        Tokens between the masked text and the first fill.
+    end : str
+        Token that closes a fill.
+    """
+
+    mask: str
+    tail: tuple[str, ...]
+    end: str
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The first mask, the tail and the end."""
+        return (self.mask.format(1), *self.tail, self.end)
+
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """All the masks there may be, the tail and the end."""
+        masks = (self.mask.format(k) for k in range(1, 101))
+        return (*masks, *self.tail, self.end)
+
+    def holes(self, vocabulary: Vocabulary) -> int:
+        """How many holes the vocabulary has masks for."""
+        if not all(token in vocabulary for token in self.needed):
+            return 0
+        k = 1
+        while self.mask.format(k + 1) in vocabulary:
+            k += 1
+        return k
+
+
+@dataclass(frozen=True, slots=True)
+class FillInMiddle(Format):
+    """One hole: the texts before and after it, each behind its token, and then the model writes.
+
+    ::
+
+        prefix P suffix S middle …          PSM, the usual order
+        suffix S prefix P (middle) …        with `suffix_first`
+
+    Attributes
+    ----------
+    prefix, suffix : str
+        Tokens in front of the text before the hole, and of the text after it.
+    middle : str or None
+        Token behind which the model writes; None where it goes on behind the prefix.
+    suffix_first : bool
+    end : str or None
+        Token that closes the fill, where that is not the end of text.
+    stops : tuple of str
+        Further tokens that the model may write once it is done; those that the vocabulary has.
+    """
+
+    prefix: str
+    suffix: str
+    middle: str | None = None
+    suffix_first: bool = False
+    end: str | None = None
+    stops: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.prefix or not self.suffix or self.prefix == self.suffix:
+            raise FormatError("a format needs a prefix token and a suffix token, two different ones")
+        if self.middle is None and not self.suffix_first:
+            raise FormatError(
+                "a format needs a middle token, behind which the model writes; only where the suffix comes "
+                "first (suffix_first=True) may there be none"
+            )
+
+    @classmethod
+    def of_tokens(cls, prefix: str | None, suffix: str | None, middle: str | None) -> FillInMiddle | None:
+        """Make a format of options, None where there are none; without a middle the suffix comes first."""
+        if not (prefix or suffix or middle):
+            return None
+        return cls(prefix or "", suffix or "", middle, suffix_first=middle is None)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The tokens around the texts, and the end if it has its own."""
+        return tuple(token for token in (self.prefix, self.suffix, self.middle, self.end) if token)
+
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """Those, and the further stops."""
+        return (*self.needed, *self.stops)
+
+    def holes(self, vocabulary: Vocabulary) -> int:
+        """One, if the vocabulary has the tokens."""
+        return int(all(token in vocabulary for token in self.needed))
+
+
+#: What each family wants, in the order in which a vocabulary is tried: CodeGen2.5's has StarCoder's tokens
+#: too, and CodeGemma's has all that Qwen's needs. Sources, in this order: the model card of codegen2-1B;
+#: ai.google.dev/gemma/docs/codegemma/prompt-structure; the README of QwenLM/Qwen2.5-Coder; the cards of
+#: starcoder and of gpt_bigcode-santacoder; the README of deepseek-ai/DeepSeek-Coder, "code insertion"; the
+#: Code Llama paper (arXiv 2308.12950), transformers' `CodeLlamaTokenizer`; mistralai/cookbook's templates.
+FORMATS: dict[str, Format] = {
+    "codegen2": Masks("<mask_{}>", ("<|endoftext|>", "<sep>"), "<eom>"),
+    "codegemma": FillInMiddle("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", end="<|file_separator|>"),
+    "qwen2.5-coder": FillInMiddle(
+        "<|fim_prefix|>",
+        "<|fim_suffix|>",
+        "<|fim_middle|>",
+        stops=("<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|im_start|>", "<|im_end|>"),
+    ),
+    # Granite's code models have StarCoder's tokens.
+    "starcoder": FillInMiddle(
+        "<fim_prefix>",
+        "<fim_suffix>",
+        "<fim_middle>",
+        stops=("<|endoftext|>", "<fim_pad>", "<file_sep>", "<repo_name>", "<filename>", "<reponame>"),
+    ),
+    "santacoder": FillInMiddle(
+        "<fim-prefix>", "<fim-suffix>", "<fim-middle>", stops=("<|endoftext|>", "<fim-pad>")
+    ),
+    # Its middle token stands for the hole, and the end of the text is where it writes.
+    "deepseek-coder": FillInMiddle("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", stops=("<|EOT|>",)),
+    "codellama": FillInMiddle("▁<PRE>", "▁<SUF>", "▁<MID>", end="▁<EOT>"),
+    "codestral": FillInMiddle("[PREFIX]", "[SUFFIX]", suffix_first=True, stops=("[MIDDLE]",)),
+    "causal": Format(),
+}
+
+_BUILT_IN = tuple(FORMATS)
+
+
+def family_of(vocabulary: Collection[str]) -> str:
+    """Tell the family by the tokens a vocabulary has; formats that a person registered are tried first."""
+    own = [name for name in FORMATS if name not in _BUILT_IN]
+    for name in (*reversed(own), *_BUILT_IN):
+        needed = FORMATS[name].needed
+        if needed and all(token in vocabulary for token in needed):
+            return name
+    return "causal"
+
+
+def register_format(
+    name: str,
+    *,
+    prefix: str,
+    suffix: str,
+    middle: str | None = None,
+    suffix_first: bool = False,
+    end: str | None = None,
+) -> None:
+    """Teach how a family of models wants its holes written, so that ``%%infill`` can fill them.
+
+    Every model whose vocabulary has these tokens is of the family from now on, a loaded one too.
+
+    Parameters
+    ----------
+    name : str
+        What to call the family; registering it again replaces the format.
+    prefix, suffix : str
+        Tokens in front of the text before the hole, and of the text after it.
+    middle : str, optional
+        Token behind which the model writes. Needed unless the suffix comes first.
+    suffix_first : bool
+        Whether the order is suffix, prefix (and middle) instead of prefix, suffix, middle.
+    end : str, optional
+        Token that closes a fill, where that is not the end of text.
+
+    Raises
+    ------
+    FormatError
+        A token is missing, or the name is that of a family that is known.
+
+    Examples
+    --------
+    >>> import cg2magic
+    >>> cg2magic.register_format("ours", prefix="<PRE>", suffix="<SUF>", middle="<MID>")
+    """
+    if name in _BUILT_IN:
+        raise FormatError(f"the format of {name} is known and stays as it is; give yours another name")
+    FORMATS[name] = FillInMiddle(prefix, suffix, middle, suffix_first, end)

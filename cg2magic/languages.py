@@ -1,0 +1,227 @@
+r"""The languages of cells: their names, their comments, and what opens and closes a block in them.
+
+The models of CodeGen2 were trained on nineteen of these; R, Perl, Julia and HTML have cell magics of their
+own. A cell says its language with ``--language``, or with the cell magic that runs it::
+
+    %%complete
+    %%bash
+    for file in *.csv; do
+
+Such lines (`split_header`) are no text for the model. They stand on top of the new cell again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from cg2magic.errors import UsageError
+
+Blocks = Literal["python", "braces", "words", "statements", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    r"""What has to be known of a language to tell where a block of it ends.
+
+    Attributes
+    ----------
+    name : str
+        As Pygments knows it.
+    blocks : {"python", "braces", "words", "statements", "none"}
+        Blocks are indented; in braces; opened and closed by words; single statements closed by ``;``; or
+        not understood: then blank lines decide.
+    comments : tuple of str
+        What begins a comment that goes to the end of its line.
+    long : tuple of (str, str)
+        What begins and what ends comments and strings that go over lines.
+    quotes : str
+        What encloses strings in a line, with backslashes to escape.
+    openers : tuple of str
+        Words that open a block; those with a space behind them only where a statement begins.
+    closers : tuple of str
+        Words that close one.
+    definitions : tuple of str
+        Openers that begin something with a name: whoever goes on inside wants the whole of it.
+    aliases : tuple of str
+        Other names, those of cell magics among them.
+    """
+
+    name: str
+    blocks: Blocks
+    comments: tuple[str, ...] = ("//",)
+    long: tuple[tuple[str, str], ...] = (("/*", "*/"),)
+    quotes: str = "\"'"
+    openers: tuple[str, ...] = ()
+    closers: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+_HASH = ("#",)
+_BACKTICK = (("/*", "*/"), ("`", "`"))
+_TRIPLE = (("/*", "*/"), ('"""', '"""'))
+
+LANGUAGES: tuple[Language, ...] = (
+    Language("c", "braces", aliases=("h",)),
+    Language("c++", "braces", aliases=("cpp", "cxx", "cplusplus")),
+    Language("c#", "braces", aliases=("csharp", "c-sharp", "cs")),
+    Language("dart", "braces", long=(*_TRIPLE, ("'''", "'''"))),
+    Language("go", "braces", long=_BACKTICK, aliases=("golang",)),
+    Language("java", "braces", long=_TRIPLE),
+    Language("javascript", "braces", long=_BACKTICK, aliases=("js", "node", "nodejs", "deno")),
+    Language("kotlin", "braces", long=_TRIPLE, aliases=("kt",)),
+    Language(
+        "lua",
+        "words",
+        comments=("--",),
+        long=(("--[[", "]]"), ("[[", "]]")),
+        openers=("function", "if", "do", "repeat"),
+        closers=("end", "until"),
+        definitions=("function",),
+    ),
+    Language("php", "braces", comments=("//", "#")),
+    Language(
+        "python", "python", comments=_HASH, long=(), aliases=("python3", "py", "py3", "ipython", "pypy")
+    ),
+    Language(
+        "ruby",
+        "words",
+        comments=_HASH,
+        long=(("\n=begin", "\n=end"),),
+        openers=(
+            "def",
+            "class",
+            "module",
+            "begin",
+            "do",
+            "case ",
+            "if ",
+            "unless ",
+            "while ",
+            "until ",
+            "for ",
+        ),
+        closers=("end",),
+        definitions=("def", "class", "module"),
+        aliases=("rb",),
+    ),
+    # A ' begins a lifetime as often as a character.
+    Language("rust", "braces", quotes='"', aliases=("rs",)),
+    Language("scala", "braces", long=_TRIPLE),
+    Language(
+        "shell",
+        "words",
+        comments=_HASH,
+        long=(("'", "'"), ('"', '"')),
+        quotes="",
+        openers=("if ", "do ", "case "),
+        closers=("fi", "done", "esac"),
+        aliases=("bash", "sh", "zsh", "system", "sx", "!"),
+    ),
+    Language(
+        "sql",
+        "statements",
+        comments=("--",),
+        quotes="\"'",
+        aliases=("postgresql", "sqlite", "mysql", "bigquery"),
+    ),
+    Language("swift", "braces", long=_TRIPLE),
+    Language("typescript", "braces", long=_BACKTICK, aliases=("ts",)),
+    Language("vue", "none", comments=(), long=(("<!--", "-->"),)),
+    Language("r", "braces", comments=_HASH, long=(("`", "`"),)),
+    Language("perl", "braces", comments=_HASH, long=(), aliases=("pl",)),
+    Language(
+        "julia",
+        "words",
+        comments=_HASH,
+        long=(("#=", "=#"), ('"""', '"""')),
+        quotes='"',
+        openers=(
+            "function",
+            "struct",
+            "module",
+            "macro",
+            "begin",
+            "do",
+            "let",
+            "quote",
+            "try",
+            "if",
+            "for",
+            "while",
+        ),
+        closers=("end",),
+        definitions=("function", "struct", "module", "macro"),
+        aliases=("jl",),
+    ),
+    Language("html", "none", comments=(), long=(("<!--", "-->"),), aliases=("svg", "xml")),
+    Language("markdown", "none", comments=(), long=(), quotes="", aliases=("md",)),
+    Language("latex", "none", comments=("%",), long=(), quotes="", aliases=("tex",)),
+)
+
+_BY_NAME = {name: language for language in LANGUAGES for name in (language.name, *language.aliases)}
+
+_HEADER = re.compile(r"\s*%%\S[^\n]*\n?(?:[ \t]*%%\S[^\n]*\n?)*")
+_CELL_MAGIC = re.compile(r"%%(\S+)([^\n]*)")
+
+
+def find(name: str) -> Language:
+    """Return a language by any of its names; one that only Pygments knows has no blocks.
+
+    Raises
+    ------
+    UsageError
+        There is none; the closest one is named.
+    """
+    wanted = name.strip().lower()
+    if known := _BY_NAME.get(wanted):
+        return known
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        get_lexer_by_name(wanted)
+    except ClassNotFound:
+        close = difflib.get_close_matches(wanted, _BY_NAME, n=1)
+        instead = (
+            f"did you mean {close[0]}?"
+            if close
+            else "name it as `pygmentize -L lexers` does, or leave it out"
+        )
+        raise UsageError(f"there is no language {name!r}: {instead}") from None
+    return Language(wanted, "none", comments=(), long=(), quotes="")
+
+
+def split_header(cell: str) -> tuple[str, str]:
+    r"""Take the cell magics off the top of a cell.
+
+    Returns
+    -------
+    header : str
+        Their lines with their line ends, and blank ones before them.
+    code : str
+        The rest.
+
+    Examples
+    --------
+    >>> split_header("%%sql\nSELECT 1")
+    ('%%sql\n', 'SELECT 1')
+    """
+    found = _HEADER.match(cell)
+    at = found.end() if found else 0
+    return cell[:at], cell[at:]
+
+
+def of_header(header: str) -> str | None:
+    """Name the language of the last cell magic that stands for one; None where none does."""
+    spoken = None
+    for magic in _CELL_MAGIC.finditer(header):
+        name, line = magic[1].lower(), magic[2].split()
+        if name == "script":
+            name = next((word.rpartition("/")[2] for word in line if not word.startswith("-")), "")
+        if language := _BY_NAME.get(name):
+            spoken = language.name
+    return spoken
