@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MINI = Path(__file__).parent / "mini"
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_REVISION = re.compile(r"(?P<name>[\w./-]+)@(?P<revision>[\w./-]+)")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
@@ -45,18 +46,28 @@ class Located:
 def locate(name: str, watch: Watch) -> Located:
     """Find a model by its name in the catalog, as a local folder, or by its id on the Hub.
 
+    Parameters
+    ----------
+    name : str
+        For a model of the Hub ``@`` and a branch, tag or commit may follow: ``"owner/name@v1.0"``. Without
+        one it is the main branch, as it was when it was fetched.
+    watch : Watch
+
     Raises
     ------
     LoadError
         It is nowhere; the closest known names are given.
     """
-    entry = find(name)
-    if entry is not None and entry.repo is None:
-        return Located(entry.name, MINI, str(MINI), entry)
     path = Path(name).expanduser()
-    if name and path.is_dir() and (entry is None or "/" in name):
+    if name and path.is_dir() and (find(name) is None or "/" in name):
         path = path.resolve()
         return Located(path.name, path, str(path), None)
+    name, revision = split_revision(name)
+    entry = find(name)
+    if entry is not None and entry.refusal:
+        raise LoadError(f"{entry.name} can't be loaded: {entry.refusal}")
+    if entry is not None and entry.repo is None:
+        return Located(entry.name, MINI, str(MINI), entry)
     if path.is_file():
         raise LoadError(f"{name} is a file; give the folder that holds config.json and the weights")
     repo = entry.repo if entry is not None else name
@@ -70,9 +81,16 @@ def locate(name: str, watch: Watch) -> Located:
         )
     from cg2magic.models.hub import fetch
 
-    folder = fetch(repo, watch)
+    folder = fetch(repo, watch, revision)
     # In the Hub's cache a folder is named by its commit.
-    return Located(entry.name if entry else repo, folder, f"{repo}@{folder.name[:12]}", entry)
+    called = (entry.name if entry else repo) + (f"@{revision}" if revision else "")
+    return Located(called, folder, f"{repo}@{folder.name[:12]}", entry)
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """Take the revision off a name: ``"owner/name@v1"`` gives ``("owner/name", "v1")``."""
+    found = _REVISION.fullmatch(name)
+    return (found["name"], found["revision"]) if found else (name, None)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -24,8 +24,12 @@ _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 
 
-def fetch(repo: str, watch: Watch) -> Path:
+def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
     """Return the folder of a model of the Hub; what is in the cache is not asked for again.
+
+    So a model stays at the commit at which it was fetched first, whatever is done to it at the Hub, until
+    another one is asked for. A connection that is cut is taken up where it was; of a download that is given
+    up, the files that were complete stay.
 
     Parameters
     ----------
@@ -33,6 +37,8 @@ def fetch(repo: str, watch: Watch) -> Path:
         ``"owner/name"``.
     watch : Watch
         Told the bytes fetched.
+    revision : str, optional
+        A branch, a tag or a commit; by default the main branch.
 
     Raises
     ------
@@ -40,9 +46,14 @@ def fetch(repo: str, watch: Watch) -> Path:
         There is no such model, or no way to it.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
-    folder = cached(repo)
+    folder = cached(repo, revision)
     if folder is not None:
         return folder
     near = "" if find(repo) or not closest(repo) else f"; {did_you_mean(repo)}"
@@ -52,11 +63,12 @@ def fetch(repo: str, watch: Watch) -> Path:
             f"download, or load 'mini' or a local folder{near}"
         )
     try:
-        sizes = _list(repo)
+        sizes = _list(repo, revision)
         wanted = choose_files(sizes)
         return Path(
             snapshot_download(
                 repo,
+                revision=revision,
                 allow_patterns=list(wanted),
                 tqdm_class=_counter(sum(sizes[name] for name in wanted), f"downloading {repo}", watch),
             )
@@ -66,6 +78,11 @@ def fetch(repo: str, watch: Watch) -> Path:
     except GatedRepoError as error:
         raise LoadError(
             f"{repo} asks for an agreement first: accept it on its page at the Hub, then run `hf auth login`"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise LoadError(
+            f"{repo} has no revision {revision!r} at the Hub; leave out @{revision}, or take another branch, "
+            "tag or commit"
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise LoadError(
@@ -78,13 +95,13 @@ def fetch(repo: str, watch: Watch) -> Path:
         ) from error
 
 
-def cached(repo: str) -> Path | None:
+def cached(repo: str, revision: str | None = None) -> Path | None:
     """Return the folder of a model that was fetched before, if all of it is there."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        config = try_to_load_from_cache(repo, "config.json")
+        config = try_to_load_from_cache(repo, "config.json", revision=revision)
     except HFValidationError as error:
         raise LoadError(f"{repo!r} is no name of a model; {did_you_mean(repo)}") from error
     if not isinstance(config, str):
@@ -115,10 +132,10 @@ def choose_files(names: Iterable[str]) -> tuple[str, ...]:
     return (*texts, *(safetensors or pickles))
 
 
-def _list(repo: str) -> dict[str, int]:
+def _list(repo: str, revision: str | None) -> dict[str, int]:
     from huggingface_hub import HfApi
 
-    files = HfApi().model_info(repo, files_metadata=True).siblings or []
+    files = HfApi().model_info(repo, revision=revision, files_metadata=True).siblings or []
     return {file.rfilename: file.size or 0 for file in files}
 
 

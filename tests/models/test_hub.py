@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,20 +20,35 @@ from cg2magic.models import hub
 from cg2magic.models.hub import choose_files
 from cg2magic.models.loading import load_model
 from cg2magic.models.watch import LoadCancelled
-from tests.checkpoints import write_checkpoint
+from tests.checkpoints import make_config, make_weights, write_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OLD_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
 
 
 class Hub(ThreadingHTTPServer):
-    """The Hub, with the models it is given."""
+    """The Hub, with the models it is given.
+
+    Attributes
+    ----------
+    models : dict
+        The folder of each model, by its id or by ``id@revision``.
+    cuts : dict
+        After how many bytes the connection is cut, by the name of a file; each cut happens once.
+    asked : list of str
+        The paths that were asked for.
+    ranges : list of str
+        The parts of files that were.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.models: dict[str, Path] = {}
+        self.cuts: dict[str, int] = {}
         self.asked: list[str] = []
+        self.ranges: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -42,28 +58,47 @@ class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         path = self.path.partition("?")[0]
-        if found := re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+?)(/revision/\w+|/tree/\w+)?", path):
-            repo, what = found.groups()
-            files = self.files(repo)
-            if files is None:
-                return self.say(401, {"error": "no such model"}, {"X-Error-Code": "RepoNotFound"})
+        if found := re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+?)(?:/(revision|tree)/(\w+))?", path):
+            repo, what, revision = found.groups()
+            folder, commit = self.at(repo, revision)
+            if folder is None:
+                code = "RevisionNotFound" if repo in self.server.models else "RepoNotFound"
+                return self.say(404, {"error": "no such model"}, {"X-Error-Code": code})
+            files = sorted(path for path in folder.iterdir() if path.is_file())
             sizes = [(file.name, file.stat().st_size) for file in files]
-            if what and what.startswith("/tree"):
+            if what == "tree":
                 tree = [{"type": "file", "path": name, "size": size, "oid": name} for name, size in sizes]
                 return self.say(200, tree)
             siblings = [{"rfilename": name, "size": size} for name, size in sizes]
-            return self.say(200, {"id": repo, "sha": COMMIT, "siblings": siblings})
-        if found := re.fullmatch(r"/([\w.-]+/[\w.-]+?)/resolve/\w+/([\w.-]+)", path):
-            file = self.server.models[found[1]] / found[2]
-            etag = hashlib.sha1(file.read_bytes()).hexdigest()
-            return self.say(200, file.read_bytes(), {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
+            return self.say(200, {"id": repo, "sha": commit, "siblings": siblings})
+        if found := re.fullmatch(r"/([\w.-]+/[\w.-]+?)/resolve/(\w+)/([\w.-]+)", path):
+            folder, commit = self.at(found[1], found[2])
+            content = (folder / found[3]).read_bytes()
+            headers = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": commit}
+            return self.send_file(found[3], content, headers)
         return self.say(404, {"error": "no such page"})
 
     do_HEAD = do_GET  # noqa: N815 - the library names it
 
-    def files(self, repo: str) -> list[Path] | None:
-        folder = self.server.models.get(repo)
-        return folder and sorted(path for path in folder.iterdir() if path.is_file())
+    def at(self, repo: str, revision: str | None) -> tuple[Path | None, str]:
+        """The folder of a model at a revision, and its commit."""
+        commits = {None: COMMIT, "main": COMMIT, COMMIT: COMMIT, "v1": OLD_COMMIT, OLD_COMMIT: OLD_COMMIT}
+        commit = commits.get(revision, "")
+        return self.server.models.get({COMMIT: repo, OLD_COMMIT: f"{repo}@v1"}.get(commit, "")), commit
+
+    def send_file(self, name: str, content: bytes, headers: dict[str, str]) -> None:
+        if self.command == "HEAD":
+            return self.say(200, content, headers)
+        status = 200
+        if wanted := self.headers.get("Range"):
+            self.server.ranges.append(f"{name} {wanted}")
+            first = int(wanted.removeprefix("bytes=").rstrip("-"))
+            headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
+            status, content = 206, content[first:]
+        if cut := self.server.cuts.pop(name, None):
+            self.say(status, content[:cut], {**headers, "Content-Length": str(len(content))})
+            return self.connection.shutdown(socket.SHUT_RDWR)
+        return self.say(status, content, headers)
 
     def say(self, status: int, body: bytes | dict | list, headers: dict[str, str] | None = None) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -173,6 +208,46 @@ def test_a_download_can_be_cancelled(server, tmp_path):
         load_model("someone/tiny", progress=told.append, cancelled=lambda: bool(told))
     assert {step.what for step in told} == {"downloading someone/tiny"}
     assert load_model("someone/tiny").groups == 8
+
+
+def test_a_connection_that_is_cut_is_taken_up_where_it_was(server, tmp_path, monkeypatch):
+    folder = write_checkpoint(tmp_path / "theirs")
+    server.models["someone/tiny"] = folder
+    size = (folder / "model.safetensors").stat().st_size
+    server.cuts["model.safetensors"] = 200 * 1024
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)  # kept of what came: whole chunks
+    told = []
+    loaded = load_model("someone/tiny", progress=told.append)
+    assert server.ranges == [f"model.safetensors bytes={200 * 1024}-"]
+    assert size > 300 * 1024
+    ids = torch.arange(50)[None]
+    assert torch.equal(loaded.model(ids).logits, load_model(str(folder)).model(ids).logits)
+    steps = [step for step in told if step.what == "downloading someone/tiny"]
+    assert steps[-1].done == steps[-1].total
+
+
+def test_a_model_stays_at_its_commit_until_another_revision_is_asked_for(server, tmp_path):
+    config = make_config()
+    new, old = make_weights(config, seed=1), make_weights(config, seed=2)
+    server.models["someone/tiny"] = write_checkpoint(tmp_path / "new", config, new)
+    server.models["someone/tiny@v1"] = write_checkpoint(tmp_path / "old", config, old)
+    main, pinned = load_model("someone/tiny"), load_model("someone/tiny@v1")
+    assert (main.name, main.source) == ("someone/tiny", f"someone/tiny@{COMMIT[:12]}")
+    assert (pinned.name, pinned.source) == ("someone/tiny@v1", f"someone/tiny@{OLD_COMMIT[:12]}")
+    assert torch.equal(main.model.lm_head.weight, new["lm_head.weight"])
+    assert torch.equal(pinned.model.lm_head.weight, old["lm_head.weight"])
+
+    server.asked.clear()
+    server.models["someone/tiny"] = tmp_path / "changed at the Hub"
+    assert load_model("someone/tiny").source == main.source
+    assert load_model(f"someone/tiny@{OLD_COMMIT}").source == pinned.source
+    assert server.asked == []
+
+
+def test_a_revision_that_is_not_there_is_said(server, tmp_path):
+    server.models["someone/tiny"] = write_checkpoint(tmp_path / "theirs")
+    with pytest.raises(LoadError, match=r"has no revision 'v9' at the Hub; leave out @v9"):
+        load_model("someone/tiny@v9")
 
 
 @pytest.mark.usefixtures("server")
