@@ -56,7 +56,7 @@ def load(
         ``"mini"``, a name of the catalog (``%cg2 models``), an id on the Hugging Face Hub or a folder.
     device : str
         A torch device, or ``"auto"``: the GPU where there is one.
-    precision : {"auto", "fp32", "bf16", "fp16"}
+    precision : {"auto", "int8", "fp32", "bf16", "fp16"}
     groups : int, optional
         How many groups CodeGen2's ``qkv_proj`` has, for a checkpoint that doesn't say.
 

@@ -49,6 +49,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _status(words: list[str]) -> str:
+    from cg2magic.models import int8_files
+
     _Parser("status", add_help=False).parse_args(words)
     status = manager().status()
     lines = [describe(status.model) if status.model else "no model is loaded; the first request loads one"]
@@ -56,6 +58,9 @@ def _status(words: list[str]) -> str:
     lines.append(f"writing  {'yes' if status.writing else 'no'}, waiting  {status.queued}")
     if status.tokens_per_second:
         lines.append(f"last request  {status.tokens_per_second:.0f} tokens/s")
+    kept = int8_files.size()
+    if kept:
+        lines.append(f"int8 weights on disk  {_size(kept)}; `%cg2 cache clear` removes them")
     return "\n".join(lines)
 
 
@@ -65,7 +70,7 @@ def _load(words: list[str]) -> str:
     parser = _Parser("load", add_help=False)
     parser.add_argument("name", nargs="?", default=manager().default.name)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "int8", "fp32", "bf16", "fp16"))
     parser.add_argument("--groups", type=int)
     args = parser.parse_args(words)
     with progress_bar() as on_progress:
@@ -148,21 +153,34 @@ _ALLOWED = {
     "nothing": "--check runs nothing any more",
 }
 
+
+def _cache(words: list[str]) -> str:
+    from cg2magic.models import int8_files
+
+    parser = _Parser("cache", add_help=False)
+    parser.add_argument("what", nargs="?", choices=("show", "clear"), default="show")
+    if parser.parse_args(words).what == "clear":
+        return f"int8 weights removed from the disk, {_size(int8_files.clear())} free again"
+    return f"int8 weights on disk  {_size(int8_files.size())} in {int8_files.folder()}"
+
+
 _COMMANDS = {
     "status": _status,
     "load": _load,
     "unload": _unload,
     "models": _models,
+    "cache": _cache,
     "history": _history,
 }
 
 
 def describe(loaded: LoadedModel) -> str:
-    """What was loaded, in one line."""
-    return (
+    """What was loaded, in one line; what is to be known about it in others."""
+    loading = (
         f"{loaded.name}: {_count(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "
         f"{_size(loaded.memory)}, context {loaded.context:,} tokens, loaded in {loaded.seconds:.1f} s"
     )
+    return "\n".join((loading, *loaded.notes))
 
 
 def _count(number: int) -> str:

@@ -79,7 +79,7 @@ class CG2(Magics):
 
     model = Unicode("mini", help="The model that is loaded when none is.").tag(config=True)
     device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
-    precision = Unicode("auto", help="Of its weights: auto, fp32, bf16, fp16.").tag(config=True)
+    precision = Unicode("auto", help="Of its weights: auto, int8, fp32, bf16, fp16.").tag(config=True)
     samples = Int(1, min=1, help="How many candidates.").tag(config=True)
     max_new_tokens = Int(64, min=1, help="The most tokens to write, for each hole.").tag(config=True)
     temperature = Float(0.0, min=0.0, help="0 is greedy.").tag(config=True)
@@ -196,9 +196,10 @@ class CG2(Magics):
 
         status                what is loaded, its memory, what waits, how fast it was
         load [NAME]           load a model: mini, a name of `%cg2 models`, a Hub id, a folder
-                              (--device, --precision {auto,fp32,bf16,fp16}, --groups {4,8})
+                              (--device, --precision {auto,int8,fp32,bf16,fp16}, --groups {4,8})
         unload                give its memory back
         models                the models known by name
+        cache [clear]         the int8 weights kept on disk, which make the next load quick
         config                the defaults; change one with `%config CG2.temperature = 0.4`
         accept [K]            put candidate K of the last suggestion into a new cell
         history               the suggestions of this kernel and what became of them

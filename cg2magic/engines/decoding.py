@@ -2,7 +2,7 @@
 
 They are our own, and not ``generate`` of transformers, because candidates of one request share the pass over
 the prompt, end at different times, have tokens forced on them between holes, and are shown while they are
-written. The KV cache is transformers', and temperature, top-k and top-p mean what they mean there.
+written. The KV cache is the model's, and temperature, top-k and top-p mean what they mean there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache
 
+    from cg2magic.models.kv_cache import KVCache
+
+    Cache = DynamicCache | KVCache
+
 _ALTERNATIVES = 5
 #: How many of the likeliest tokens are looked at before all of them are.
 _NUCLEUS = 1024
@@ -27,7 +31,7 @@ _NUCLEUS = 1024
 class Forward(Protocol):
     """One pass through the model."""
 
-    def __call__(self, ids: torch.Tensor, cache: DynamicCache, keep: int = 1) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
         """Feed `ids` ``(batch, length)``; logits after the last `keep` of them, ``(batch, keep, rows)``."""
         ...
 
@@ -63,7 +67,7 @@ class Decoding:
         self.cancelled = cancelled
 
     def one(
-        self, candidate: Candidate, logits: torch.Tensor, cache: DynamicCache, drafts: PromptLookup | None
+        self, candidate: Candidate, logits: torch.Tensor, cache: Cache, drafts: PromptLookup | None
     ) -> tuple[int, ...]:
         """Write one sequence; the ids that went into the cache after the prompt.
 
@@ -72,7 +76,7 @@ class Decoding:
         candidate : Candidate
         logits : Tensor
             After the prompt, ``(1, rows)``.
-        cache : DynamicCache
+        cache : Cache
         drafts : PromptLookup or None
         """
         import torch
@@ -110,7 +114,7 @@ class Decoding:
                 cache.crop(accepted - len(draft))
         return tuple(fed)
 
-    def many(self, candidates: Sequence[Candidate], logits: torch.Tensor, cache: DynamicCache) -> None:
+    def many(self, candidates: Sequence[Candidate], logits: torch.Tensor, cache: Cache) -> None:
         """Write several sequences in one batch; those that have ended leave it.
 
         Parameters
@@ -118,7 +122,7 @@ class Decoding:
         candidates : sequence of Candidate
         logits : Tensor
             After the prompt they share, ``(1, rows)``.
-        cache : DynamicCache
+        cache : Cache
             Of that prompt.
         """
         import torch

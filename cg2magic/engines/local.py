@@ -18,8 +18,8 @@ from cg2magic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import torch
-    from transformers import DynamicCache
 
+    from cg2magic.engines.decoding import Cache
     from cg2magic.models.loading import LoadedModel
 
 #: Tokens of a prompt that go through the model in one pass; between passes it can be cancelled.
@@ -127,16 +127,13 @@ class LocalEngine:
         for candidate in candidates:
             candidate.cancel() if room >= 0 else candidate.run_out()
 
-    def _read(
-        self, ids: tuple[int, ...], cancelled: Callable[[], bool]
-    ) -> tuple[torch.Tensor | None, DynamicCache]:
+    def _read(self, ids: tuple[int, ...], cancelled: Callable[[], bool]) -> tuple[torch.Tensor | None, Cache]:
         """Logits after the prompt, ``(1, rows)``, and its KV cache; None if cancelled."""
         import torch
-        from transformers import DynamicCache
 
         done, cache = self.prefixes.longest(ids)
         if cache is None:
-            cache = DynamicCache(config=self.loaded.model.config)
+            cache = self._new_cache()
         prompt = torch.tensor([ids[done:]], device=self.loaded.model.device)
         logits = None
         for chunk in prompt.split(_CHUNK, dim=1):
@@ -146,6 +143,16 @@ class LocalEngine:
         self.prefixes.keep(ids, fork(cache))
         return logits, cache
 
-    def _forward(self, ids: torch.Tensor, cache: DynamicCache, keep: int = 1) -> torch.Tensor:
+    def _new_cache(self) -> Cache:
+        from transformers import DynamicCache
+
+        from cg2magic.models.phi import Phi
+
+        model = self.loaded.model
+        if isinstance(model, Phi) and model.device.type == "cpu":
+            return model.new_cache()
+        return DynamicCache(config=model.config)
+
+    def _forward(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
         output = self.loaded.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
         return output.logits

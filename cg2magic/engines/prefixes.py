@@ -12,10 +12,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import DynamicCache
+    from cg2magic.engines.decoding import Cache
 
-#: Bytes of keys and values that are kept: two full contexts of codegen2-1B in float32.
-BYTES = 1 << 30
+#: Bytes of keys and values that are kept: a full context of codegen2-1B in int8, whose keys are in 16 bits.
+BYTES = 1 << 28
 
 
 class PrefixCache:
@@ -29,9 +29,9 @@ class PrefixCache:
 
     def __init__(self, limit: int = BYTES) -> None:
         self.limit = limit
-        self._kept: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, ...], Cache] = OrderedDict()
 
-    def longest(self, ids: tuple[int, ...]) -> tuple[int, DynamicCache | None]:
+    def longest(self, ids: tuple[int, ...]) -> tuple[int, Cache | None]:
         """Give the cache that shares the longest beginning with `ids`, cropped to it, and its length.
 
         The last of `ids` is never part of it: it has to go through the model to give logits.
@@ -48,7 +48,7 @@ class PrefixCache:
         cache.crop(length - len(best))
         return length, cache
 
-    def keep(self, ids: tuple[int, ...], cache: DynamicCache) -> None:
+    def keep(self, ids: tuple[int, ...], cache: Cache) -> None:
         """Remember the cache of `ids`, of one sequence; it must not be written to afterwards."""
         if not cache.is_croppable or cache.get_seq_length() != len(ids):
             return  # a sliding window, or a state that can't be taken back
@@ -73,7 +73,7 @@ class PrefixCache:
         )
 
 
-def fork(cache: DynamicCache) -> DynamicCache:
+def fork(cache: Cache) -> Cache:
     """Copy a cache without its tensors: a layer that grows makes new ones and leaves these alone."""
     forked = copy.copy(cache)
     forked.layers = [copy.copy(layer) for layer in cache.layers]

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from transformers import CodeGenConfig, PhiConfig, PhiForCausalLM
+from transformers import CodeGenConfig, PhiConfig
 from transformers.activations import ACT2FN
 from transformers.models.phi.modeling_phi import PhiRotaryEmbedding
 
 from cg2magic.errors import LoadError
+from cg2magic.models.int8 import set_tensor
+from cg2magic.models.phi import Phi
+from cg2magic.models.placement import torch_dtype
 from cg2magic.models.wording import one_line
 
 if TYPE_CHECKING:
@@ -238,10 +241,10 @@ def phi_tensors(name: str, tensor: torch.Tensor, rows: torch.Tensor) -> dict[str
     }
 
 
-def empty_phi(config: PhiConfig) -> PhiForCausalLM:
+def empty_phi(config: PhiConfig) -> Phi:
     """Build the model with no memory behind its weights."""
     with torch.device("meta"):
-        model = PhiForCausalLM(config)
+        model = Phi(config)
     model.model.rotary_emb = PhiRotaryEmbedding(config)  # computed, not loaded: it needs real numbers
     return model.eval().requires_grad_(requires_grad=False)
 
@@ -251,11 +254,11 @@ def load_phi(
     config: CodeGenConfig,
     groups: int,
     *,
-    dtype: torch.dtype,
+    precision: str,
     device: torch.device | str,
     watch: Watch,
     what: str,
-) -> PhiForCausalLM:
+) -> Phi:
     """Read a CodeGen checkpoint, tensor by tensor, into a model of Phi's layout.
 
     Parameters
@@ -264,7 +267,7 @@ def load_phi(
     config : CodeGenConfig
     groups : int
         Groups in ``qkv_proj``.
-    dtype : torch.dtype
+    precision : {"fp32", "bf16", "fp16", "int8"}
     device : torch.device or str
     watch : Watch
         Told the bytes read, and asked whether to go on, before each tensor.
@@ -280,6 +283,7 @@ def load_phi(
     tied = config.tie_word_embeddings
     expected = expected_tensors(shape, tied=tied)
     check_tensors(weights.infos, expected, spare=("lm_head.weight",) if tied else ())
+    dtype = torch_dtype(precision)
     model = empty_phi(phi_config(config, dtype))
     rows = qkv_rows(shape, groups)
     done = 0
@@ -288,22 +292,30 @@ def load_phi(
         done += weights.infos[name].nbytes
         if name in expected:
             for target, part in phi_tensors(name, tensor, rows).items():
-                # A copy even where nothing changes: the file may be replaced while the model is in use.
-                _set(model, target, part.to(device=device, dtype=dtype, copy=part is tensor))
+                if precision == "int8":
+                    set_tensor(model, target, part)
+                else:
+                    # A copy even where nothing changes: the file may be replaced while the model is in use.
+                    _set(model, target, part.to(device=device, dtype=dtype, copy=part is tensor))
         del tensor
-    for block in model.model.layers:
-        for linear in (
-            block.self_attn.q_proj,
-            block.self_attn.k_proj,
-            block.self_attn.v_proj,
-            block.self_attn.dense,
-        ):
-            linear.bias = _frozen(torch.zeros(shape.width, dtype=dtype, device=device))
-    if tied:
+    if precision != "int8":
+        _set_zero_biases(model, dtype, device)
+    if tied and precision == "int8":
+        set_tensor(model, "lm_head.weight", model.model.embed_tokens.weight)
+    elif tied:
         model.lm_head.weight = model.model.embed_tokens.weight
     model.model.rotary_emb.to(device)
     watch.report(done, weights.nbytes, what)
     return model
+
+
+def _set_zero_biases(model: Phi, dtype: torch.dtype, device: torch.device | str) -> None:
+    """Give q, k, v and dense the biases that Phi has and CodeGen has not."""
+    width = model.config.hidden_size
+    for block in model.model.layers:
+        attention = block.self_attn
+        for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.dense):
+            linear.bias = _frozen(torch.zeros(width, dtype=dtype, device=device))
 
 
 def _set(model: nn.Module, name: str, tensor: torch.Tensor) -> None:

@@ -18,6 +18,7 @@ import torch
 
 from cg2magic.errors import LoadError
 from cg2magic.models.checkpoint import Shape, qkv_rows
+from cg2magic.models.int8 import Int8Linear
 
 if TYPE_CHECKING:
     from transformers import PhiForCausalLM, PreTrainedTokenizerBase
@@ -188,6 +189,13 @@ def regroup(model: PhiForCausalLM, shape: Shape, old: int, new: int) -> None:
     where = torch.argsort(qkv_rows(shape, old))[qkv_rows(shape, new)].to(model.device)
     for block in model.model.layers:
         parts = (block.self_attn.q_proj, block.self_attn.k_proj, block.self_attn.v_proj)
+        if isinstance(parts[0], Int8Linear):
+            w, scale = (
+                torch.cat(of_parts) for of_parts in zip(*(part.unpack() for part in parts), strict=True)
+            )
+            for part, of_part in zip(parts, where.chunk(3), strict=True):
+                part.pack(w[of_part], scale[of_part])
+            continue
         stacked = torch.cat([part.weight for part in parts])  # (3 * width, width)
         for part, of_part in zip(parts, where.chunk(3), strict=True):
             part.weight.copy_(stacked[of_part])

@@ -40,7 +40,7 @@ class LoadedModel:
         How its prompts are written: a key of `families.FORMATS`.
     device : str
     precision : str
-        ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        ``"fp32"``, ``"bf16"``, ``"fp16"`` or ``"int8"``.
     parameters : int
     memory : int
         Bytes of its weights and buffers.
@@ -52,6 +52,8 @@ class LoadedModel:
         Groups in the checkpoint's ``qkv_proj``; None for other layouts.
     source : str
         The folder, or the Hub id and the commit.
+    notes : tuple of str
+        What the person should know about it.
     """
 
     name: str
@@ -66,6 +68,7 @@ class LoadedModel:
     context: int
     groups: int | None
     source: str
+    notes: tuple[str, ...] = ()
 
 
 def load_model(
@@ -87,7 +90,7 @@ def load_model(
         A name of the catalog, an id of the Hugging Face Hub, or a local folder.
     device : str
         ``"auto"``, or one of torch's: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
-    precision : {"auto", "fp32", "bf16", "fp16"}
+    precision : {"auto", "fp32", "bf16", "fp16", "int8"}
     groups : int or None
         Groups in a CodeGen checkpoint's ``qkv_proj``, where it doesn't say.
     progress : callable, optional
@@ -130,6 +133,8 @@ class _Plan:
 
 
 def _load(name: str, device: str, precision: str, groups: int | None, watch: Watch) -> LoadedModel:
+    from cg2magic.models import int8, int8_kernels
+
     started = time.perf_counter()
     device = resolve_device(device)
     found = locate(name, watch)
@@ -137,16 +142,24 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
     with _naming(found.name), _quiet_transformers():
         fields = read_config(found.folder)
         weights = Weights(found.folder)
-        precision = resolve_precision(precision, device, weights.numel)
-        check_memory(weights.numel, precision, device)
+        asked, precision = precision, resolve_precision(precision, device, weights.numel)
+        is_codegen = fields["model_type"] == "codegen"
+        # transformers reads a whole model, which is quantized then; ours is quantized while it is read.
+        is_whole = precision == "int8" and not is_codegen
+        check_memory(weights.numel, "bf16" if is_whole else precision, device)
         config = _load_config(found.folder, fields)
         tokenizer = load_tokenizer(found.folder)
         plan = _Plan(found, config, weights, device, precision, watch)
         with threads_for(weights.numel):
-            if config.model_type == "codegen":
+            if is_codegen:
                 model, groups = _load_codegen(plan, tokenizer, groups)
             else:
                 model, groups = _load_causal(plan), None
+                if precision == "int8" and not int8.swap_linears(model):
+                    if asked == "int8":
+                        raise LoadError("int8 is not for layers such as its own; use precision='bf16'")
+                    precision = "bf16"
+        parameters, memory = int8.count(model)
     return LoadedModel(
         name=found.name,
         model=model,
@@ -154,12 +167,13 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         family=family_of(tokenizer.get_vocab()),
         device=device,
         precision=precision,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        memory=sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers())),
+        parameters=parameters,
+        memory=memory,
         seconds=time.perf_counter() - started,
         context=_context(model),
         groups=groups,
         source=found.source,
+        notes=int8_kernels.notices() if precision == "int8" else (),
     )
 
 
@@ -196,8 +210,8 @@ def _load_codegen(
     plan: _Plan, tokenizer: PreTrainedTokenizerBase, groups: int | None
 ) -> tuple[PreTrainedModel, int]:
     """Read a CodeGen checkpoint into Phi's layout; return it with its proven count of groups."""
-    from cg2magic.models import grouping
-    from cg2magic.models.checkpoint import Shape, load_phi
+    from cg2magic.models import grouping, int8_cache, int8_files
+    from cg2magic.models.checkpoint import Shape, empty_phi, load_phi, phi_config
 
     shape = Shape.of(plan.config)
     highest = max(tokenizer.get_vocab().values(), default=-1)
@@ -209,16 +223,27 @@ def _load_codegen(
     entry = plan.found.entry
     declared = groups or (entry and entry.groups) or grouping.declared_in(plan.found.folder)
     counts = grouping.possible_counts(shape, declared)
+    if plan.precision == "int8":
+        files = (plan.found.folder / "config.json", *plan.weights.files)
+        kept = int8_files.path_for(plan.found.name, files, declared)
+        model = empty_phi(phi_config(plan.config, torch_dtype("int8")))
+        proven = int8_cache.read(kept, model, plan.watch, plan.what)
+        if proven is not None:
+            return model, proven
+        del model
     model = load_phi(
         plan.weights,
         plan.config,
         counts[0],
-        dtype=torch_dtype(plan.precision),
+        precision=plan.precision,
         device=plan.device,
         watch=plan.watch,
         what=plan.what,
     )
-    return model, grouping.prove(model, tokenizer, shape, counts, declared)
+    proven = grouping.prove(model, tokenizer, shape, counts, declared)
+    if plan.precision == "int8":
+        int8_cache.write(kept, model, proven, plan.watch, f"keeping {plan.found.name} in int8")
+    return model, proven
 
 
 def _load_causal(plan: _Plan) -> PreTrainedModel:
@@ -230,7 +255,8 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
         model, report = AutoModelForCausalLM.from_pretrained(
             plan.found.folder,
             config=plan.config,
-            dtype=torch_dtype(plan.precision),
+            # What is not a linear layer stays in 16 bits beside int8.
+            dtype=torch_dtype("bf16" if plan.precision == "int8" else plan.precision),
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,

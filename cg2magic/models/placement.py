@@ -13,7 +13,7 @@ from cg2magic.models.wording import gigabytes
 if TYPE_CHECKING:
     import torch
 
-BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
 # A CPU reads every weight once a token. Up to here that is quick in float32, which is also the exact one.
 _FP32_UP_TO = 300_000_000
@@ -64,22 +64,25 @@ def resolve_precision(precision: str, device: str, parameters: int) -> str:
     """
     import torch
 
+    is_cpu = device.startswith("cpu")
+    if precision == "int8" and not is_cpu:
+        raise LoadError(f"int8 is for the CPU; on {device} use 'auto', 'bf16' or 'fp16'")
     if precision in BYTES:
         return precision
     if precision != "auto":
         raise LoadError(f"there is no precision {precision!r}; use 'auto', " + ", ".join(map(repr, BYTES)))
-    if device.startswith("cpu"):
-        return "fp32" if parameters <= _FP32_UP_TO else "bf16"
+    if is_cpu:
+        return "fp32" if parameters <= _FP32_UP_TO else "int8"
     if device.startswith("cuda"):
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     return "fp16"
 
 
 def torch_dtype(precision: str) -> torch.dtype:
-    """Return torch's type for a precision."""
+    """Return torch's type for a precision; around int8 weights everything is float32."""
     import torch
 
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
 
 
 def check_memory(parameters: int, precision: str, device: str) -> None:
@@ -95,7 +98,8 @@ def check_memory(parameters: int, precision: str, device: str) -> None:
     if free is None or need <= free:
         return
     where = "memory" if device.startswith("cpu") else f"memory of {device}"
-    smaller = "precision='bf16' or " if precision == "fp32" else ""
+    other = "int8" if device.startswith("cpu") else "bf16"
+    smaller = f"precision={other!r} or " if precision == "fp32" else ""
     raise LoadError(
         f"not enough {where}: it needs {gigabytes(need)} in {precision} and {gigabytes(free)} "
         f"are free; try {smaller}a smaller model, or unload what else is in memory"

@@ -249,10 +249,10 @@ def test_too_little_memory_is_noticed_before_anything_is_read(checkpoint, monkey
     monkeypatch.setattr(layout, "load_phi", read)
     line = refusal(checkpoint, precision="fp32")
     assert "not enough memory: it needs 0.7 MB in fp32 and 0.5 MB are free" in line
-    assert "precision='bf16'" in line
+    assert "precision='int8'" in line
     monkeypatch.undo()
     monkeypatch.setattr(placement, "free_memory", lambda _device: 500_000)
-    assert load_model(str(checkpoint), precision="bf16").precision == "bf16"
+    assert load_model(str(checkpoint), precision="int8").precision == "int8"
 
 
 def test_a_device_or_a_precision_that_is_not_there(checkpoint):

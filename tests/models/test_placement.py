@@ -15,7 +15,9 @@ from cg2magic.models.wording import gigabytes, one_line
 
 def test_the_precision_follows_the_device_and_the_size(monkeypatch):
     assert resolve_precision("auto", "cpu", 30_000_000) == "fp32"
-    assert resolve_precision("auto", "cpu", 1_000_000_000) == "bf16"
+    assert resolve_precision("auto", "cpu", 1_000_000_000) == "int8"
+    with pytest.raises(LoadError, match="int8 is for the CPU"):
+        resolve_precision("int8", "cuda", 1_000_000_000)
     assert resolve_precision("auto", "mps", 30_000_000) == "fp16"
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     assert resolve_precision("auto", "cuda", 1_000_000_000) == "bf16"

@@ -1,0 +1,311 @@
+"""Int8 on the CPU: near to float, token by token, with each of the kernels."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
+from transformers import LlamaConfig, LlamaForCausalLM
+
+import cg2magic
+from cg2magic.errors import LoadError
+from cg2magic.models import int8_kernels
+from cg2magic.models.int8 import HalfEmbedding, Int8Linear, Rows, quantize
+from cg2magic.models.int8_kernels import is_exact
+from cg2magic.models.loading import load_model
+from tests.checkpoints import make_config, make_tokenizer, make_weights, write_checkpoint
+
+KERNELS = {
+    "packed": lambda: int8_kernels._PackedKernel(127),
+    "packed, 63 levels": lambda: int8_kernels._PackedKernel(63),
+    "plain": lambda: int8_kernels._PlainKernel(127),
+    "plain, 63 levels": lambda: int8_kernels._PlainKernel(63),
+    "float": int8_kernels._FloatKernel,
+}
+
+
+@pytest.fixture(params=KERNELS)
+def kernel(request):
+    if request.param.startswith("packed") and "x86" not in torch.backends.quantized.supported_engines:
+        pytest.skip("FBGEMM's kernel is for x86")
+    kernel = KERNELS[request.param]()
+    if not is_exact(kernel):
+        pytest.skip("this CPU's products overflow with it, and it is not chosen here")
+    return kernel
+
+
+@pytest.fixture
+def random():
+    return torch.Generator().manual_seed(0)
+
+
+def relative_errors(y, exact):
+    """By token."""
+    return (y - exact).norm(dim=-1) / exact.norm(dim=-1)
+
+
+def held_out() -> str:
+    """Code that mini has not seen: our own."""
+    folder = Path(cg2magic.__file__).parent
+    return "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.py")))
+
+
+def with_one_scale_for_all(self, x):
+    """What `Int8Linear.rows` does, but with one scale for the whole matrix."""
+    flat = x.reshape(-1, x.shape[-1])
+    unit = flat.abs().amax().expand(len(flat), 1).contiguous()
+    return Rows(self.kernel.prepare(flat / unit), unit, torch.zeros_like(unit), x.shape, x.dtype)
+
+
+def test_weights_are_rounded_to_the_nearest_of_255_steps(random):
+    weight = torch.randn(700, 40, generator=random)
+    weight[3] = 0.0
+    w, scale = quantize(weight)
+    assert w.dtype == torch.int8
+    assert (w.int().abs().amax(1)[scale > 1e-30] == 127).all()
+    assert ((w * scale[:, None] - weight).abs() <= scale[:, None] * 0.5001).all()
+    assert (w[3] == 0).all()
+
+
+def test_weights_that_are_no_numbers_do_not_become_numbers():
+    weight = torch.ones(4, 8)
+    weight[1, 2], weight[2, 2] = torch.nan, torch.inf
+    y = Int8Linear(*quantize(weight))(torch.ones(1, 8))[0]
+    assert y.isfinite().tolist() == [True, False, False, True]
+
+
+def test_a_layer_computes_what_a_linear_layer_does(kernel, random):
+    linear = nn.Linear(200, 300).requires_grad_(requires_grad=False)
+    x = torch.randn(2, 3, 200, generator=random)
+    layer = Int8Linear(*quantize(linear.weight), linear.bias, kernel=kernel)
+    y, exact = layer(x), linear(x)
+    assert y.shape == exact.shape
+    assert y.dtype == torch.float32
+    assert relative_errors(y, exact).max() < 0.03
+    assert layer(x.bfloat16()).dtype == torch.bfloat16
+
+
+def test_an_outlier_among_the_tokens_does_no_harm_to_the_others(kernel, random, monkeypatch):
+    weight, x = torch.randn(300, 200, generator=random), torch.randn(8, 200, generator=random)
+    layer = Int8Linear(*quantize(weight), kernel=kernel)
+    before = layer(x)
+    x[5] *= 1000
+    after, exact = layer(x), x @ weight.T
+    others = torch.arange(8) != 5
+    assert torch.equal(after[others], before[others])
+    assert relative_errors(after, exact).max() < 0.03
+    if kernel.name != "float":
+        monkeypatch.setattr(Int8Linear, "rows", with_one_scale_for_all)
+        assert relative_errors(layer(x), exact)[others].min() > 0.3
+
+
+def test_a_token_comes_out_the_same_in_any_company(kernel, random):
+    if kernel.name == "float":
+        pytest.skip("sums of floats depend on their order")
+    layer = Int8Linear(*quantize(torch.randn(320, 256, generator=random)), kernel=kernel)
+    x = torch.randn(33, 256, generator=random)
+    together = layer(x)
+    assert torch.equal(torch.cat([layer(row[None]) for row in x]), together)
+    assert torch.equal(torch.cat([layer(part) for part in x.split(7)]), together)
+
+
+def test_a_slow_kernel_is_not_taken_where_the_cpu_has_nothing_for_it(monkeypatch):
+    monkeypatch.setattr(int8_kernels, "has_vnni", lambda: False)
+    with pytest.raises(NotImplementedError):
+        int8_kernels._make_plain(127)
+
+
+def test_inputs_with_hardly_anything_below_zero_use_all_levels(kernel, random):
+    weight = torch.randn(300, 256, generator=random)
+    w, scale = quantize(weight)
+    x = F.gelu(torch.randn(64, 256, generator=random) * 3)
+    layer = Int8Linear(w, scale, kernel=kernel)
+    shifted = Int8Linear(w, scale, kernel=kernel)
+    shifted.rows = lambda x: with_one_scale_for_all(shifted, x)  # from -max to max
+    exact = x @ (w * scale[:, None]).T
+    if kernel.name != "float":
+        assert relative_errors(layer(x), exact).mean() < 0.7 * relative_errors(shifted(x), exact).mean()
+
+
+def test_the_logits_read_their_input_in_two_parts(random):
+    weight, x = torch.randn(300, 256, generator=random), torch.randn(5, 256, generator=random)
+    w, scale = quantize(weight)
+    exact = x @ (w * scale[:, None]).T  # of the rounded weights: only the activations are looked at
+    plain, head = (relative_errors(Int8Linear(w, scale, is_head=b)(x), exact).max() for b in (False, True))
+    assert head < plain / 50
+
+
+def test_what_was_packed_can_be_taken_out_again(kernel, random):
+    w, scale = quantize(torch.randn(70, 64, generator=random))
+    layer = Int8Linear(w, scale, kernel=kernel)
+    again, scale_again = layer.unpack()
+    assert torch.equal(again, w)
+    assert torch.allclose(scale_again, scale, rtol=1e-6)
+    assert layer.numel == 70 * 64
+    assert layer.nbytes == 70 * 64 + 4 * 70
+
+
+def test_only_the_kernels_own_form_of_the_weights_is_kept(random):
+    w, scale = quantize(torch.randn(64, 64, generator=random))
+    given = weakref.ref(w)
+    layer = Int8Linear(w, scale, kernel=KERNELS["packed"]())
+    del w
+    gc.collect()
+    assert given() is None
+    assert not list(layer.parameters())
+    assert [name for name, _ in layer.named_buffers()] == ["sums"]
+
+
+class Saturating(int8_kernels._PlainKernel):
+    """Adds pairs of products in int16, as CPUs without VNNI do."""
+
+    def multiply(self, x, packed):
+        w, scale = packed
+        products = x[:, None].int() * w[None].int()  # (tokens, out, in)
+        products += self.levels * w.int()  # a kernel for unsigned activations shifts them
+        pairs = products.unflatten(-1, (-1, 2)).sum(-1).clamp(-32768, 32767)
+        product = pairs.sum(-1) - self.levels * w.int().sum(-1)
+        return product * scale / self.levels
+
+
+def test_a_kernel_that_overflows_is_found_out():
+    assert not is_exact(Saturating(127))
+    assert is_exact(Saturating(63))
+
+
+@pytest.mark.parametrize(
+    ("missing", "name", "notice"),
+    [
+        ((), "torch.ops.quantized", None),
+        (("_PackedKernel",), "torch._int_mm", "int8 runs on torch._int_mm"),
+        (("_PackedKernel", "_PlainKernel"), "float", "without an int8 kernel"),
+    ],
+)
+def test_the_next_kernel_takes_over_with_a_line_about_it(monkeypatch, checkpoint, missing, name, notice):
+    if not missing and "x86" not in torch.backends.quantized.supported_engines:
+        pytest.skip("FBGEMM's kernel is for x86")
+
+    def gone(_levels):
+        raise AttributeError("torch has it no more")
+
+    # Where there is none, oneDNN computes the same, slowly.
+    monkeypatch.setattr(int8_kernels, "has_vnni", lambda: True)
+    for kernel in missing:
+        monkeypatch.setattr(int8_kernels, kernel, gone)
+    int8_kernels.best_kernel.cache_clear()
+    try:
+        assert int8_kernels.best_kernel().name == name
+        loaded = load_model(str(checkpoint), precision="int8")
+        assert loaded.model.lm_head.kernel.name == name
+        assert [notice in line for line in loaded.notes] == ([True] if notice else [])
+        assert loaded.model(torch.arange(9)[None]).logits.isfinite().all()
+    finally:
+        monkeypatch.undo()
+        int8_kernels.best_kernel.cache_clear()
+
+
+def test_packing_leaves_torchs_engine_as_the_person_had_it():
+    before = torch.backends.quantized.engine
+    Int8Linear(*quantize(torch.ones(8, 8)))
+    assert torch.backends.quantized.engine == before
+
+
+def test_a_checkpoint_in_int8_is_a_quarter_of_its_size(tmp_path):
+    config = make_config(layers=2, width=256)
+    folder = write_checkpoint(tmp_path / "m", config)
+    floats, ints = (load_model(str(folder), precision=precision) for precision in ("fp32", "int8"))
+    assert ints.precision == "int8"
+    assert ints.parameters == pytest.approx(floats.parameters, rel=0.01)
+    assert ints.memory < floats.memory * 0.3
+    assert isinstance(ints.model.lm_head, Int8Linear)
+    assert isinstance(ints.model.model.embed_tokens, HalfEmbedding)
+    assert {weight.dtype for weight in ints.model.model.final_layernorm.parameters()} == {torch.float32}
+
+
+def test_tied_embeddings_are_quantized_for_the_logits_only(tmp_path):
+    config, weights = make_config() | {"tie_word_embeddings": True}, make_weights(make_config())
+    del weights["lm_head.weight"]
+    folder = write_checkpoint(tmp_path / "m", config, weights)
+    floats, ints = (load_model(str(folder), precision=p).model for p in ("fp32", "int8"))
+    ids = torch.arange(50)[None]
+    assert isinstance(ints.lm_head, Int8Linear)
+    assert relative_errors(ints(ids).logits, floats(ids).logits).mean() < 0.1
+
+
+def test_the_grouping_is_proven_in_int8_too(trained):
+    for groups, folder in trained.items():
+        assert load_model(str(folder), precision="int8").groups == groups
+        with pytest.raises(LoadError, match=f"make sense only in {groups}"):
+            load_model(str(folder), precision="int8", groups=12 - groups)
+
+
+def test_mini_in_int8_is_near_to_float(mini):
+    ints = load_model("mini", precision="int8").model
+    ids = torch.tensor(mini.tokenizer(held_out(), verbose=False)["input_ids"][:8192])
+    losses, agreed = torch.zeros(2), 0
+    with torch.inference_mode():
+        for piece in ids.split(512):
+            exact, near = (model(piece[None]).logits[0, :-1] for model in (mini.model, ints))
+            losses += torch.stack([F.cross_entropy(y, piece[1:], reduction="sum") for y in (exact, near)])
+            agreed += int((exact.argmax(-1) == near.argmax(-1)).sum())
+    places = len(ids) - len(ids.split(512))
+    assert abs(losses[1] - losses[0]) / places <= 0.01
+    assert agreed / places >= 0.98
+
+
+def test_outliers_in_a_few_channels_are_survived_because_scales_are_per_token(tmp_path, monkeypatch):
+    config = make_config(layers=3, width=512)
+    weights = make_weights(config, scale=0.02)
+    channels = [3, 77, 130]
+    for layer in range(3):
+        mlp = f"transformer.h.{layer}.mlp"
+        # They are 50 times as large as others, in the tokens in which they are not silent.
+        weights[f"{mlp}.fc_in.weight"][channels] *= 50
+        weights[f"{mlp}.fc_in.bias"][channels] = -45.0
+        weights[f"{mlp}.fc_out.weight"][:, channels] /= 50
+    folder = write_checkpoint(tmp_path / "m", config, weights)
+    floats, ints = (load_model(str(folder), precision=p).model for p in ("fp32", "int8"))
+    ids = torch.randint(0, 400, (4, 200), generator=torch.Generator().manual_seed(1))
+
+    def agreement():
+        with torch.inference_mode():
+            best, near = (model(ids).logits.argmax(-1) for model in (floats, ints))
+        return float((best == near).float().mean())
+
+    assert agreement() >= 0.97
+    per_head = Int8Linear.rows
+
+    def rows(self, x):
+        return per_head(self, x) if self.is_head else with_one_scale_for_all(self, x)
+
+    monkeypatch.setattr(Int8Linear, "rows", rows)
+    assert agreement() < 0.93
+
+
+def save_llama(folder: Path, **fields: int) -> Path:
+    config = LlamaConfig(vocab_size=448, num_hidden_layers=2, num_attention_heads=4, **fields)
+    torch.manual_seed(0)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def test_the_linear_layers_of_other_models_are_quantized(tmp_path):
+    folder = save_llama(tmp_path / "llama", hidden_size=512, intermediate_size=1024)
+    floats, ints = (load_model(str(folder), precision=precision) for precision in ("fp32", "int8"))
+    ids = torch.arange(50)[None]
+    assert ints.precision == "int8"
+    assert ints.parameters == floats.parameters
+    assert ints.memory < floats.memory * 0.4
+    assert relative_errors(ints.model(ids).logits.float(), floats.model(ids).logits).mean() < 0.1
+
+
+def test_a_model_without_such_layers_is_refused_in_one_line(tmp_path):
+    folder = save_llama(tmp_path / "llama", hidden_size=64, intermediate_size=128)
+    with pytest.raises(LoadError, match=r"^llama: int8 is not for .*; use precision='bf16'$"):
+        load_model(str(folder), precision="int8")
