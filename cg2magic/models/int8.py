@@ -8,10 +8,10 @@ each of its rows, a token, found when it is multiplied::
     y[t, o]      = unit[t] / L · scale[o] · Σ_i a[t, i] · w[o, i] + middle[t] · sums[o] + bias[o]
     sums[o]      = scale[o] · Σ_i w[o, i]
 
-``middle`` is half way between the least and the largest of ``x[t]``, ``unit`` half of their distance: what comes
-out of GELU has hardly anything below zero, and would leave half of the levels unused. ``L`` is the kernel's, and
-its sum is exact, in int32. So a token's result does not depend on the tokens beside it: an outlier among them
-does no harm, and batches and chunks of any size give the same numbers.
+``middle`` is half way between the least and the largest of ``x[t]``, ``unit`` half of their distance: what
+comes out of GELU has hardly anything below zero, and would leave half of the levels unused. ``L`` is the
+kernel's, and its sum is exact, in int32. So a token's result does not depend on the tokens beside it: an
+outlier among them does no harm, and batches and chunks of any size give the same numbers.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def test_what_is_kept_of_another_shape_is_not_used(tmp_path, kept, read_anew):
 def test_a_checkpoint_that_has_changed_is_read_anew(tmp_path, read_anew):
     folder = write_checkpoint(tmp_path / "m")
     before = logits(load(folder))
-    times = os.stat(folder / "model.safetensors")
+    times = (folder / "model.safetensors").stat()
     write_checkpoint(folder, weights=make_weights(make_config(), seed=1))
     # Even where the copy kept the size and the time.
     os.utime(folder / "model.safetensors", ns=(times.st_atime_ns, times.st_mtime_ns))
