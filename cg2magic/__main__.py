@@ -105,12 +105,10 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 def _models(args: argparse.Namespace) -> None:
     del args
-    from cg2magic.models.catalog import CATALOG
+    from cg2magic.model_table import ModelTable
+    from cg2magic.models.survey import survey
 
-    for entry in CATALOG:
-        size = f"{entry.parameters / 1e6:,.0f} M"
-        print(f"{entry.name:<12}{size:>10}  {entry.licence}  {entry.repo or 'comes with cg2magic'}")
-    print("Any other causal language model is taken by its Hub id or folder.")
+    print(ModelTable(survey()))
 
 
 def _write(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What `%cg2` does, one function a command; each gives the text that is shown."""
+"""What `%cg2` does, one function a command; each gives what is shown."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ def run(line: str, shell: InteractiveShell) -> None:
         shell.run_line_magic("config", "CG2")
     elif name == "allow":
         print(_allow(words, shell))  # noqa: T201 - as below
+    elif name == "models":
+        _models(words)
     elif name in _COMMANDS:
         print(_COMMANDS[name](words))  # noqa: T201 - a magic answers in the cell
     else:
-        known = ("accept", "allow", "config", *_COMMANDS)
+        known = ("accept", "allow", "config", "models", *_COMMANDS)
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
         raise UsageError(f"%cg2 has no command {name!r}: {hint}")
@@ -68,11 +70,15 @@ def _load(words: list[str]) -> str:
     from cg2magic.progress import progress_bar
 
     parser = _Parser("load", add_help=False)
-    parser.add_argument("name", nargs="?", default=manager().default.name)
+    parser.add_argument("name", nargs="?")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", choices=("auto", "int8", "fp32", "bf16", "fp16"))
     parser.add_argument("--groups", type=int)
     args = parser.parse_args(words)
+    if args.name is None:
+        if words:
+            parser.error("which model? Its name comes after load")
+        return _advice()
     with progress_bar() as on_progress:
         loaded = manager().load(
             args.name,
@@ -93,18 +99,22 @@ def _unload(words: list[str]) -> str:
     return f"{before.model.name if before.model else 'the model'} unloaded, {_size(freed)} given back"
 
 
-def _models(words: list[str]) -> str:
-    from cg2magic.models.catalog import CATALOG
+def _advice() -> str:
+    from cg2magic.model_table import advice
+    from cg2magic.models.survey import survey
+
+    return advice(survey())
+
+
+def _models(words: list[str]) -> None:
+    from IPython.display import display
+
+    from cg2magic.model_table import ModelTable
+    from cg2magic.models.survey import survey
 
     _Parser("models", add_help=False).parse_args(words)
     resident = manager().status().model
-    rows = [("name", "parameters", "holes", "licence", "where from")]
-    for entry in CATALOG:
-        mark = " (loaded)" if resident and resident.name == entry.name else ""
-        source = f"Hub: {entry.repo}" if entry.repo else "comes with cg2magic"
-        rows.append((entry.name + mark, _count(entry.parameters), entry.holes, entry.licence, source))
-    rest = "Any other causal language model loads by its Hub id or folder, for %%complete."
-    return f"{_table(rows)}\n{rest}"
+    display(ModelTable(survey(), resident.name if resident else None))
 
 
 def _history(words: list[str]) -> str:
@@ -168,17 +178,17 @@ _COMMANDS = {
     "status": _status,
     "load": _load,
     "unload": _unload,
-    "models": _models,
     "cache": _cache,
     "history": _history,
 }
 
 
 def describe(loaded: LoadedModel) -> str:
-    """What was loaded, in one line; what is to be known about it in others."""
+    """What was loaded, in one line, with the commit if it is of the Hub; then what is to be known of it."""
+    commit = f", {loaded.source}" if "@" in loaded.source else ""
     loading = (
         f"{loaded.name}: {_count(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "
-        f"{_size(loaded.memory)}, context {loaded.context:,} tokens, loaded in {loaded.seconds:.1f} s"
+        f"{_size(loaded.memory)}, context {loaded.context:,} tokens, loaded in {loaded.seconds:.1f} s{commit}"
     )
     return "\n".join((loading, *loaded.notes))
 

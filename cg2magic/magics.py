@@ -195,10 +195,11 @@ class CG2(Magics):
         """Look after the model: `%cg2 COMMAND`.
 
         status                what is loaded, its memory, what waits, how fast it was
-        load [NAME]           load a model: mini, a name of `%cg2 models`, a Hub id, a folder
+        load NAME             load a model: mini, a name of `%cg2 models`, a Hub id (@commit), a folder
                               (--device, --precision {auto,int8,fp32,bf16,fp16}, --groups {4,8})
         unload                give its memory back
-        models                the models known by name
+        load                  what this machine can run well; nothing is loaded
+        models                the models known by name: size, memory, what fits here, holes, licence
         cache [clear]         the int8 weights kept on disk, which make the next load quick
         config                the defaults; change one with `%config CG2.temperature = 0.4`
         accept [K]            put candidate K of the last suggestion into a new cell

@@ -21,7 +21,9 @@ def _own_manager():
 
 def test_models_are_listed(capsys):
     assert main(["models"]) == 0
-    assert "Salesforce/codegen2-1B" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "codegen2-1B" in printed
+    assert "This machine: cpu" in printed
 
 
 def test_a_file_is_completed_and_the_whole_code_printed(capsys):

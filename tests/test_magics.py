@@ -169,6 +169,15 @@ def test_status_models_and_history_say_what_there_is(cg2, capsys):
     assert "x = 1" in capsys.readouterr().out
 
 
+def test_load_without_a_name_says_what_runs_here_and_loads_nothing(cg2, capsys):
+    cg2.run_cell("%cg2 load")
+    assert "This machine: " in (said := capsys.readouterr().out)
+    assert "%cg2 load NAME" in said
+    cg2.run_cell("%cg2 status")
+    assert "no model is loaded" in capsys.readouterr().out
+    assert "which model?" in failure(cg2, capsys, "%cg2 load --precision fp32")
+
+
 def test_load_says_what_it_loaded_and_unload_what_it_gave_back(cg2, capsys):
     cg2.run_cell("%cg2 load mini --precision fp32")
     said = capsys.readouterr().out
