@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cg2magic.errors import Cg2Error, FormatError, GenerationError, LoadError, UsageError
 from cg2magic.families import register_format
-from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob, as_stop
+from cg2magic.request import CheckResult, Request, Sampling, Suggestion, TokenLogprob, as_stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Cg2Error",
+    "CheckResult",
     "FormatError",
     "GenerationError",
     "LoadError",

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from cg2magic.errors import UsageError
-from cg2magic.evaluation import problems
+from cg2magic.evaluation import answers, problems
 from cg2magic.evaluation.run import Evaluation, Progress, Summary
-from cg2magic.evaluation.sandbox import Limits, Sandbox, missing
+from cg2magic.evaluation.sandbox import Sandbox, missing
+from cg2magic.manager import manager
+from cg2magic.progress import progress_bar
+from cg2magic.request import Sampling
 
 _EPILOG = """
 Samples are kept in a folder, and the same command goes on where it was left. Nothing that the model wrote is
@@ -73,20 +76,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write what is missing, run it if that is asked for, and print the figures."""
-    from cg2magic.evaluation import answers
-
     _check(args)
     chosen = problems.human_eval() if args.benchmark == "humaneval" else problems.infilling(args.split)
     chosen = problems.evenly(chosen, args.limit)
     sandbox = _sandbox(args) if args.execute else None
     if args.proof:
         assert sandbox is not None
-        for name, answer in (("canonical solutions", answers.canonical), ("empty answers", answers.empty)):
-            with tempfile.TemporaryDirectory() as folder:
-                evaluation = Evaluation(Path(folder), chosen, 1, {})
-                evaluation.write(answer, 1)
-                _execute(evaluation, sandbox, args.jobs)
-                print(f"{name}: {_line(evaluation.summary((1,)))}")
+        _prove(chosen, sandbox, args.jobs)
         return
     sampling = _sampling(args)
     _load(args)
@@ -102,6 +98,15 @@ def run(args: argparse.Namespace) -> None:
     summary = evaluation.summary(args.k)
     _keep(evaluation, summary)
     print(_line(summary))
+
+
+def _prove(chosen: tuple[problems.Problem, ...], sandbox: Sandbox, jobs: int | None) -> None:
+    for name, answer in (("canonical solutions", answers.canonical), ("empty answers", answers.empty)):
+        with tempfile.TemporaryDirectory() as folder:
+            evaluation = Evaluation(Path(folder), chosen, 1, {})
+            evaluation.write(answer, 1)
+            _execute(evaluation, sandbox, jobs)
+            print(f"{name}: {_line(evaluation.summary((1,)))}")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -122,12 +127,10 @@ def _sandbox(args: argparse.Namespace) -> Sandbox:
         )
     elif trouble := missing():
         raise UsageError(f"{trouble}; or add --unconfined (limits only: they can read your files)")
-    return Sandbox(confined=not args.unconfined, limits=Limits())
+    return Sandbox(confined=not args.unconfined)
 
 
-def _sampling(args: argparse.Namespace) -> Any:
-    from cg2magic.request import Sampling
-
+def _sampling(args: argparse.Namespace) -> Sampling:
     try:
         return Sampling(
             max_new_tokens=args.max_new_tokens,
@@ -141,9 +144,6 @@ def _sampling(args: argparse.Namespace) -> Any:
 
 
 def _load(args: argparse.Namespace) -> None:
-    from cg2magic.manager import manager
-    from cg2magic.progress import progress_bar
-
     with progress_bar() as on_progress:
         manager().load(args.model, device=args.device, precision=args.precision, on_progress=on_progress)
 

@@ -127,22 +127,28 @@ class Sandbox:
         """The command that starts the guest, and the folder it starts in."""
         guest = [sys.executable, "-I", "-c", _guest_source()]
         if self.confined:
-            yield [*_bubblewrap(self.limits), *guest], None
+            yield [*_bubblewrap(shutil.which("bwrap") or "bwrap", self.limits), *guest], None
             return
         with tempfile.TemporaryDirectory(prefix="cg2magic-run-", ignore_cleanup_errors=True) as folder:
             yield guest, folder
 
 
-@cache
 def missing() -> str:
     """Why programs can't be confined on this machine, in one line; empty if they can."""
     if not sys.platform.startswith("linux"):
         return "nothing is run, because there is no sandbox for this system"
-    if shutil.which("bwrap") is None:
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
         return "nothing is run, because bubblewrap is not installed: apt install bubblewrap (or dnf, pacman)"
+    return _trouble(bwrap)
+
+
+@cache
+def _trouble(bwrap: str) -> str:
+    """Why this bubblewrap can't be used; empty if it can."""
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program
-            [*_bubblewrap(Limits()), sys.executable, "-I", "-c", "print('works')"],
+            [*_bubblewrap(bwrap, Limits()), sys.executable, "-I", "-c", "print('works')"],
             capture_output=True, text=True, timeout=60, check=False, env=_environment("/tmp"),  # noqa: S108
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -153,48 +159,40 @@ def missing() -> str:
     return ""
 
 
-def _bubblewrap(limits: Limits) -> list[str]:
-    """The command before the guest's: namespaces, and a file system with next to nothing in it."""
-    # By its whole path: what is run has a PATH of its own.
-    command = [
-        shutil.which("bwrap") or "bwrap",
-        "--unshare-ipc",
-        "--unshare-pid",
-        "--unshare-net",
-        "--unshare-uts",
-    ]
-    command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+def _bubblewrap(bwrap: str, limits: Limits) -> list[str]:
+    """The command before the guest's; by bubblewrap's whole path, as what is run has a PATH of its own."""
+    command = [bwrap, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    command += [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
     if _is_root():
         # Kept until the guest has become somebody else, which needs a user namespace with more than one id.
         command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         command += ["--unshare-user"]
-    command += ["--ro-bind", "/usr", "/usr"]
+    return [*command, *_file_system(limits)]
+
+
+def _file_system(limits: Limits) -> list[str]:
+    """Bubblewrap's options for a file system with next to nothing in it, and one folder to write to."""
+    options = ["--ro-bind", "/usr", "/usr"]
     for name in ("/lib", "/lib64", "/lib32", "/bin", "/sbin"):
         path = Path(name)
         if path.is_symlink():
-            command += ["--symlink", str(path.readlink()), name]
+            options += ["--symlink", str(path.readlink()), name]
         elif path.exists():
-            command += ["--ro-bind", name, name]
-    command += [
-        "--ro-bind-try",
-        "/etc/ld.so.cache",
-        "/etc/ld.so.cache",
-        "--ro-bind-try",
-        "/nix/store",
-        "/nix/store",
-    ]
-    command += ["--proc", "/proc", "--dev", "/dev"]
-    command += ["--perms", "1777", "--size", str(limits.folder_size), "--tmpfs", "/tmp"]  # noqa: S108
+            options += ["--ro-bind", name, name]
+    for name in ("/etc/ld.so.cache", "/nix/store"):
+        options += ["--ro-bind-try", name, name]
+    options += ["--proc", "/proc", "--dev", "/dev"]
+    options += ["--perms", "1777", "--size", str(limits.folder_size), "--tmpfs", "/tmp"]  # noqa: S108
     made = {Path("/tmp")}  # noqa: S108 - an interpreter may be somewhere in there
     for folder in _interpreter():
         for parent in reversed(folder.parents[:-1]):
             if parent not in made:
                 # Otherwise only their owner could go through them, who is not the one that runs the program.
-                command += ["--perms", "0755", "--dir", str(parent)]
+                options += ["--perms", "0755", "--dir", str(parent)]
                 made.add(parent)
-        command += ["--ro-bind", str(folder), str(folder)]
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
+        options += ["--ro-bind", str(folder), str(folder)]
+    return [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
 
 
 def _interpreter() -> list[Path]:

@@ -309,12 +309,8 @@ def test_several_run_at_once_without_counting_for_each_other(sandbox):
 
 def test_where_it_cannot_be_confined_nothing_is_run_and_one_line_says_what_to_do(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    missing.cache_clear()
-    try:
-        with pytest.raises(UsageError, match="bubblewrap is not installed: apt install bubblewrap"):
-            Sandbox()
-    finally:
-        missing.cache_clear()
+    with pytest.raises(UsageError, match="bubblewrap is not installed: apt install bubblewrap"):
+        Sandbox()
 
 
 def test_a_bubblewrap_that_does_not_work_is_told_from_one_that_does(monkeypatch, tmp_path):
@@ -322,11 +318,7 @@ def test_a_bubblewrap_that_does_not_work_is_told_from_one_that_does(monkeypatch,
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    missing.cache_clear()
-    try:
-        assert "No permissions to create new namespace" in missing()
-    finally:
-        missing.cache_clear()
+    assert "No permissions to create new namespace" in missing()
 
 
 def test_without_a_sandbox_the_limits_still_hold_and_the_folder_goes_away(monkeypatch, tmp_path):
