@@ -37,9 +37,9 @@ def cg2(shell):
     return shell
 
 
-def written(*fills, check="assert add(2, 3) == 5"):
-    job = Job(1, Request(PARTS, Sampling(n=len(fills)), check=check))
-    job.wrote(tuple(Suggestion(PARTS, (fill,), (), "stop") for fill in fills))
+def written(*fills, check="assert add(2, 3) == 5", header=""):
+    job = Job(1, Request(PARTS, Sampling(n=len(fills)), check=check, header=header))
+    job.wrote(tuple(Suggestion(PARTS, (fill,), (), "stop", header=header) for fill in fills))
     job.update(model="mini")
     return job
 
@@ -75,6 +75,15 @@ def test_a_stored_card_says_what_passed_and_why_the_others_do_not(checks):
     assert "── 1 · ✓ passes the check" in render_text(job.snapshot())
     assert "── 2 · ✗ AssertionError: assert add(2, 3) == 5" in render_text(job.snapshot())
     assert "candidate 2 · ✗ AssertionError: assert add(2, 3) == 5" in render_html(job.snapshot())
+
+
+def test_a_cell_magic_on_top_is_not_part_of_the_program(checks):
+    checks.allowed = "sandbox"
+    job = written("a + b", header="%%time\n")
+    checks.finish(job)
+    (checked,) = job.result()
+    assert checked.check.passed
+    assert checked.code.startswith("%%time\n")
 
 
 def test_nothing_is_run_before_the_person_agrees(checks, monkeypatch):
