@@ -1,4 +1,4 @@
-"""The notebook that a person opens first, executed as nbconvert or papermill would: with nobody to ask."""
+"""The notebooks that a person opens, executed as nbconvert or papermill would: with nobody to ask."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 
-QUICKSTART = Path(__file__).resolve().parents[1] / "notebooks" / "quickstart.ipynb"
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+QUICKSTART = NOTEBOOKS / "quickstart.ipynb"
+MODELS = NOTEBOOKS / "models.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +21,22 @@ def written() -> nbformat.NotebookNode:
     return nbformat.read(QUICKSTART, as_version=4)
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
+    """Run all of a notebook in an empty folder."""
     spec = KernelSpecManager().get_kernel_spec("python3")
     assert spec.argv[0] in {"python", sys.executable}, "the kernel would be that of another environment"
-    notebook = nbformat.read(QUICKSTART, as_version=4)
-    folder = str(tmp_path_factory.mktemp("notebook"))
-    return NotebookClient(notebook, timeout=300, resources={"metadata": {"path": folder}}).execute()
+    notebook = nbformat.read(path, as_version=4)
+    return NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+    return execute(QUICKSTART, tmp_path_factory.mktemp("notebook"))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+    return execute(MODELS, tmp_path_factory.mktemp("models"))
 
 
 def outputs(notebook: nbformat.NotebookNode, cell_id: str) -> list[nbformat.NotebookNode]:
@@ -102,3 +113,31 @@ def test_the_python_api_gives_the_whole_code(executed):
     code = printed(executed, "api").rstrip("\n")
     assert code.startswith(prompt)
     assert len(code) > len(prompt)
+
+
+def test_the_notebook_of_models_is_kept_valid_and_without_outputs():
+    notebook = nbformat.read(MODELS, as_version=4)
+    nbformat.validate(notebook)
+    assert not [cell.id for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+def test_nothing_in_the_notebook_of_models_fails_or_warns(models):
+    found = [output for cell in models.cells for output in cell.get("outputs", [])]
+    assert found
+    assert not [out for out in found if out.output_type == "error" or out.get("name") == "stderr"]
+
+
+def test_the_models_are_a_table_and_the_advice_loads_nothing(models):
+    bundle = shown(models, "models")
+    assert "<table" in bundle["text/html"]
+    assert "codegen2-16B" in bundle["text/plain"]
+    assert "This machine:" in printed(models, "advice")
+    assert "mini: 8.9 M parameters" in printed(models, "load")  # behind a progress bar where it took long
+
+
+def test_the_magic_on_top_is_on_top_of_the_suggestions_too(models):
+    assert "%%bash\n  for file in *.csv; do" in shown(models, "bash")["text/plain"].replace("▌ ", "  ")
+    assert "%%js" in shown(models, "js")["text/html"]
+    first, second = printed(models, "code").split("---\n")
+    assert first.startswith("%%bash\nfor file in *.csv; do")
+    assert second.startswith("SELECT name, count(*)")

@@ -19,9 +19,13 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from cg2magic.errors import LoadError
+from cg2magic.engines.local import LocalEngine
+from cg2magic.errors import FormatError, LoadError
+from cg2magic.families import FORMATS, FillInMiddle
 from cg2magic.models.loading import load_model
+from cg2magic.request import Request, Sampling
 from tests.checkpoints import SPECIAL, make_config, make_tokenizer, make_weights, write_checkpoint
+from tests.family_tokenizers import byte_level
 
 IDS = torch.arange(50)[None]
 
@@ -75,6 +79,32 @@ def test_a_gpt2_in_half_precision_names_its_context_another_way(tmp_path):
 def test_another_layout_with_codegen2s_tokens_fills_holes(llama):
     make_tokenizer().save_pretrained(llama)
     assert load_model(str(llama)).family == "codegen2"
+
+
+def test_a_family_is_told_by_its_tokenizer_and_fills_one_hole(llama):
+    tokens = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>")
+    byte_level(*tokens).save_pretrained(llama)
+    loaded = load_model(str(llama))
+    assert loaded.family == "qwen2.5-coder"
+    engine = LocalEngine(loaded)
+    request = Request(("def f():\n    ", "\n    return name"), Sampling(max_new_tokens=6))
+    (written,) = engine.generate(request).suggestions
+    assert written.parts == request.parts
+    assert not [token for token in tokens if token in written.text]
+    with pytest.raises(FormatError, match="one hole at a time"):
+        engine.generate(Request(("a", "b", "c")))
+
+
+def test_a_format_can_be_registered_while_the_model_is_loaded(llama, monkeypatch):
+    byte_level("<PRE>", "<SUF>", "<MID>").save_pretrained(llama)
+    engine = LocalEngine(load_model(str(llama)))
+    assert engine.loaded.family == "causal"
+    request = Request(("x = ", "\n"), Sampling(max_new_tokens=4))
+    with pytest.raises(FormatError, match="register_format"):
+        engine.generate(request)
+    assert engine.generate(Request(("x = ",), Sampling(max_new_tokens=4))).suggestions[0].text
+    monkeypatch.setitem(FORMATS, "ours", FillInMiddle("<PRE>", "<SUF>", "<MID>"))
+    assert engine.generate(request).suggestions[0].parts == request.parts
 
 
 def test_codegen1_has_no_such_tokens_and_only_completes(checkpoint):
