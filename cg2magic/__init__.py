@@ -1,6 +1,7 @@
 r"""Code completion and infilling with local language models, in the notebook.
 
-``%load_ext cg2magic`` brings the magics ``%%complete``, ``%%infill`` and ``%cg2``. The same from Python:
+``%load_ext cg2magic`` brings the magics ``%%complete``, ``%%infill``, ``%%score`` and ``%cg2``. The same from
+Python:
 
 >>> import cg2magic
 >>> suggestions = cg2magic.complete("def hello_world():")
@@ -15,12 +16,15 @@ from typing import TYPE_CHECKING
 
 from cg2magic.errors import Cg2Error, FormatError, GenerationError, LoadError, UsageError
 from cg2magic.families import register_format
+from cg2magic.likelihood import Score
 from cg2magic.request import CheckResult, Request, Sampling, Suggestion, TokenLogprob, as_stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from IPython.core.interactiveshell import InteractiveShell
+    from numpy.typing import NDArray
 
     from cg2magic.models.loading import LoadedModel
 
@@ -34,14 +38,17 @@ __all__ = [
     "LoadError",
     "Request",
     "Sampling",
+    "Score",
     "Suggestion",
     "TokenLogprob",
     "UsageError",
     "complete",
+    "embed",
     "infill",
     "load",
     "load_ipython_extension",
     "register_format",
+    "score",
     "unload_ipython_extension",
 ]
 
@@ -166,6 +173,69 @@ def infill(
     """
     sampling = Sampling(n, max_new_tokens, temperature, top_p, top_k, seed, as_stop(stop))
     return _answer(Request((prefix, suffix, *more), sampling, language, model))
+
+
+def score(text: str, *, model: str | None = None) -> Score:
+    """Compute how likely the model finds a text: the log-probability of each token, given those before it.
+
+    Parameters
+    ----------
+    text : str
+        Code, or any other text.
+    model : str, optional
+        As in `load`; by default the resident model, or ``"mini"``.
+
+    Returns
+    -------
+    Score
+        ``.tokens``, ``.logprob`` (sum, nats), ``.perplexity``, ``.bits_per_byte``; shown in a notebook as a
+        heat map. The first token is not predicted, see `Score`.
+
+    Raises
+    ------
+    UsageError
+        If there are not two tokens in the text.
+    LoadError, GenerationError
+    """
+    from cg2magic.manager import manager
+    from cg2magic.progress import progress_bar
+
+    with progress_bar() as on_progress:
+        return manager().score(text, model, on_progress)
+
+
+def embed(texts: Sequence[str], *, model: str | None = None) -> NDArray[np.float32]:
+    """Compute a vector for each text: the mean of the model's last hidden states over the text's tokens.
+
+    They are the states after the final normalization, which the model predicts the next token from. A
+    text's vector does not depend on the texts beside it. A text of more than 2,048 tokens, or than the
+    model's context, is read in windows that don't see each other, and the mean is over all its tokens.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        For one text, a list of one.
+    model : str, optional
+        As in `load`; by default the resident model, or ``"mini"``.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, ``(len(texts), width)``.
+
+    Raises
+    ------
+    UsageError
+        For a bare str, and for a text that is empty.
+    LoadError, GenerationError
+    """
+    from cg2magic.manager import manager
+    from cg2magic.progress import progress_bar
+
+    if isinstance(texts, str):
+        raise UsageError("embed() takes a list of texts: for one text, embed([text])")
+    with progress_bar() as on_progress:
+        return manager().embed(list(texts), model, on_progress)
 
 
 def _answer(request: Request) -> list[Suggestion]:

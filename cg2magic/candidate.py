@@ -12,7 +12,7 @@ from dataclasses import replace
 from cg2magic import endings
 from cg2magic.formats import Prompt
 from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
-from cg2magic.vocabulary import Vocabulary
+from cg2magic.vocabulary import Vocabulary, in_pieces
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
 _FAR = 20_000
@@ -37,6 +37,9 @@ class Candidate:
         self.finish_reason: FinishReason | None = None
         self._spans: list[str] = []
         self._tokens: list[TokenLogprob] = []
+        self._places: list[int] = []
+        self._taken: list[TokenLogprob] = []
+        self._replaying = False
         self._cut_short = False
         # The block that a completion ends with began in the last screens of a long cell.
         before = request.parts[0].replace("\r\n", "\n")
@@ -46,7 +49,9 @@ class Candidate:
     def _open_hole(self) -> None:
         self._written = b""
         self._hole_tokens: list[TokenLogprob] = []
+        self._hole_places: list[int] = []  # where in `_taken` each of them is
         self._ends: list[int] = []  # bytes written after each of the hole's tokens
+        self._chosen = 0  # tokens of the hole that count against its length
         self._healed = not self.prompt.starts[len(self._spans)]
 
     @property
@@ -58,6 +63,7 @@ class Candidate:
         """Read the token that was chosen; `token.text` is made here, from its bytes."""
         start = self.start
         self._healed = True
+        self._taken.append(token)
         if token.id in self.prompt.ends:
             self._close_hole(self._text(), "stop")
             return
@@ -68,12 +74,22 @@ class Candidate:
         if start:
             token = self._healed_text(token, len(start))
         self._hole_tokens.append(token)
+        self._hole_places.append(len(self._taken) - 1)
+        self._chosen += not self._replaying
         self._ends.append(len(self._written))
         kept = self._ending(self._text())
         if kept is not None:
             self._close_hole(self._text()[:kept], "stop")
-        elif len(self._hole_tokens) >= self.request.sampling.max_new_tokens:
+        elif self._chosen >= self.request.sampling.max_new_tokens:
             self._close_hole(self._text(), "length")
+
+    def replay(self) -> None:
+        """Take the tokens that the request begins with; what they are followed by has a length of its own."""
+        self._replaying = True
+        for token in self.request.begin:
+            if self.finish_reason is None:
+                self.take(token)
+        self._replaying = False
 
     def cancel(self) -> None:
         """End it here; what was written stays."""
@@ -90,12 +106,21 @@ class Candidate:
 
     def suggestion(self) -> Suggestion:
         """What has been written so far, without what may still turn out not to belong to it."""
-        spans, tokens = tuple(self._spans), tuple(self._tokens)
+        spans, tokens, places = tuple(self._spans), tuple(self._tokens), tuple(self._places)
         if self.finish_reason is None:
             text = self._text()
             shown = text[: endings.settled(text, self.request.sampling.stop)]
-            spans, tokens = (*spans, shown), tokens + self._readable(shown)
-        return Suggestion(self.request.parts, spans, tokens, self.finish_reason, header=self.request.header)
+            more, more_places = self._readable(shown)
+            spans, tokens, places = (*spans, shown), (*tokens, *more), (*places, *more_places)
+        return Suggestion(
+            self.request.parts,
+            spans,
+            tokens,
+            self.finish_reason,
+            header=self.request.header,
+            taken=tuple(self._taken),
+            places=places,
+        )
 
     def _healed_text(self, token: TokenLogprob, length: int) -> TokenLogprob:
         """The token and its alternatives without the text that was given back, so as they are read."""
@@ -156,16 +181,22 @@ class Candidate:
         return fill.rstrip() + "\n" if starts_line and indented else fill
 
     def _keep(self, text: str) -> None:
-        self._tokens += self._readable(text)
+        tokens, places = self._readable(text)
+        self._tokens += tokens
+        self._places += places
         self._spans.append(text)
 
-    def _readable(self, text: str) -> tuple[TokenLogprob, ...]:
-        """The hole's tokens that the kept text is made of, each with its own text."""
-        length = len(text.encode())
-        kept, before = [], 0
-        for token, end in zip(self._hole_tokens, self._ends, strict=True):
-            if end > before and before < length:
-                piece = self._written[before : min(end, length)].decode("utf-8", errors="replace")
-                kept.append(replace(token, text=piece))
-            before = end
-        return tuple(kept)
+    def _readable(self, text: str) -> tuple[list[TokenLogprob], list[int]]:
+        """The hole's tokens that the kept text is made of, each with its own text, and their places."""
+        kept = text.encode()
+        starts = [0, *self._ends][:-1]
+        within = [
+            (token, place, kept[start:end])
+            for token, place, start, end in zip(
+                self._hole_tokens, self._hole_places, starts, self._ends, strict=True
+            )
+            if start < min(end, len(kept))
+        ]
+        texts = in_pieces(piece for _, _, piece in within)
+        tokens = [replace(token, text=text) for (token, _, _), text in zip(within, texts, strict=True)]
+        return tokens, [place for _, place, _ in within]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cg2magic.continuation import continuation
 from cg2magic.job import Job
 from cg2magic.manager import manager
 
@@ -58,6 +59,7 @@ def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: boo
             regenerate=lambda: regenerate(job),
             record=manager().record,
             check=manager().checks.agree,
+            go_on=go_on,
             insert=insert,
         ).show()
     except KeyboardInterrupt:
@@ -74,6 +76,19 @@ def regenerate(job: Job) -> Job:
     if sampling.temperature == 0:
         sampling = replace(sampling, temperature=0.4)
     return manager().submit(replace(job.request, sampling=replace(sampling, seed=(sampling.seed or 0) + 1)))
+
+
+def go_on(job: Job, candidate: int, place: int, token_id: int) -> Job:
+    """Continue a candidate with another token in a place, beside those that are there already.
+
+    Raises
+    ------
+    UsageError
+        See `continuation`.
+    """
+    there = job.snapshot().suggestions
+    request, beginning = continuation(job.request, there[candidate], place, token_id)
+    return manager().submit(request, (*there, beginning))
 
 
 def _wait(job: Job) -> None:

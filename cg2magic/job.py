@@ -69,17 +69,35 @@ Listener = Callable[[Snapshot], None]
 
 
 class Job:
-    """One request in the manager's hands. Safe to use from any thread."""
+    """One request in the manager's hands. Safe to use from any thread.
 
-    def __init__(self, job_id: int, request: Request, on_cancel: Callable[[], None] = lambda: None) -> None:
+    Parameters
+    ----------
+    job_id : int
+    request : Request
+    on_cancel : callable
+    suggestions : tuple of Suggestion
+        For a request that continues a candidate: the candidates that are kept, and behind them how those that
+        are to be written begin.
+    """
+
+    def __init__(
+        self,
+        job_id: int,
+        request: Request,
+        on_cancel: Callable[[], None] = lambda: None,
+        suggestions: tuple[Suggestion, ...] = (),
+    ) -> None:
         self.id = job_id
         self.request = request
+        self.kept = suggestions[: -request.sampling.n]
+        self._given = sum(len(suggestion.tokens) for suggestion in suggestions[len(self.kept) :])
         self._on_cancel = on_cancel
         self.cancelled = threading.Event()
         self._finished = threading.Event()
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
-        self._snapshot = Snapshot(job_id, request)
+        self._snapshot = Snapshot(job_id, request, suggestions=suggestions)
         self._exception: Cg2Error | None = None
         self._first_token_at: float | None = None
 
@@ -155,13 +173,14 @@ class Job:
     def wrote(self, suggestions: tuple[Suggestion, ...]) -> None:
         """Take what the engine has written so far."""
         now = time.perf_counter()
-        tokens = sum(len(suggestion.tokens) for suggestion in suggestions)
+        tokens = max(0, sum(len(suggestion.tokens) for suggestion in suggestions) - self._given)
         if self._first_token_at is None and tokens:
             self._first_token_at = now
         # The first tokens come with the prompt's pass, whose time is not the speed of writing.
         later = tokens - len(suggestions)
         elapsed = now - (self._first_token_at or now)
         speed = later / elapsed if later > 0 and elapsed > 0 else 0.0
+        suggestions = (*self.kept, *suggestions)
         self.update(state="writing", suggestions=suggestions, tokens=tokens, tokens_per_second=speed)
 
     def fail(self, error: Exception) -> None:

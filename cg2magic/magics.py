@@ -106,7 +106,7 @@ class CG2(Magics):
     @classmethod
     def leave(cls, shell: InteractiveShell) -> None:
         """Take out of the shell what `enter` brought, and end what runs."""
-        for kind, names in (("cell", ("complete", "infill")), ("line", ("cg2",))):
+        for kind, names in (("cell", ("complete", "infill", "score")), ("line", ("cg2",))):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
         shell.magics_manager.registry.pop(cls.__name__, None)
@@ -123,7 +123,8 @@ class CG2(Magics):
 
         The cell is the prompt. A panel below it shows the suggestion while it is written; press
         *Insert below* to get a new cell with the whole code. The kernel stays free meanwhile.
-        Nothing that a model wrote is run unless you run it::
+        Nothing that a model wrote is run unless you run it. Switch on *heat map* in the panel to see how
+        likely each token was, and choose another to go on from there::
 
             In [1]: %%complete
                ...: def hello_world():
@@ -190,6 +191,44 @@ class CG2(Magics):
             form = FillInMiddle.of_tokens(*(token and _literal(token, "a token") for token in tokens))
             self._serve(parts, args, form)
 
+    @magic_arguments()
+    @argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder.")
+    @argument("-o", "--output", metavar="NAME", help="Put the Score into this variable as well.")
+    @cell_magic
+    def score(self, line: str, cell: str) -> None:
+        """See how likely the model finds the cell, token by token.
+
+        The cell is not run. It is shown as a heat map: the stronger a token's tint and underline, the
+        less the model expected it. Point at a token, or walk with Tab and the arrow keys, to see its
+        probability and the five tokens that were likeliest there. Above the code stand its
+        log-probability (in nats), the mean per token, the perplexity, and the bits per byte::
+
+            In [1]: %%score
+               ...: import numpy as np
+               ...: x = np.linspace(0, 10, 100)
+
+            In [2]: %%score -o s
+               ...: for i in range(10):
+               ...:     print(i)
+
+            In [3]: s.perplexity, s.tokens[0].alternatives, s.to_frame()
+
+        The first token is shown without a tint: nothing comes before it that could predict it. A cell
+        magic on top of the cell, such as %%bash, is not scored.
+        """
+        from IPython.display import display
+
+        from cg2magic import score
+
+        with _short_errors():
+            args = _arguments(self.score, line)
+            self._apply_config()
+            _, code = languages.split_header(_text(cell))
+            scored = score(code, model=args.model)
+        display(scored)
+        if args.output:
+            self.shell.user_ns[args.output] = scored
+
     @line_magic
     def cg2(self, line: str) -> None:
         """Look after the model: `%cg2 COMMAND`.
@@ -219,14 +258,9 @@ class CG2(Magics):
 
     def _options(self, magic: object, line: str, header: str) -> argparse.Namespace:
         """The options of a magic's line; what is not given there is taken from `%config CG2`."""
-        try:
-            args = parse_argstring(magic, line)
-        except ValueError as error:
-            raise UsageError(f"the options can't be read: {error}") from None
+        args = _arguments(magic, line)
         args.header = header
         args.language = args.language or languages.of_header(header)
-        if args.output and not args.output.isidentifier():
-            raise UsageError(f"-o takes the name of a variable, and {args.output!r} is none")
         # Without --model the resident model serves, whatever was configured as the first one.
         for name in set(vars(args)) - {"model"}:
             if getattr(args, name) is None and self.has_trait(name):
@@ -260,6 +294,17 @@ class CG2(Magics):
         frontend.present(job, self.shell, insert=args.insert, wait=args.wait or bool(args.output))
         if args.output:
             self.shell.user_ns[args.output] = job.result()
+
+
+def _arguments(magic: object, line: str) -> argparse.Namespace:
+    """The options of a magic's line, as they are given there."""
+    try:
+        args = parse_argstring(magic, line)
+    except ValueError as error:
+        raise UsageError(f"the options can't be read: {error}") from None
+    if args.output and not args.output.isidentifier():
+        raise UsageError(f"-o takes the name of a variable, and {args.output!r} is none")
+    return args
 
 
 @contextmanager

@@ -12,18 +12,23 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cg2magic.call import Call, T, Tell
 from cg2magic.checking import Checks
-from cg2magic.errors import LoadError
+from cg2magic.errors import LoadError, UsageError
 from cg2magic.job import Job
-from cg2magic.request import Progress, Request
+from cg2magic.request import Progress, Request, Suggestion
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cg2magic.engines.local import LocalEngine
+    from cg2magic.likelihood import Score
     from cg2magic.models.loading import LoadedModel
 
 #: Suggestions remembered for `%cg2 history`; they hold text, not tensors.
@@ -73,18 +78,6 @@ class Status:
     process_memory: int
 
 
-class _Load:
-    """A load in the queue; the thread that asked for it waits."""
-
-    def __init__(self, spec: ModelSpec, on_progress: Callable[[Progress], None] | None) -> None:
-        self.spec = spec
-        self.on_progress = on_progress
-        self.cancelled = threading.Event()
-        self.finished = threading.Event()
-        self.loaded: LoadedModel | None = None
-        self.error: Exception | None = None
-
-
 class Manager:
     """Holds the resident model and serves requests, one at a time."""
 
@@ -93,19 +86,26 @@ class Manager:
         self.history: deque[Entry] = deque(maxlen=_HISTORY)
         self.checks = Checks()
         self._ids = itertools.count(1)
-        self._queue: deque[Job | _Load] = deque()
+        self._queue: deque[Job | Call[Any]] = deque()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
-        self._current: Job | _Load | None = None
+        self._current: Job | Call[Any] | None = None
         self._engine: LocalEngine | None = None
         self._spec: ModelSpec | None = None
         self._speed = 0.0
 
     # Asked from any thread.
 
-    def submit(self, request: Request) -> Job:
-        """Queue a request; it is served as soon as those before it are done."""
-        job = Job(next(self._ids), request, self._drop_cancelled)
+    def submit(self, request: Request, suggestions: tuple[Suggestion, ...] = ()) -> Job:
+        """Queue a request; it is served as soon as those before it are done.
+
+        Parameters
+        ----------
+        request : Request
+        suggestions : tuple of Suggestion
+            See `Job`.
+        """
+        job = Job(next(self._ids), request, self._drop_cancelled, suggestions)
         self.history.append(Entry(job, time.time()))
         self._enqueue(job)
         return job
@@ -117,7 +117,7 @@ class Manager:
         device: str = "auto",
         precision: str = "auto",
         groups: int | None = None,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Tell | None = None,
     ) -> LoadedModel:
         """Load a model on the worker thread and wait for it; Ctrl-C gives it up.
 
@@ -126,19 +126,41 @@ class Manager:
         LoadError
             In one line; the model that was resident is still there.
         """
-        load = _Load(ModelSpec(name, device, precision, groups), on_progress)
-        self._enqueue(load)
+        spec = ModelSpec(name, device, precision, groups)
+        return self._call(Call(spec, lambda engine, *_: engine.loaded, on_progress or _nobody))
+
+    def score(self, text: str, model: str | None = None, on_progress: Tell | None = None) -> Score:
+        """Score a text on the worker thread, with `model` or the resident one; Ctrl-C gives it up.
+
+        Raises
+        ------
+        LoadError, UsageError, GenerationError
+        """
+        if not text:
+            raise UsageError("the text to score is empty: give it a line of code")
+        spec = ModelSpec(model) if model else None
+        return self._call(Call(spec, lambda engine, *how: engine.score(text, *how), on_progress or _nobody))
+
+    def embed(
+        self, texts: Sequence[str], model: str | None = None, on_progress: Tell | None = None
+    ) -> NDArray[np.float32]:
+        """Compute the features of texts on the worker thread, as `score` does."""
+        spec = ModelSpec(model) if model else None
+        return self._call(Call(spec, lambda engine, *how: engine.embed(texts, *how), on_progress or _nobody))
+
+    def _call(self, call: Call[T]) -> T:
+        """Queue a call and wait for it."""
+        self._enqueue(call)
         try:
-            while not load.finished.wait(0.1):
+            while not call.finished.wait(0.1):
                 pass
         except KeyboardInterrupt:
-            load.cancelled.set()
-            load.finished.wait()
+            call.cancelled.set()
+            call.finished.wait()
             raise
-        if load.error is not None:
-            raise load.error
-        assert load.loaded is not None
-        return load.loaded
+        if call.error is not None:
+            raise call.error
+        return call.result[0]
 
     def cancel(self, job_id: int | None = None) -> int:
         """End the job with this id, or all of them; how many were not finished yet."""
@@ -160,7 +182,7 @@ class Manager:
         self.cancel()
         with self._changed:
             for item in (*self._queue, self._current):
-                if isinstance(item, _Load):
+                if isinstance(item, Call):
                     item.cancelled.set()
             while self._current is not None or self._queue:
                 self._changed.wait()
@@ -194,7 +216,7 @@ class Manager:
 
     # The worker.
 
-    def _enqueue(self, item: Job | _Load) -> None:
+    def _enqueue(self, item: Job | Call[Any]) -> None:
         with self._changed:
             self._queue.append(item)
             if self._worker is None:
@@ -215,18 +237,20 @@ class Manager:
                     return
                 item = self._current = self._queue.popleft()
             self._tell_positions()
-            if isinstance(item, _Load):
-                self._serve_load(item)
+            if isinstance(item, Call):
+                self._serve_call(item)
             else:
                 self._serve_job(item)
             item = None  # while waiting for the next one, this thread must not hold on to a model
 
-    def _serve_load(self, load: _Load) -> None:
+    def _serve_call(self, call: Call[Any]) -> None:
         try:
-            load.loaded = self._resident(load.spec, load.on_progress, load.cancelled.is_set).loaded
+            spec = call.spec or self._spec or self.default
+            engine = self._resident(spec, call.on_progress, call.cancelled.is_set)
+            call.result.append(call.work(engine, call.on_progress, call.cancelled.is_set))
         except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
-            load.error = error
-        load.finished.set()
+            call.error = error
+        call.finished.set()
 
     def _serve_job(self, job: Job) -> None:
         if job.cancelled.is_set():
@@ -257,7 +281,7 @@ class Manager:
     def _resident(
         self,
         spec: ModelSpec,
-        on_progress: Callable[[Progress], None] | None,
+        on_progress: Tell | None,
         cancelled: Callable[[], bool],
     ) -> LocalEngine:
         """The engine for `spec`; what is resident is only let go once the new one is there."""
@@ -312,6 +336,10 @@ class Manager:
             if isinstance(job, Job) and job.snapshot().position != ahead:
                 job.update(position=ahead)
             ahead += 1
+
+
+def _nobody(_: Progress) -> None:
+    """Where nobody looks at the progress."""
 
 
 @cache

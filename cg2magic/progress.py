@@ -1,4 +1,4 @@
-"""Progress of a load as tqdm's bar: a widget in a notebook, a line in a terminal."""
+"""Progress of a load, or of other long work, as tqdm's bar: a widget in a notebook, a line in a terminal."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
     def show(progress: Progress) -> None:
         if bar.desc != f"{progress.what}: ":
             bar.set_description(progress.what, refresh=False)
+            bar.unit = progress.unit if progress.unit == "B" else f" {progress.unit}"
         bar.total = progress.total
         bar.update(progress.done - bar.n)
 

@@ -83,6 +83,8 @@ class Request:
         Lines that the model does not see and that stand on top of the new cell: ``"%%bash\n"``.
     form : FillInMiddle or None
         How the model wants holes written, where the person says it; None where its vocabulary tells.
+    begin : tuple of TokenLogprob
+        Tokens that the candidates begin with instead of choosing them, as `Suggestion.taken` has them.
     """
 
     parts: tuple[str, ...]
@@ -92,6 +94,7 @@ class Request:
     check: str = ""
     header: str = ""
     form: FillInMiddle | None = None
+    begin: tuple[TokenLogprob, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -163,6 +166,10 @@ class Suggestion:
         What ``--check`` found; None where it was not run.
     header : str
         As in `Request`.
+    taken : tuple of TokenLogprob
+        Every token that was chosen, with those that steer or were cut off; empty where that is not known.
+    places : tuple of int
+        Where in `taken` each of `tokens` is.
     """
 
     parts: tuple[str, ...]
@@ -171,6 +178,8 @@ class Suggestion:
     finish_reason: FinishReason | None = None
     check: CheckResult | None = None
     header: str = ""
+    taken: tuple[TokenLogprob, ...] = field(default=(), repr=False)
+    places: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> str:

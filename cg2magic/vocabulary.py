@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -22,6 +23,15 @@ def _byte_of_character() -> dict[str, int]:
     table = {chr(byte): byte for byte in printable}
     table.update({chr(0x100 + i): byte for i, byte in enumerate(others)})
     return table
+
+
+def in_pieces(pieces: Iterable[bytes]) -> list[str]:
+    """Read the pieces of one UTF-8 text; a character is in the piece that completes it."""
+    reader = codecs.getincrementaldecoder("utf-8")("replace")
+    texts = [reader.decode(piece) for piece in pieces]
+    if texts:
+        texts[-1] += reader.decode(b"", final=True)
+    return texts
 
 
 class Vocabulary:
@@ -150,6 +160,10 @@ class Vocabulary:
         """How a token is shown: its text, or the name of one that steers."""
         piece = self.pieces[i] if i < len(self.pieces) else b""
         return piece.decode("utf-8", errors="replace") or self.tokenizer.convert_ids_to_tokens(i) or ""
+
+    def texts(self, ids: Iterable[int]) -> list[str]:
+        """The text of each token, see `in_pieces`; joined they are the whole."""
+        return in_pieces(self.pieces[i] for i in ids)
 
     def decode(self, ids: list[int]) -> str:
         """The text of tokens; an unfinished UTF-8 sequence becomes U+FFFD."""

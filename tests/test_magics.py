@@ -123,6 +123,16 @@ def test_the_tokens_of_a_format_can_be_given_as_options(cg2):
     assert cg2.user_ns["ideas"][0].parts == ("x = ", "\nprint(x)")
 
 
+def test_score_shows_the_cell_as_a_heat_map_and_keeps_the_object(cg2, capsys):
+    cg2.run_cell("%%score -o s\nimport numpy as np\nx = np.zeros(3)\n")
+    score = cg2.user_ns["s"]
+    assert isinstance(score, cg2magic.Score)
+    assert score.text == "import numpy as np\nx = np.zeros(3)"
+    said = capsys.readouterr().out
+    assert f"perplexity {score.perplexity:.2f}" in said
+    assert "x = np.zeros(3)" in said
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
@@ -130,6 +140,9 @@ def test_the_tokens_of_a_format_can_be_given_as_options(cg2):
         ("%%infill --prefix-token @a --suffix-token @b -o i\nx = |\n", "vocabulary has no token @a"),
         ("%%complete --language pyhton\nx = 1", "did you mean python?"),
         ("%%complete\n%%bash\n", "the cell is empty"),
+        ("%%score\n   \n", "the text to score is"),
+        ("%%score --model nomodel\nx = 1", "nomodel"),
+        ("%%score -o 1x\nx = 1", "takes the name of a variable"),
         ("%%complete\n   \n", "the cell is empty"),
         ("%%complete -n 0\nx = 1", "n must be at least 1"),
         ("%%complete -t -1\nx = 1", "temperature"),
@@ -197,7 +210,7 @@ def test_accept_fills_the_next_prompt_with_the_candidate(cg2, capsys):
 
 
 def test_a_magics_help_is_written_for_the_person(cg2):
-    for magic in ("complete", "infill", "cg2"):
+    for magic in ("complete", "infill", "score", "cg2"):
         kind = "line" if magic == "cg2" else "cell"
         text = cg2.find_magic(magic, kind).__doc__
         assert len(text.splitlines()) > 8
@@ -210,6 +223,7 @@ def test_unloading_leaves_nothing_behind(cg2):
     cg2.run_cell("%unload_ext cg2magic")
     assert cg2.find_cell_magic("complete") is None
     assert cg2.find_cell_magic("infill") is None
+    assert cg2.find_cell_magic("score") is None
     assert cg2.find_line_magic("cg2") is None
     assert "CG2" not in {type(c).__name__ for c in cg2.configurables}
     assert not [thread for thread in threading.enumerate() if "cg2magic" in thread.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 from pathlib import Path
@@ -141,3 +142,39 @@ def test_the_magic_on_top_is_on_top_of_the_suggestions_too(models):
     first, second = printed(models, "code").split("---\n")
     assert first.startswith("%%bash\nfor file in *.csv; do")
     assert second.startswith("SELECT name, count(*)")
+
+
+@pytest.fixture(scope="module", params=["likelihood", "teaching_sampling"])
+def lesson(request, tmp_path_factory):
+    """One of the notebooks for teaching, as it is kept and as it comes out."""
+    kept = nbformat.read(QUICKSTART.with_name(f"{request.param}.ipynb"), as_version=4)
+    folder = str(tmp_path_factory.mktemp("lesson"))
+    resources = {"metadata": {"path": folder}}
+    done = NotebookClient(copy.deepcopy(kept), timeout=300, resources=resources).execute()
+    return kept, done
+
+
+def test_a_lesson_is_kept_without_outputs_and_nothing_in_it_fails_or_warns(lesson):
+    kept, done = lesson
+    nbformat.validate(kept)
+    assert not [cell.id for cell in kept.cells if cell.get("outputs") or cell.get("execution_count")]
+    for cell in done.cells:
+        assert cell.cell_type != "code" or cell.outputs, cell.id
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error", output
+            assert output.get("name") != "stderr", output
+
+
+def test_a_lesson_says_what_its_words_promise(lesson):
+    _, done = lesson
+    if any(cell.id == "nearest" for cell in done.cells):
+        assert re.search(r"a line plot +is nearest to a scatter plot", printed(done, "nearest"))
+        assert re.search(r"a class +is nearest to another class", printed(done, "nearest"))
+        surprises = printed(done, "surprises").splitlines()
+        assert any("cup" in line or "shoe" in line or "board" in line for line in surprises)
+        assert "<style>" in shown(done, "score")["text/html"]
+    else:
+        assert printed(done, "loop").count("for i in range(") == 8
+        greedy = printed(done, "draws").partition("T = 0.5")[0].splitlines()[1:]
+        assert len(set(greedy)) == 1
+        assert "def mean(values):" in shown(done, "heat")["text/plain"]

@@ -137,7 +137,9 @@ def test_every_import_is_of_a_declared_dependency_or_of_what_one_always_brings(m
     for name, folder in folders.items():
         assert imports([path for path in files if folder in path.parts]) <= always | extras[name]
     rest = [path for path in files if not set(folders.values()) & set(path.parts)]
-    assert imports(rest) <= always
+    # Where these are missing, an error says so.
+    optional = {"pandas"}
+    assert imports(rest) <= always | optional
 
 
 def test_installed_elsewhere_it_completes_and_infills_with_no_network(elsewhere, tmp_path):

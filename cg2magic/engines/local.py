@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cg2magic.candidate import Candidate
+from cg2magic.engines import scoring
 from cg2magic.engines.decoding import Chooser, Decoding
 from cg2magic.engines.drafts import PromptLookup
 from cg2magic.engines.prefixes import PrefixCache, fork
 from cg2magic.families import FORMATS, family_of
 from cg2magic.formats import Prompt, encode
+from cg2magic.likelihood import Score
 from cg2magic.request import Request, Suggestion
 from cg2magic.threads import threads_for
 from cg2magic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from cg2magic.engines.decoding import Cache
     from cg2magic.models.loading import LoadedModel
@@ -95,6 +99,18 @@ class LocalEngine:
             )
         return Written(tuple(candidate.suggestion() for candidate in candidates), notes)
 
+    def score(self, text: str, tell: scoring.Tell, cancelled: Callable[[], bool]) -> Score:
+        """Compute how likely the model finds a text, see `scoring.score`."""
+        return scoring.score(
+            text, self.loaded, self.vocabulary, self._forward, self._new_cache, tell, cancelled
+        )
+
+    def embed(
+        self, texts: Sequence[str], tell: scoring.Tell, cancelled: Callable[[], bool]
+    ) -> NDArray[np.float32]:
+        """Compute the features of texts, see `scoring.embed`."""
+        return scoring.embed(texts, self.loaded, self.vocabulary, tell, cancelled)
+
     def _prompt(self, request: Request) -> Prompt:
         # A short context is not given away to an answer that hardly ever becomes so long.
         answer = min(request.sampling.max_new_tokens * request.holes, self.loaded.context // 2)
@@ -111,18 +127,26 @@ class LocalEngine:
         changed: Callable[[], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        logits, cache = self._read(prompt.ids, cancelled)
-        room = self.loaded.context - len(prompt.ids)
+        for candidate in candidates:
+            candidate.replay()
+        if candidates[0].finish_reason is not None:
+            return
+        # All begin alike: what they begin with is part of what is read.
+        ids = prompt.ids + tuple(candidates[0].feed)
+        for candidate in candidates:
+            candidate.feed.clear()
+        logits, cache = self._read(ids, cancelled)
+        room = self.loaded.context - len(ids)
         if logits is not None:
             choosers = [Chooser(request.sampling, i, self.vocabulary) for i in range(len(candidates))]
             decoding = Decoding(self._forward, choosers, room, changed, cancelled)
             if len(candidates) > 1:
                 decoding.many(candidates, logits, cache)
             else:
-                drafts = PromptLookup(prompt.ids) if self.drafts and cache.is_croppable else None
+                drafts = PromptLookup(ids) if self.drafts and cache.is_croppable else None
                 fed = decoding.one(candidates[0], logits, cache, drafts)
                 # A person who accepts goes on from here.
-                self.prefixes.keep(prompt.ids + fed, cache)
+                self.prefixes.keep(ids + fed, cache)
             room = decoding.room
         for candidate in candidates:
             candidate.cancel() if room >= 0 else candidate.run_out()

@@ -16,6 +16,7 @@ import traitlets
 from cg2magic.errors import Cg2Error
 from cg2magic.job import Job, Snapshot
 from cg2magic.panel import words
+from cg2magic.panel.heat import heat
 from cg2magic.panel.highlight import Segment, caret, line_classes, lines, visible
 from cg2magic.panel.render import STATIC, mimebundle
 from cg2magic.panel.stream import snapshots
@@ -44,12 +45,15 @@ class Panel(anywidget.AnyWidget):
         ``"inserted below"``, ``"replaced"``, ``"copied"``, ``"dismissed"`` or ``"undone"``.
     check : callable, optional
         Called as ``check(job)`` when the person lets the candidates be run with their check.
+    go_on : callable, optional
+        Called as ``go_on(job, candidate, place, token_id)`` when the person chooses another token, and
+        returns the new job; without it the heat map is only looked at.
     insert : {"ask", "below", "replace", "none"}
         Whether the page waits for a button, does it by itself once the job is done, or offers Copy
         only.
     """
 
-    _esm = _static("bridge.js", "panel.js")
+    _esm = _static("bridge.js", "lines.js", "heat.js", "panel.js")
     _css = _static("card.css", "panel.css")
 
     # The kernel writes these; the page only reads them.
@@ -59,6 +63,7 @@ class Panel(anywidget.AnyWidget):
     can_regenerate = traitlets.Bool().tag(sync=True)
     card = traitlets.Dict().tag(sync=True)
     saved = traitlets.Dict().tag(sync=True)
+    heat = traitlets.Dict().tag(sync=True)  # of a job that is finished
     # The page writes this: what was done with the card, and how to undo it. A new job empties it.
     outcome = traitlets.Dict().tag(sync=True)
 
@@ -70,6 +75,7 @@ class Panel(anywidget.AnyWidget):
         regenerate: Callable[[], Job] | None = None,
         record: Callable[[int, int, str], None] | None = None,
         check: Callable[[Job], None] | None = None,
+        go_on: Callable[[Job, int, int, int], Job] | None = None,
         insert: Insert = "ask",
     ) -> None:
         panel_id = uuid.uuid4().hex
@@ -77,6 +83,7 @@ class Panel(anywidget.AnyWidget):
         self._regenerate = regenerate
         self._record = record
         self._check = check
+        self._go_on = go_on
         self._drawing = threading.Lock()
         self._loading_since: tuple[str, float, int] | None = None
         super().__init__(
@@ -116,12 +123,14 @@ class Panel(anywidget.AnyWidget):
         def draw() -> None:
             for snapshot in snapshots(job):
                 card = self._card(snapshot)
-                saved = mimebundle(snapshot) if snapshot.finished else {}
+                saved = mimebundle(snapshot, self._opened(snapshot)) if snapshot.finished else {}
+                tokens = self._heat(snapshot) if snapshot.finished else self.heat
                 with self._drawing:
                     # Regenerate may have put another job in its place, or the panel may be closed.
                     if self.job is not job or self.comm is None:
                         return
-                    self.card, self.saved = card, saved
+                    # The map first: the page draws when the card comes.
+                    self.heat, self.card, self.saved = tokens, card, saved
 
         threading.Thread(target=draw, name=f"cg2magic-panel-{job.id}", daemon=True).start()
 
@@ -145,9 +154,19 @@ class Panel(anywidget.AnyWidget):
             "error": visible(snapshot.error),
             "unchecked": snapshot.unchecked,
             # Lines for which room is made before they are written.
+            "fresh": self._opened(snapshot),
             "spare": max(1, min(4, request.sampling.max_new_tokens * request.holes // 16)),
             "candidates": [self._candidate(snapshot, i) for i in range(len(snapshot.suggestions))],
         }
+
+    def _opened(self, snapshot: Snapshot) -> int:
+        """The candidate that is looked at first: the one that was written last."""
+        kept = len(self.job.kept)
+        return kept if kept < len(snapshot.suggestions) else 0
+
+    def _heat(self, snapshot: Snapshot) -> dict[str, Any]:
+        maps = [heat(each, live=self._go_on is not None) for each in snapshot.suggestions]
+        return {"job": snapshot.job_id, "candidates": maps}
 
     @staticmethod
     def _candidate(snapshot: Snapshot, index: int) -> dict[str, Any]:
@@ -187,18 +206,28 @@ class Panel(anywidget.AnyWidget):
             case "stop":
                 self.job.cancel()
             case "regenerate":
-                self._again()
+                self._put(self._regenerate)
+            case "go on":
+                self._put(self._exchange(message))
             case "check" if self._check is not None:
                 self._check(self.job)
                 self._follow(self.job)
             case "record":
                 self._note(int(message["job"]), int(message["candidate"]), str(message["outcome"]))
 
-    def _again(self) -> None:
-        if self._regenerate is None:
+    def _exchange(self, message: dict[str, Any]) -> Callable[[], Job] | None:
+        """What was chosen in the heat map; None where it is of a job that is no longer shown."""
+        go_on, job = self._go_on, self.job
+        if go_on is None or message["job"] != job.id or not job.snapshot().finished:
+            return None
+        return lambda: go_on(job, int(message["candidate"]), int(message["place"]), int(message["id"]))
+
+    def _put(self, ask: Callable[[], Job] | None) -> None:
+        """Ask for another job and show it in the place of this one."""
+        if ask is None:
             return
         try:
-            job = self._regenerate()
+            job = ask()
         except Cg2Error as error:
             self.card = {**self.card, "state": "failed", "status": "failed", "error": str(error)}
             return

@@ -50,7 +50,7 @@ class NotebookPage:
         url = f"{lab if front_end == 'lab' else f'{server}/notebooks/{where}'}?token={token}"
         context.setdefault("viewport", {"width": 1100, "height": 900})
         tab = browser.new_context(**context).new_page()
-        tab.set_default_timeout(15_000)
+        tab.set_default_timeout(60_000)
         notebook = cls(tab, path, url)
         notebook.open()
         return notebook

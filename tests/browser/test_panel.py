@@ -232,6 +232,9 @@ def test_candidates_are_walked_and_one_is_accepted_by_keyboard_alone(notebook, d
     assert tabs.nth(1).get_attribute("aria-selected") == "true"
     assert tabs.nth(1).evaluate("(tab) => tab === document.activeElement")
     notebook.page.keyboard.press("Tab")
+    heat_map = panel.get_by_role("checkbox", name="heat map")
+    assert heat_map.evaluate("(box) => box === document.activeElement")
+    notebook.page.keyboard.press("Tab")
     assert button(panel, "Insert below").evaluate("(button) => button === document.activeElement")
     notebook.page.keyboard.press("Enter")
     assert notebook.sources()[-1] == "x = 22"

@@ -234,3 +234,31 @@ def test_the_pages_code_is_one_module_that_asks_nothing_of_the_network():
     assert "import(" not in module
     assert "http" not in module.replace("served over https", "")
     assert "innerHTML" not in module
+
+
+def test_another_token_is_a_candidate_beside_those_that_are_there_and_an_old_jobs_map_is_dead():
+    parts = ("x = ",)
+    first = Suggestion(parts, ("1",), (TokenLogprob(1, "1", -0.5),), "stop")
+    job = Job(1, Request(parts))
+    job.wrote((first,))
+    job.update(state="done")
+    asked = []
+
+    def go_on(*what):
+        asked.append(what)
+        return Job(2, Request(parts), suggestions=(first, Suggestion(parts, ("",))))
+
+    panel = Panel(job, go_on=go_on)
+    message = {"do": "go on", "job": 1, "candidate": 0, "place": 0, "id": 5}
+    panel._on_message(None, message, None)
+    panel._on_message(None, message, None)  # a second click, on what is no longer shown
+    assert asked == [(job, 0, 0, 5)]
+    assert panel.job.id == 2
+    card = panel._card(panel.job.snapshot())
+    assert card["fresh"] == 1
+    assert [candidate["done"] for candidate in card["candidates"]] == [True, False]
+
+    panel.job.wrote((Suggestion(parts, ("2",), (TokenLogprob(2, "2", -1.0),), "stop"),))
+    now = panel.job.snapshot()
+    assert [suggestion.text for suggestion in now.suggestions] == ["1", "2"]
+    assert now.tokens == 1

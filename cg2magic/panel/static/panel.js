@@ -1,82 +1,7 @@
 // The card. The kernel sends everything in words and segments (widget.py, `_card`); this draws it,
 // without markup, so that nothing a model writes can be anything but text.
 
-const HIDDEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const FINISHED = new Set(["done", "stopped", "failed"]);
-
-/** The text as it is looked at: what would reorder it is made visible, as highlight.py does. */
-const visible = (text) => text.replace(/\r$/, "").replace(HIDDEN, "\ufffd");
-
-const codeOf = (candidate) =>
-  candidate.lines.map((line) => line.of.map((segment) => segment[1] ?? "").join("")).join("\n");
-
-function make(tag, className, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), { className }, properties);
-  for (const child of children) node.append(child);
-  return node;
-}
-
-/** Keys pressed in it are its own, not the notebook's shortcuts (where "d d" deletes the cell). */
-function ownKeys(node) {
-  node.dataset.lmSuppressShortcuts = "true"; // Lumino looks from the focused element upwards
-  return node;
-}
-
-function button(name, act, className = "") {
-  const properties = { type: "button", textContent: name, onclick: act };
-  return ownKeys(make("button", `cg2-button ${className}`, properties));
-}
-
-/** A line of segments; what the model wrote in one go is one <mark>. */
-function drawLine(line) {
-  const node = make("span", line.as);
-  for (const [style, text, written] of line.of) {
-    if (style === "caret") {
-      node.append(make("span", "cg2-caret", { ariaHidden: "true" }));
-      continue;
-    }
-    let into = node;
-    if (written && text) {
-      if (node.lastChild?.localName !== "mark") node.append(make("mark", ""));
-      into = node.lastChild;
-    }
-    into.append(style ? make("span", style, { textContent: visible(text) }) : visible(text));
-  }
-  node.append("\n");
-  return node;
-}
-
-/** Bring a box of lines up to date; only lines that changed are touched. */
-function drawLines(box, all) {
-  // The empty line after a last newline is part of the code, and nothing to look at.
-  const lines = all.length > 1 && !all.at(-1).of.length ? all.slice(0, -1) : all;
-  box.drawn ??= [];
-  lines.forEach((line, i) => {
-    const now = JSON.stringify(line);
-    if (box.drawn[i] === now) return;
-    const node = drawLine(line);
-    if (i < box.children.length) box.children[i].replaceWith(node);
-    else box.append(node);
-    box.drawn[i] = now;
-  });
-  while (box.children.length > lines.length) box.lastChild.remove();
-  box.drawn.length = lines.length;
-}
-
-/** Keep the caret in sight while it writes, unless the person has scrolled away from it. */
-function follow(box) {
-  const caret = box.querySelector(".cg2-caret");
-  if (!caret || box.scrolledAway) return;
-  const below = caret.offsetTop + caret.offsetHeight + 6;
-  if (below > box.scrollTop + box.clientHeight) box.scrollTop = below - box.clientHeight;
-}
-
-function watchScrolling(box) {
-  box.onscroll = () => {
-    const caret = box.querySelector(".cg2-caret");
-    if (caret) box.scrolledAway = caret.offsetTop > box.scrollTop + box.clientHeight;
-  };
-}
 
 /** What the page does to the notebook; shared by all views of one panel. */
 function actions(model, shared) {
@@ -128,6 +53,7 @@ function actions(model, shared) {
       return runBeside(context?.sessionContext?.session?.kernel, code);
     },
     regenerate: () => tell({ do: "regenerate" }),
+    goOn: (job, candidate, place, id) => tell({ do: "go on", job, candidate, place, id }),
     check: () => tell({ do: "check" }),
     store() {
       const saved = model.get("saved");
@@ -141,6 +67,8 @@ function view({ model, el }, shared) {
   let current = 0; // the candidate looked at
   let draft = null; // its text while the person edits it
   let asked = null; // the card for which a regeneration was asked
+  let drawnJob = null;
+  let resumeAt = null; // the place of the token that was exchanged, for the keyboard to go on from
   let announced = FINISHED.has(model.get("card").state);
 
   const stop = button("Stop", () => {
@@ -191,6 +119,15 @@ function view({ model, el }, shared) {
     insert.focus();
   });
 
+  const heat = heatMap({
+    goOn(place, id) {
+      if (!shared.alive) return say("The kernel was restarted: run the cell again.");
+      resumeAt = place;
+      acts.goOn(job(), current, place, id);
+    },
+  });
+  heat.check.onchange = () => draw();
+
   const name = make("span", "cg2-model");
   const about = make("span", "cg2-about");
   const status = make("span", "cg2-status");
@@ -204,7 +141,8 @@ function view({ model, el }, shared) {
   const hint = make("span", "cg2-said", { textContent: "%cg2 accept inserts it here" });
   const live = make("span", "cg2-aloud", { role: "status" });
   const open = make("div", "cg2-open", {},
-    make("div", "cg2-head", {}, name, tabs, about, status, stop), bar, error, boxes, editor,
+    make("div", "cg2-head", {}, name, tabs, about, status, heat.toggle, stop), bar, error,
+    make("div", "cg2-stage", {}, boxes, heat.box), editor, heat.list,
     make("div", "cg2-actions", {}, insert, replace, edit, copy, check, hint, replies[0],
       make("span", "cg2-right", {}, regenerate, dismiss)));
   const foldedText = make("span", "cg2-about");
@@ -278,6 +216,11 @@ function view({ model, el }, shared) {
     const state = lost ? "stopped" : card.state;
     const finished = FINISHED.has(state);
     provide(card.candidates.length);
+    if (card.job !== drawnJob) {
+      // A candidate that goes on from another stands behind those that are kept.
+      if (card.fresh) [current, draft] = [card.fresh, null];
+      drawnJob = card.job;
+    }
     const candidate = card.candidates[current];
     const nothing = state === "failed" && !card.candidates.some(({ written }) => written);
 
@@ -310,6 +253,11 @@ function view({ model, el }, shared) {
       if (!finished) follow(box);
     });
     hold(card, finished);
+    const map = model.get("heat");
+    const hot = heat.draw(finished && draft === null && map.job === card.job ? map.candidates[current] : null);
+    boxes.classList.toggle("cg2-behind", hot);
+    heat.toggle.hidden = nothing;
+    if (draft !== null || nothing) heat.list.hidden = true;
 
     editor.hidden = draft === null;
     if (draft !== null && editor.value !== draft) editor.value = draft;
@@ -331,7 +279,10 @@ function view({ model, el }, shared) {
     const hadFocus = root.contains(document.activeElement) ? document.activeElement : null;
     stop.hidden = finished;
     if (finished) stop.disabled = false;
-    if (hadFocus === stop && finished) (usable && acts.canInsert ? insert : usable ? copy : dismiss).focus();
+    const resumed = finished && resumeAt !== null && hadFocus === stop && heat.resume(resumeAt);
+    if (finished) resumeAt = null;
+    else if (resumeAt !== null && document.activeElement === document.body) stop.focus();
+    if (hadFocus === stop && finished && !resumed) (usable && acts.canInsert ? insert : usable ? copy : dismiss).focus();
 
     open.hidden = Boolean(outcome.folded);
     folded.hidden = !outcome.folded;

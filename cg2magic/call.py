@@ -1,0 +1,43 @@
+"""Work with an engine that a thread waits for: a load, a score, the features of texts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from cg2magic.request import Progress
+
+if TYPE_CHECKING:
+    from cg2magic.engines.local import LocalEngine
+    from cg2magic.manager import ModelSpec
+
+T = TypeVar("T")
+Tell = Callable[[Progress], None]
+#: Gets an engine, a listener to its progress, and whether to give up.
+Work = Callable[["LocalEngine", Tell, Callable[[], bool]], T]
+
+
+class Call(Generic[T]):
+    """Work with the engine in the queue; the thread that asked for it waits.
+
+    Parameters
+    ----------
+    spec : ModelSpec or None
+        None for the resident model.
+    work : callable
+        Called as ``work(engine, on_progress, cancelled)``.
+    on_progress : callable
+        Told of the loading too.
+    """
+
+    def __init__(
+        self, spec: ModelSpec | None, work: Work[T], on_progress: Callable[[Progress], None]
+    ) -> None:
+        self.spec = spec
+        self.work = work
+        self.on_progress = on_progress
+        self.cancelled = threading.Event()
+        self.finished = threading.Event()
+        self.result: list[T] = []
+        self.error: Exception | None = None

@@ -1,0 +1,175 @@
+"""One token is exchanged, and the suggestion goes on from there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cg2magic import frontend
+from cg2magic.continuation import continuation
+from cg2magic.engines.local import LocalEngine
+from cg2magic.errors import UsageError
+from cg2magic.manager import Manager
+from cg2magic.request import Request, Sampling, Suggestion
+
+COMPLETION = Request(("import numpy as np\n\nx = np.lin",), Sampling(max_new_tokens=16))
+HOLES = Request(
+    (
+        "class Rectangle:\n    def __init__(self, width, height):\n        ",
+        "\n\n    def area(self):\n        return ",
+        "\n",
+    ),
+    Sampling(max_new_tokens=16),
+)
+
+
+@pytest.fixture(scope="module")
+def engine(mini):
+    return LocalEngine(mini)
+
+
+def write(engine, request):
+    (suggestion,) = engine.generate(request).suggestions
+    return suggestion
+
+
+def text_before(suggestion, place):
+    return "".join(token.text for token in suggestion.tokens[:place])
+
+
+def other_than(suggestion, place):
+    """The likeliest alternative at a place that has text and is not what was chosen."""
+    token = suggestion.tokens[place]
+    return next(o for o in token.alternatives if o.id != token.id and o.text.strip() and "<" not in o.text)
+
+
+@pytest.mark.parametrize("request_", [COMPLETION, HOLES], ids=["completion", "holes"])
+def test_choosing_the_same_token_writes_the_same_again(engine, request_):
+    first = write(engine, request_)
+    for place, token in enumerate(first.tokens):
+        again, beginning = continuation(request_, first, place, token.id)
+        assert "".join(t.text for t in beginning.tokens) == text_before(first, place)
+        assert beginning.text == first.text[: len(beginning.text)]
+        # The length counts anew, so it may be longer; all that was there is there again.
+        longer = write(engine, again)
+        if first.finish_reason == "stop":
+            assert longer.spans == first.spans
+        assert [t.id for t in longer.tokens[: place + 1]] == [t.id for t in first.tokens[: place + 1]]
+        assert [t.logprob for t in longer.tokens[:place]] == [t.logprob for t in first.tokens[:place]]
+
+
+@pytest.mark.parametrize("request_", [COMPLETION, HOLES], ids=["completion", "holes"])
+def test_another_token_is_followed_by_what_the_model_writes_after_it(engine, mini, request_):
+    first = write(engine, request_)
+    for place in (0, 2, len(first.tokens) - 2):
+        chosen = other_than(first, place)
+        again, _ = continuation(request_, first, place, chosen.id)
+        branch = write(engine, again)
+        assert [t.id for t in branch.tokens[: place + 1]] == [
+            *(t.id for t in first.tokens[:place]),
+            chosen.id,
+        ]
+        assert branch.tokens[place].logprob == pytest.approx(chosen.logprob)
+        # A fresh engine, with nothing in its cache, writes the same.
+        assert write(LocalEngine(mini), again).spans == branch.spans
+
+
+def test_a_hole_that_is_not_the_first_is_continued_and_those_before_it_stay(engine):
+    first = write(engine, HOLES)
+    inside_first = len(first.spans[0])
+    place = next(i for i in range(len(first.tokens)) if len(text_before(first, i)) >= inside_first)
+    chosen = other_than(first, place)
+    again, beginning = continuation(HOLES, first, place, chosen.id)
+    branch = write(engine, again)
+    assert beginning.spans[0] == branch.spans[0] == first.spans[0]
+    assert branch.spans[1].startswith(chosen.text)
+    assert branch.spans[1] != first.spans[1]
+
+
+def test_what_was_given_back_at_the_seam_is_not_written_twice(engine):
+    first = write(engine, COMPLETION)
+    assert first.code.startswith("import numpy as np\n\nx = np.linspace")
+    chosen = other_than(first, 1)
+    again, _ = continuation(COMPLETION, first, 1, chosen.id)
+    assert write(engine, again).code.startswith(
+        "import numpy as np\n\nx = np.linspace"[: -len("space")] + first.tokens[0].text + chosen.text
+    )
+
+
+def test_what_is_there_is_read_and_not_written_again(engine, monkeypatch):
+    first = write(engine, COMPLETION)
+    passes = []
+    forward = engine._forward
+    monkeypatch.setattr(
+        engine,
+        "_forward",
+        lambda ids, cache, keep=1: passes.append(ids.shape[1]) or forward(ids, cache, keep),
+    )
+    again, _ = continuation(COMPLETION, first, 8, other_than(first, 8).id)
+    write(engine, replace(again, sampling=replace(again.sampling, max_new_tokens=2)))
+    # The chosen token is fed in one pass; the rest comes out of the cache.
+    assert passes[0] == 1
+    assert len(passes) <= 3
+
+
+def test_a_candidate_of_several_is_continued_alone_and_with_the_same_sampling(engine):
+    request = replace(COMPLETION, sampling=Sampling(n=3, temperature=0.9, seed=5, max_new_tokens=12))
+    second = engine.generate(request).suggestions[1]
+    again, _ = continuation(request, second, 3, second.tokens[3].alternatives[1].id)
+    assert again.sampling == replace(request.sampling, n=1)
+    branch = write(engine, again)
+    assert branch.text.startswith(text_before(second, 3))
+    assert write(engine, again).text == branch.text
+
+
+def test_a_continuation_can_be_continued(engine):
+    request, suggestion = COMPLETION, write(engine, COMPLETION)
+    for place in (2, 4):
+        chosen = other_than(suggestion, place)
+        request, _ = continuation(request, suggestion, place, chosen.id)
+        before, suggestion = suggestion, write(engine, request)
+        assert suggestion.text.startswith(text_before(before, place) + chosen.text)
+
+
+def test_a_token_that_ends_the_fill_ends_it(engine):
+    first = write(engine, HOLES)
+    end = engine.vocabulary.id("<eom>")
+    token = first.taken[first.places[1]]
+    first = replace(
+        first,
+        taken=tuple(
+            replace(t, alternatives=(*t.alternatives, replace(t.alternatives[0], id=end, text="<eom>")))
+            for t in first.taken
+        ),
+    )
+    assert token.id != end
+    again, _ = continuation(HOLES, first, 1, end)
+    assert write(engine, again).spans[0] == first.tokens[0].text.rstrip()
+
+
+def test_the_continuation_stands_beside_the_candidates_it_came_from(monkeypatch):
+    held = Manager()
+    monkeypatch.setattr(frontend, "manager", lambda: held)
+    try:
+        job = held.submit(replace(COMPLETION, sampling=Sampling(n=2, max_new_tokens=6)))
+        two = job.result()
+        chosen = other_than(two[1], 2)
+        more = frontend.go_on(job, 1, 2, chosen.id)
+        assert [s.text for s in more.snapshot().suggestions[:2]] == [s.text for s in two]
+        three = more.result()
+    finally:
+        held.close()
+    assert three[:2] == two
+    assert three[2].text.startswith(text_before(two[1], 2) + chosen.text)
+    assert more.snapshot().tokens == len(three[2].tokens) - 2
+
+
+def test_what_cannot_be_continued_says_why(engine):
+    first = write(engine, COMPLETION)
+    with pytest.raises(UsageError, match="none of the alternatives"):
+        continuation(COMPLETION, first, 0, -1)
+    with pytest.raises(UsageError, match="no token 99"):
+        continuation(COMPLETION, first, 99, 0)
+    with pytest.raises(UsageError, match="Edit it"):
+        continuation(COMPLETION, Suggestion(first.parts, first.spans, first.tokens), 0, 0)
