@@ -101,6 +101,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--groups", type=int, metavar="G", help="groups in its qkv_proj, where it doesn't say"
     )
+    parser.add_argument("--gguf", action="store_true", help="write OUT/model.gguf too, for llama.cpp")
 
 
 def _models(args: argparse.Namespace) -> None:
@@ -181,7 +182,12 @@ def _export(args: argparse.Namespace) -> None:
 
     with progress_bar() as on_progress:
         done = export(
-            args.name, args.folder, precision=args.precision, groups=args.groups, progress=on_progress
+            args.name,
+            args.folder,
+            precision=args.precision,
+            groups=args.groups,
+            gguf=args.gguf,
+            progress=on_progress,
         )
     print(f"{done.folder}: {gigabytes(done.nbytes)} in {done.precision}, attention in {done.groups} groups")
     if not done.proven:

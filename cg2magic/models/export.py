@@ -28,6 +28,7 @@ from cg2magic.models.checkpoint import (
     qkv_rows,
 )
 from cg2magic.models.files import Located, locate, read_config
+from cg2magic.models.gguf_file import write_gguf
 from cg2magic.models.loading import load_model, load_tokenizer
 from cg2magic.models.placement import check_memory
 from cg2magic.models.watch import Watch
@@ -123,6 +124,7 @@ def export(
     *,
     precision: str = "auto",
     groups: int | None = None,
+    gguf: bool = False,
     shard: int = SHARD,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exported:
@@ -138,6 +140,8 @@ def export(
         ``"auto"``: that of the checkpoint.
     groups : int or None
         Groups in its ``qkv_proj``, where it doesn't say.
+    gguf : bool
+        Write a ``model.gguf`` beside it, for llama.cpp.
     shard : int
         The most bytes of one file of weights.
     progress : callable, optional
@@ -168,15 +172,17 @@ def export(
     source = PhiSource(weights, codegen_config(fields), groups, _DTYPES[precision])
     folder.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder.parent).free
-    if free < source.nbytes:
+    need = source.nbytes * (2 if gguf else 1)
+    if free < need:
         raise LoadError(
-            f"{found.name} needs {gigabytes(source.nbytes)} in {folder.parent}, "
-            f"and {gigabytes(free)} are free"
+            f"{found.name} needs {gigabytes(need)} in {folder.parent}, and {gigabytes(free)} are free"
         )
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
         unfinished = Path(place) / folder.name
         unfinished.mkdir()
         nbytes = _write(unfinished, source, load_tokenizer(found.folder), shard, watch)
+        if gguf:
+            write_gguf(unfinished, unfinished / "model.gguf")
         if folder.exists():
             folder.rmdir()
         unfinished.rename(folder)

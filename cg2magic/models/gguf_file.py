@@ -1,0 +1,99 @@
+"""An exported model as a GGUF, which llama.cpp runs.
+
+What CodeGen2 is in Phi's layout, llama.cpp calls ``phi2``. Its own converter knows tokenizers by a
+fingerprint, and CodeGen2's is not among them; here it is said what it is: GPT-2's, and some added tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from cg2magic.errors import LoadError
+from cg2magic.models.files import read_config
+from cg2magic.models.weights import Weights
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
+
+
+def write_gguf(folder: Path, file: Path) -> None:
+    """Write the checkpoint in `folder`, which `export` made, as one GGUF; tensor by tensor.
+
+    Matrices keep their precision; vectors are in float32, as llama.cpp wants them.
+
+    Raises
+    ------
+    LoadError
+        The package ``gguf`` is not installed.
+    """
+    try:
+        import gguf
+    except ModuleNotFoundError:
+        raise LoadError("a GGUF is written by the package gguf: pip install gguf") from None
+
+    config = read_config(folder)
+    weights = Weights(folder)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.PHI2, config["num_hidden_layers"])
+    writer = gguf.GGUFWriter(file, "phi2")
+    _write_fields(writer, config)
+    _write_vocabulary(writer, folder, config)
+    kinds = {"F16": gguf.GGMLQuantizationType.F16, "BF16": gguf.GGMLQuantizationType.BF16}
+    for name, info in weights.infos.items():
+        kind = kinds.get(info.dtype) if len(info.shape) > 1 else None
+        target = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        size = info.numel * (2 if kind else 4)
+        kind = kind or gguf.GGMLQuantizationType.F32
+        writer.add_tensor_info(target, info.shape, np.dtype(np.float32), size, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for name, tensor in weights.stream():
+        writer.write_tensor_data(_array(tensor, vector=len(weights.infos[name].shape) < 2))
+    writer.close()
+
+
+def _array(tensor: torch.Tensor, *, vector: bool) -> np.ndarray:
+    if vector:
+        tensor = tensor.float()
+    # numpy has no bfloat16: its bits, as they are.
+    return (tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _write_fields(writer: GGUFWriter, config: Mapping[str, Any]) -> None:
+    head_dim = config["hidden_size"] // config["num_attention_heads"]
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_attention_heads"])
+    writer.add_layer_norm_eps(config["layer_norm_eps"])
+    writer.add_rope_dimension_count(int(head_dim * config["partial_rotary_factor"]))
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_add_bos_token(value=False)
+
+
+def _write_vocabulary(writer: GGUFWriter, folder: Path, config: Mapping[str, Any]) -> None:
+    import gguf
+
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    tokens = {i: text for text, i in tokenizer["model"]["vocab"].items()}
+    kinds = dict.fromkeys(tokens, gguf.TokenType.NORMAL)
+    for token in tokenizer["added_tokens"]:
+        tokens[token["id"]] = token["content"]
+        kinds[token["id"]] = gguf.TokenType.CONTROL if token["special"] else gguf.TokenType.USER_DEFINED
+    rows = range(config["vocab_size"])
+    merges = tokenizer["model"]["merges"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list([tokens.get(i, f"<unused_{i}>") for i in rows])
+    writer.add_token_types([kinds.get(i, gguf.TokenType.UNUSED) for i in rows])
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
+    writer.add_bos_token_id(config["bos_token_id"])
+    writer.add_eos_token_id(config["eos_token_id"])
