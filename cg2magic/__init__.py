@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from numpy.typing import NDArray
 
+    from cg2magic.engines.remote_model import RemoteModel
     from cg2magic.models.loading import LoadedModel
 
 __version__ = "0.1.0"
@@ -54,24 +55,35 @@ __all__ = [
 
 
 def load(
-    model: str = "mini", *, device: str = "auto", precision: str = "auto", groups: int | None = None
-) -> LoadedModel:
+    model: str = "mini",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    groups: int | None = None,
+    served: str | None = None,
+    tokenizer: str | None = None,
+) -> LoadedModel | RemoteModel:
     """Load a model and make it the resident one.
 
     Parameters
     ----------
     model : str
-        ``"mini"``, a name of the catalog (``%cg2 models``), an id on the Hugging Face Hub or a folder.
+        ``"mini"``, a name of the catalog (``%cg2 models``), an id on the Hugging Face Hub, a folder, or the
+        address of a server with OpenAI's completions API, ``"http://host:8000/v1"``.
     device : str
         A torch device, or ``"auto"``: the GPU where there is one.
     precision : {"auto", "int8", "fp32", "bf16", "fp16"}
     groups : int, optional
         How many groups CodeGen2's ``qkv_proj`` has, for a checkpoint that doesn't say.
+    served : str, optional
+        The model's name on a server that has several.
+    tokenizer : str, optional
+        Of a model on a server: a name, an id on the Hub or a folder, where the name there doesn't tell.
 
     Returns
     -------
-    LoadedModel
-        What was loaded: name, parameters, device, precision, memory in bytes, seconds.
+    LoadedModel or RemoteModel
+        What was loaded: name, parameters, device, precision, memory in bytes, seconds; or where it is served.
 
     Raises
     ------
@@ -83,7 +95,13 @@ def load(
 
     with progress_bar() as on_progress:
         return manager().load(
-            model, device=device, precision=precision, groups=groups, on_progress=on_progress
+            model,
+            device=device,
+            precision=precision,
+            groups=groups,
+            served=served,
+            tokenizer=tokenizer,
+            on_progress=on_progress,
         )
 
 

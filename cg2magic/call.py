@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from cg2magic.request import Progress
 
 if TYPE_CHECKING:
-    from cg2magic.engines.local import LocalEngine
+    from cg2magic.engines.engine import Engine
     from cg2magic.manager import ModelSpec
 
 T = TypeVar("T")
 Tell = Callable[[Progress], None]
 #: Gets an engine, a listener to its progress, and whether to give up.
-Work = Callable[["LocalEngine", Tell, Callable[[], bool]], T]
+Work = Callable[["Engine", Tell, Callable[[], bool]], T]
 
 
 class Call(Generic[T]):

@@ -14,6 +14,7 @@ from cg2magic.manager import manager
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from cg2magic.engines.remote_model import RemoteModel
     from cg2magic.models.loading import LoadedModel
 
 
@@ -74,6 +75,8 @@ def _load(words: list[str]) -> str:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", choices=("auto", "int8", "fp32", "bf16", "fp16"))
     parser.add_argument("--groups", type=int)
+    parser.add_argument("--model", dest="served", metavar="NAME")
+    parser.add_argument("--tokenizer", metavar="NAME")
     args = parser.parse_args(words)
     if args.name is None:
         if words:
@@ -85,6 +88,8 @@ def _load(words: list[str]) -> str:
             device=args.device,
             precision=args.precision,
             groups=args.groups,
+            served=args.served,
+            tokenizer=args.tokenizer,
             on_progress=on_progress,
         )
     return describe(loaded)
@@ -183,8 +188,13 @@ _COMMANDS = {
 }
 
 
-def describe(loaded: LoadedModel) -> str:
+def describe(loaded: LoadedModel | RemoteModel) -> str:
     """What was loaded, in one line, with the commit if it is of the Hub; then what is to be known of it."""
+    if hasattr(loaded, "url"):
+        return (
+            f"{loaded.name}: served as {loaded.served} at {loaded.url}, context {loaded.context:,} tokens, "
+            f"tokenizer {loaded.tokenizer_source}, reached in {loaded.seconds:.1f} s"
+        )
     commit = f", {loaded.source}" if "@" in loaded.source else ""
     loading = (
         f"{loaded.name}: {_count(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "

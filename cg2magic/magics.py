@@ -77,8 +77,13 @@ def _generation_options(magic: _Magic) -> _Magic:
 class CG2(Magics):
     """What `%config CG2` shows: the defaults of `%%complete` and `%%infill`."""
 
-    model = Unicode("mini", help="The model that is loaded when none is.").tag(config=True)
+    model = Unicode("mini", help="The model that is loaded when none is: a name, or a server's address.").tag(
+        config=True
+    )
     device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
+    tokenizer = Unicode(
+        "", help="Of a model on a server, where its name there doesn't tell: a name, a Hub id or a folder."
+    ).tag(config=True)
     precision = Unicode("auto", help="Of its weights: auto, int8, fp32, bf16, fp16.").tag(config=True)
     samples = Int(1, min=1, help="How many candidates.").tag(config=True)
     max_new_tokens = Int(64, min=1, help="The most tokens to write, for each hole.").tag(config=True)
@@ -236,6 +241,10 @@ class CG2(Magics):
         status                what is loaded, its memory, what waits, how fast it was
         load NAME             load a model: mini, a name of `%cg2 models`, a Hub id (@commit), a folder
                               (--device, --precision {auto,int8,fp32,bf16,fp16}, --groups {4,8})
+        load http://HOST/v1   write with a model that a server runs (vLLM, llama.cpp, or another with
+                              OpenAI's completions API); --model NAME where it serves several,
+                              --tokenizer NAME or FOLDER where the name doesn't tell. The server
+                              sees your prompts. A key it wants is read from CG2MAGIC_API_KEY
         unload                give its memory back
         load                  what this machine can run well; nothing is loaded
         models                the models known by name: size, memory, what fits here, holes, licence
@@ -254,7 +263,9 @@ class CG2(Magics):
         manager().checks.allowed = change.new
 
     def _apply_config(self) -> None:
-        manager().default = ModelSpec(self.model, self.device, self.precision)
+        manager().default = ModelSpec(
+            self.model, self.device, self.precision, tokenizer=self.tokenizer or None
+        )
 
     def _options(self, magic: object, line: str, header: str) -> argparse.Namespace:
         """The options of a magic's line; what is not given there is taken from `%config CG2`."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from cg2magic.call import Call, T, Tell
 from cg2magic.checking import Checks
+from cg2magic.engines.spec import ModelSpec, open_engine
 from cg2magic.errors import LoadError, UsageError
 from cg2magic.job import Job
 from cg2magic.request import Progress, Request, Suggestion
@@ -27,22 +28,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cg2magic.engines.local import LocalEngine
+    from cg2magic.engines.engine import Engine
+    from cg2magic.engines.remote_model import RemoteModel
     from cg2magic.likelihood import Score
     from cg2magic.models.loading import LoadedModel
 
 #: Suggestions remembered for `%cg2 history`; they hold text, not tensors.
 _HISTORY = 500
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """Which model, and how it is to be held; None leaves a choice as it is."""
-
-    name: str
-    device: str = "auto"
-    precision: str = "auto"
-    groups: int | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +52,7 @@ class Status:
 
     Attributes
     ----------
-    model : LoadedModel or None
+    model : LoadedModel, RemoteModel or None
     queued : int
         Requests waiting.
     writing : int or None
@@ -71,7 +63,7 @@ class Status:
         Bytes of memory the kernel's process holds.
     """
 
-    model: LoadedModel | None
+    model: LoadedModel | RemoteModel | None
     queued: int
     writing: int | None
     tokens_per_second: float
@@ -90,7 +82,7 @@ class Manager:
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
         self._current: Job | Call[Any] | None = None
-        self._engine: LocalEngine | None = None
+        self._engine: Engine | None = None
         self._spec: ModelSpec | None = None
         self._speed = 0.0
 
@@ -117,8 +109,10 @@ class Manager:
         device: str = "auto",
         precision: str = "auto",
         groups: int | None = None,
+        served: str | None = None,
+        tokenizer: str | None = None,
         on_progress: Tell | None = None,
-    ) -> LoadedModel:
+    ) -> LoadedModel | RemoteModel:
         """Load a model on the worker thread and wait for it; Ctrl-C gives it up.
 
         Raises
@@ -126,7 +120,7 @@ class Manager:
         LoadError
             In one line; the model that was resident is still there.
         """
-        spec = ModelSpec(name, device, precision, groups)
+        spec = ModelSpec(name, device, precision, groups, served, tokenizer)
         return self._call(Call(spec, lambda engine, *_: engine.loaded, on_progress or _nobody))
 
     def score(self, text: str, model: str | None = None, on_progress: Tell | None = None) -> Score:
@@ -283,40 +277,16 @@ class Manager:
         spec: ModelSpec,
         on_progress: Tell | None,
         cancelled: Callable[[], bool],
-    ) -> LocalEngine:
+    ) -> Engine:
         """The engine for `spec`; what is resident is only let go once the new one is there."""
-        if self._engine is not None and self._same(spec):
-            return self._engine
-        from cg2magic.engines.local import LocalEngine
-        from cg2magic.models.loading import load_model
-
-        loaded = load_model(
-            spec.name,
-            device=spec.device,
-            precision=spec.precision,
-            groups=spec.groups,
-            progress=on_progress,
-            cancelled=cancelled,
-        )
-        engine = LocalEngine(loaded)
+        held, engine = self._spec, self._engine
+        if held is not None and engine is not None and spec.is_met_by(held, engine.loaded):
+            return engine
+        engine = open_engine(spec, on_progress, cancelled)
         with self._changed:
             self._engine, self._spec = engine, spec
         _release_memory()
         return engine
-
-    def _same(self, spec: ModelSpec) -> bool:
-        """Whether the resident model will do for `spec`."""
-        if self._engine is None or self._spec is None:
-            return False
-        same_name = spec.name in (self._spec.name, self._engine.loaded.name)
-        return same_name and all(
-            wanted in ("auto", None, held)
-            for wanted, held in (
-                (spec.device, self._engine.loaded.device),
-                (spec.precision, self._engine.loaded.precision),
-                (spec.groups, self._engine.loaded.groups),
-            )
-        )
 
     def _drop_cancelled(self) -> None:
         """Take cancelled jobs out of the queue at once: they need not wait for their turn to end."""

@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUICKSTART = NOTEBOOKS / "quickstart.ipynb"
 MODELS = NOTEBOOKS / "models.ipynb"
+SERVING = NOTEBOOKS / "serving_a_class.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,11 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     return execute(MODELS, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+    return execute(SERVING, tmp_path_factory.mktemp("serving"))
 
 
 def outputs(notebook: nbformat.NotebookNode, cell_id: str) -> list[nbformat.NotebookNode]:
@@ -178,3 +184,23 @@ def test_a_lesson_says_what_its_words_promise(lesson):
         greedy = printed(done, "draws").partition("T = 0.5")[0].splitlines()[1:]
         assert len(set(greedy)) == 1
         assert "def mean(values):" in shown(done, "heat")["text/plain"]
+
+
+def test_a_class_is_served_by_a_real_server_without_a_failure_or_warning(serving):
+    nbformat.validate(nbformat.read(SERVING, as_version=4))
+    for cell in serving.cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error", output
+            assert output.get("name") != "stderr", output
+    assert "vllm serve" in printed(serving, "export")
+    url = printed(serving, "serve").strip()
+    assert f"served as mini at {url}" in printed(serving, "load")
+    assert f"served as mini at {url}" in printed(serving, "status")
+
+
+def test_the_served_model_completes_infills_and_answers_twenty_at_once(serving):
+    code = shown(serving, "complete")["text/plain"]
+    assert len(code[code.index("def mean(values):") :].splitlines()) > 1
+    assert "return name" in shown(serving, "infill")["text/plain"]
+    assert re.search(r"20 notebooks at once: [1-9]\d* tokens", printed(serving, "size"))
+    assert "unloaded" in printed(serving, "end")

@@ -130,9 +130,9 @@ def test_every_import_is_of_a_declared_dependency_or_of_what_one_always_brings(m
             and need.marker.evaluate({"extra": name})
             and not need.marker.evaluate({"extra": ""})
         }
-        for name in ("bench", "eval")
+        for name in ("bench", "eval", "gguf")
     }
-    folders = {"bench": "benchmark", "eval": "evaluation"}
+    folders = {"bench": "benchmark", "eval": "evaluation", "gguf": "gguf_file.py"}
     files = list((ROOT / "cg2magic").rglob("*.py"))
     for name, folder in folders.items():
         assert imports([path for path in files if folder in path.parts]) <= always | extras[name]

@@ -1,1 +1,1 @@
-"""What runs a model: here, the local torch engine."""
+"""What runs a model: the local torch engine, or a server elsewhere."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cg2magic.candidate import Candidate
 from cg2magic.engines import scoring
 from cg2magic.engines.decoding import Chooser, Decoding
 from cg2magic.engines.drafts import PromptLookup
+from cg2magic.engines.engine import Report, Written, notes_on, prompt_for
 from cg2magic.engines.prefixes import PrefixCache, fork
-from cg2magic.families import FORMATS, family_of
-from cg2magic.formats import Prompt, encode
+from cg2magic.families import FORMATS
+from cg2magic.formats import Prompt
 from cg2magic.likelihood import Score
-from cg2magic.request import Request, Suggestion
+from cg2magic.request import Request
 from cg2magic.threads import threads_for
 from cg2magic.vocabulary import Vocabulary
 
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 
 #: Tokens of a prompt that go through the model in one pass; between passes it can be cancelled.
 _CHUNK = 256
-
-Report = Callable[[tuple[Suggestion, ...]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What came of a request: its candidates, and what the person should know about it."""
-
-    suggestions: tuple[Suggestion, ...]
-    notes: tuple[str, ...] = ()
 
 
 class LocalEngine:
@@ -92,11 +82,7 @@ class LocalEngine:
 
         with threads_for(self.loaded.parameters), torch.inference_mode():
             self._write(request, prompt, candidates, changed, cancelled)
-        notes = ()
-        if prompt.cut:
-            notes = (
-                f"prompt cut to {len(prompt.ids):,} tokens: the model's context is {self.loaded.context:,}",
-            )
+        notes = notes_on(prompt, self.loaded.context)
         return Written(tuple(candidate.suggestion() for candidate in candidates), notes)
 
     def score(self, text: str, tell: scoring.Tell, cancelled: Callable[[], bool]) -> Score:
@@ -112,12 +98,7 @@ class LocalEngine:
         return scoring.embed(texts, self.loaded, self.vocabulary, tell, cancelled)
 
     def _prompt(self, request: Request) -> Prompt:
-        # A short context is not given away to an answer that hardly ever becomes so long.
-        answer = min(request.sampling.max_new_tokens * request.holes, self.loaded.context // 2)
-        # Asked each time: a format may be registered while the model is loaded.
-        form = request.form or FORMATS[family_of(self.vocabulary)]
-        self.vocabulary.steer(form.steering)
-        return encode(request.parts, form, self.vocabulary, self.loaded.context - answer)
+        return prompt_for(request, self.vocabulary, self.loaded.context)
 
     def _write(
         self,

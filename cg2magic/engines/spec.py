@@ -1,0 +1,82 @@
+"""Which model a person wants, and the engine for it: in this process, or on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+from typing import TYPE_CHECKING
+
+from cg2magic.errors import LoadError
+from cg2magic.request import Progress
+
+if TYPE_CHECKING:
+    from cg2magic.engines.engine import Engine
+    from cg2magic.engines.remote_model import RemoteModel
+    from cg2magic.models.loading import LoadedModel
+
+# What loading makes of "auto" and None.
+_RESOLVED = ("device", "precision", "groups", "served")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model, and how it is to be held; None leaves a choice as it is.
+
+    The name may be the address of a server; ``served`` and ``tokenizer`` are for such a model.
+    """
+
+    name: str
+    device: str = "auto"
+    precision: str = "auto"
+    groups: int | None = None
+    served: str | None = None
+    tokenizer: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the name is the address of a server."""
+        return self.name.casefold().startswith(("http://", "https://"))
+
+    def is_met_by(self, held: ModelSpec, loaded: LoadedModel | RemoteModel) -> bool:
+        """Whether a model that was loaded for `held` will do."""
+        held = replace(held, **{name: getattr(loaded, name) for name in _RESOLVED if hasattr(loaded, name)})
+        return self.name in (held.name, loaded.name) and all(
+            wanted in ("auto", None, there)
+            for wanted, there in zip(astuple(self)[1:], astuple(held)[1:], strict=True)
+        )
+
+
+def open_engine(
+    spec: ModelSpec, on_progress: Callable[[Progress], None] | None, cancelled: Callable[[], bool]
+) -> Engine:
+    """Load a model here, or find it where it is served.
+
+    Raises
+    ------
+    LoadError
+        In one line, with what to try next.
+    """
+    if spec.is_remote:
+        from cg2magic.engines.remote import RemoteEngine
+        from cg2magic.engines.remote_model import reach
+
+        if (spec.device, spec.precision, spec.groups) != ("auto", "auto", None):
+            raise LoadError("device, precision and groups of a served model are the server's: leave them out")
+        return RemoteEngine(
+            reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=cancelled)
+        )
+    from cg2magic.engines.local import LocalEngine
+    from cg2magic.models.loading import load_model
+
+    if spec.served or spec.tokenizer:
+        raise LoadError(f"--model and --tokenizer are for the address of a server, and {spec.name} is none")
+    return LocalEngine(
+        load_model(
+            spec.name,
+            device=spec.device,
+            precision=spec.precision,
+            groups=spec.groups,
+            progress=on_progress,
+            cancelled=cancelled,
+        )
+    )

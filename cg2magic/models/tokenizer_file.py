@@ -1,0 +1,101 @@
+"""The tokenizer of a model that runs elsewhere: its files alone, without transformers and torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.errors import LoadError
+from cg2magic.models.wording import one_line
+
+if TYPE_CHECKING:
+    from tokenizers import AddedToken
+
+_NAMED = ("bos_token", "eos_token", "unk_token", "pad_token")
+
+
+class FileTokenizer:
+    """What `Vocabulary` asks of a tokenizer of transformers, out of ``tokenizer.json``.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``tokenizer.json``, and ``tokenizer_config.json`` where there is one.
+
+    Raises
+    ------
+    LoadError
+        The files are not there or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        try:
+            self.backend_tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self.fields = _read(folder / "tokenizer_config.json")
+        except Exception as error:  # noqa: BLE001 - what tokenizers raises has no class of its own
+            raise LoadError(
+                f"the tokenizer in {folder} can't be read: {one_line(error)}; give a folder with a whole "
+                "tokenizer.json, as python -m cg2magic export writes it"
+            ) from None
+        self._vocabulary: dict[str, int] = self.backend_tokenizer.get_vocab(with_added_tokens=True)
+        self._names = {i: token for token, i in self._vocabulary.items()}
+
+    def __len__(self) -> int:
+        return len(self._vocabulary)
+
+    def __call__(self, text: str) -> dict[str, list[int]]:
+        """Encode a text with what the tokenizer puts around it."""
+        return {"input_ids": self.backend_tokenizer.encode(text).ids}
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """Tokens that never become text."""
+        named = (self._named(name) for name in _NAMED)
+        more = self.fields.get("additional_special_tokens") or ()
+        return [token for token in (*named, *map(_content, more)) if token is not None]
+
+    @property
+    def bos_token_id(self) -> int | None:
+        """The id of the token that begins a text."""
+        return self._vocabulary.get(self._named("bos_token") or "")
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """The id of the token that ends a text."""
+        return self._vocabulary.get(self._named("eos_token") or "")
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """The tokens that were added to the trained ones, by id."""
+        return self.backend_tokenizer.get_added_tokens_decoder()
+
+    def get_vocab(self) -> dict[str, int]:
+        """All tokens and their ids."""
+        return self._vocabulary
+
+    def convert_ids_to_tokens(self, ids: int | list[int]) -> Any:
+        """Give the token of an id, or those of several; None where there is none."""
+        return self._names.get(ids) if isinstance(ids, int) else [self._names.get(i) for i in ids]
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        """Token ids of a text."""
+        return self.backend_tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
+
+    def _named(self, name: str) -> str | None:
+        return _content(self.fields.get(name))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    fields = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if not isinstance(fields, dict):
+        raise TypeError(f"{path.name} is no object")
+    return fields
+
+
+def _content(token: Any) -> str | None:
+    """A special token is written as its text, or as an object with it."""
+    return token.get("content") if isinstance(token, dict) else token

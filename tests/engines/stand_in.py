@@ -1,0 +1,103 @@
+"""A stand-in for a server, for what a real one can't be made to do: be busy, silent or broken on demand."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from cg2magic.engines.remote_model import _SAMPLE
+from cg2magic.models.files import MINI
+from cg2magic.models.tokenizer_file import FileTokenizer
+
+
+@dataclass
+class StandIn:
+    """Answers with a list of models, and as `answer` says.
+
+    Attributes
+    ----------
+    answer : callable
+        Gets the handler and the request; writes the answer to a streamed request.
+    models : list of dict
+    prompt_tokens : int
+        What it counts in any prompt.
+    requests : list of dict
+        What it was asked.
+    """
+
+    answer: Callable[[BaseHTTPRequestHandler, dict], None] = lambda *_: None
+    models: Any = field(default_factory=lambda: [{"id": "mini"}])
+    prompt_tokens: int = len(FileTokenizer(MINI).encode(_SAMPLE, add_special_tokens=False))
+    requests: list[dict] = field(default_factory=list)
+    url: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def stand_in(**how: Any) -> Iterator[StandIn]:
+    """Serve on a free port of this machine."""
+    state = StandIn(**how)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            reply(self, 200, {"data": state.models})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if not body.get("stream"):
+                reply(self, 200, {"choices": [], "usage": {"prompt_tokens": state.prompt_tokens}})
+                return
+            state.requests.append(body)
+            state.answer(self, body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        state.url = f"http://127.0.0.1:{server.server_port}/v1"
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield state
+        finally:
+            state.over.set()
+            server.shutdown()
+
+
+def reply(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str) -> None:
+    """Write a whole answer."""
+    text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(text)))
+    handler.end_headers()
+    handler.wfile.write(text)
+
+
+def begin(handler: BaseHTTPRequestHandler) -> None:
+    """Begin a stream of events."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.end_headers()
+
+
+def tokens(*ids: int, finish: str | None = None) -> dict:
+    """An event with these tokens, as vLLM writes it."""
+    names = [f"token_id:{i}" for i in ids]
+    told = {"tokens": names, "token_logprobs": [-0.5] * len(ids), "top_logprobs": [{n: -0.5} for n in names]}
+    return {"choices": [{"index": 0, "text": "x", "logprobs": told, "finish_reason": finish}]}
+
+
+def send(handler: BaseHTTPRequestHandler, *events: Any) -> None:
+    """Write events of a stream; a text as it is."""
+    for event in events:
+        data = event if isinstance(event, str) else json.dumps(event)
+        handler.wfile.write(f"data: {data}\n\n".encode())
+        handler.wfile.flush()
