@@ -84,6 +84,16 @@ def from_codegen(weights: dict[str, Tensor], shape: Shape) -> dict[str, Tensor]:
     return {name: value.float() for name, value in made.items()}
 
 
+def blend(state: dict[str, Tensor], folder: Path, shape: Shape, share: float) -> dict[str, Tensor]:
+    """Return the weights between an exported checkpoint (0) and a run that began from it (1).
+
+    A short run forgets a little of what it does not practise; on the way to it less is lost than won
+    (M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022).
+    """
+    before = from_codegen(load_file(folder / "model.safetensors"), shape)
+    return {name: torch.lerp(before[name], value, share) for name, value in state.items()}
+
+
 def config(shape: Shape, end: int) -> dict[str, object]:
     """Return the checkpoint's ``config.json``, in the names of transformers' ``CodeGenConfig``."""
     return {
@@ -203,13 +213,20 @@ def main() -> None:
     )
     parser.add_argument("--run", type=Path, default=WORK / "run")
     parser.add_argument("--to", type=Path, default=MINI)
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="with --from: blend it in; 1 is the run alone"
+    )
+    parser.add_argument("--from", dest="start", type=Path, default=MINI, metavar="DIR")
     options = parser.parse_args()
     state = torch.load(options.run / "state.pt", weights_only=True)
     shape = Shape(**state["shape"])
-    export(state["average"], shape, options.run.parent, options.to)
+    weights = state["average"]
+    if options.share < 1:
+        weights = blend(weights, options.start, shape, options.share)
+    export(weights, shape, options.run.parent, options.to)
     print(
         f"{state['tokens'] / 1e6:.2f} M tokens, {state['seconds'] / 60:.0f} minutes;",
-        prove(options.to, state["average"], shape, SAMPLE),
+        prove(options.to, weights, shape, SAMPLE),
     )
 
 

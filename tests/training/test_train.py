@@ -61,6 +61,15 @@ def test_an_exported_checkpoint_is_read_back_as_it_was(checkpoint):
         assert torch.equal(again[name].half(), weight), name
 
 
+def test_a_blend_lies_between_the_checkpoint_and_the_run(checkpoint, begin):
+    run = begin("second", start=checkpoint)
+    before = {name: weight.clone() for name, weight in run.model.state_dict().items()}
+    run.train()
+    blended = export.blend(run.average, checkpoint, SHAPE, 0.25)
+    for name, weight in blended.items():
+        assert torch.allclose(weight, 0.75 * before[name] + 0.25 * run.average[name], atol=1e-6), name
+
+
 def test_a_run_begins_with_a_checkpoints_weights_and_counts_on(checkpoint, begin, tmp_path):
     before = card.totals(tmp_path / "first")
     assert before["steps"] > 0
