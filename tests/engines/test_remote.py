@@ -141,12 +141,14 @@ def test_a_server_that_is_killed_leaves_what_it_wrote(exported):
         engine = RemoteEngine(reach(served.url))
 
         def report(now: tuple[Suggestion, ...]) -> None:
-            if len(now[0].tokens) == 3:
+            if sum(len(suggestion.tokens) for suggestion in now) >= 16:
                 served.process.kill()
 
-        written = engine.generate(Request((PLAIN,), Sampling(max_new_tokens=60)), report)
-    assert len(written.suggestions[0].tokens) >= 3
-    assert written.suggestions[0].finish_reason == "cancelled"
+        # Drawn hot, hardly anything ends of itself before the server is gone.
+        request = Request((PLAIN,), Sampling(n=8, max_new_tokens=900, temperature=2.0, top_p=1.0, seed=1))
+        written = engine.generate(request, report)
+    unfinished = [s for s in written.suggestions if s.finish_reason == "cancelled"]
+    assert any(suggestion.tokens for suggestion in unfinished)
     assert "broke off" in written.notes[0]
     assert "what was written until then is kept" in written.notes[0]
 
