@@ -62,6 +62,7 @@ def load(
     groups: int | None = None,
     served: str | None = None,
     tokenizer: str | None = None,
+    compile: bool | None = None,  # noqa: A002 - its name in torch
 ) -> LoadedModel | RemoteModel:
     """Load a model and make it the resident one.
 
@@ -71,7 +72,8 @@ def load(
         ``"mini"``, a name of the catalog (``%cg2 models``), an id on the Hugging Face Hub, a folder, or the
         address of a server with OpenAI's completions API, ``"http://host:8000/v1"``.
     device : str
-        A torch device, or ``"auto"``: the GPU where there is one.
+        A torch device, or ``"auto"``: the GPU where there is one, and several (through accelerate) for a
+        model that is larger than one.
     precision : {"auto", "int8", "fp32", "bf16", "fp16"}
     groups : int, optional
         How many groups CodeGen2's ``qkv_proj`` has, for a checkpoint that doesn't say.
@@ -79,6 +81,9 @@ def load(
         The model's name on a server that has several.
     tokenizer : str, optional
         Of a model on a server: a name, an id on the Hub or a folder, where the name there doesn't tell.
+    compile : bool, optional
+        Write single candidates through ``torch.compile`` with a static KV cache: for a GPU. The first
+        request waits a minute for it.
 
     Returns
     -------
@@ -101,6 +106,7 @@ def load(
             groups=groups,
             served=served,
             tokenizer=tokenizer,
+            compile=compile,
             on_progress=on_progress,
         )
 

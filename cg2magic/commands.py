@@ -77,6 +77,7 @@ def _load(words: list[str]) -> str:
     parser.add_argument("--groups", type=int)
     parser.add_argument("--model", dest="served", metavar="NAME")
     parser.add_argument("--tokenizer", metavar="NAME")
+    parser.add_argument("--compile", action="store_true", default=None)
     args = parser.parse_args(words)
     if args.name is None:
         if words:
@@ -90,6 +91,7 @@ def _load(words: list[str]) -> str:
             groups=args.groups,
             served=args.served,
             tokenizer=args.tokenizer,
+            compile=args.compile,
             on_progress=on_progress,
         )
     return describe(loaded)

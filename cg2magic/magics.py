@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from IPython.core.error import UsageError as ShellUsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
-from traitlets import Bunch, CaselessStrEnum, Float, Int, Unicode, observe
+from traitlets import Bool, CaselessStrEnum, Float, Int, Unicode, observe
 
-from cg2magic import checking, commands, cursor, frontend, interrupts, languages
+from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
 from cg2magic.manager import ModelSpec, manager
@@ -99,6 +99,15 @@ class CG2(Magics):
     insert = CaselessStrEnum(
         _INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
     ).tag(config=True)
+
+    preload = Bool(
+        default_value=False, help="Import torch in the background at once, not with the first request."
+    ).tag(config=True)
+
+    @observe("preload")
+    def _start_preload(self, change: dict[str, object]) -> None:
+        if change["new"]:
+            preload.start()
 
     @classmethod
     def enter(cls, shell: InteractiveShell) -> None:
@@ -240,7 +249,8 @@ class CG2(Magics):
 
         status                what is loaded, its memory, what waits, how fast it was
         load NAME             load a model: mini, a name of `%cg2 models`, a Hub id (@commit), a folder
-                              (--device, --precision {auto,int8,fp32,bf16,fp16}, --groups {4,8})
+                              (--device, --precision {auto,int8,fp32,bf16,fp16}, --groups {4,8};
+                              --compile: torch.compile, for a GPU)
         load http://HOST/v1   write with a model that a server runs (vLLM, llama.cpp, or another with
                               OpenAI's completions API); --model NAME where it serves several,
                               --tokenizer NAME or FOLDER where the name doesn't tell. The server

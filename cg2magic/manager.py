@@ -109,6 +109,7 @@ class Manager:
         device: str = "auto",
         precision: str = "auto",
         groups: int | None = None,
+        compile: bool | None = None,  # noqa: A002 - its name in torch
         served: str | None = None,
         tokenizer: str | None = None,
         on_progress: Tell | None = None,
@@ -120,7 +121,7 @@ class Manager:
         LoadError
             In one line; the model that was resident is still there.
         """
-        spec = ModelSpec(name, device, precision, groups, served, tokenizer)
+        spec = ModelSpec(name, device, precision, groups, compile, served, tokenizer)
         return self._call(Call(spec, lambda engine, *_: engine.loaded, on_progress or _nobody))
 
     def score(self, text: str, model: str | None = None, on_progress: Tell | None = None) -> Score:

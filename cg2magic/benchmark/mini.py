@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cg2magic.benchmark import texts
+from cg2magic.benchmark import outliers, texts
 from cg2magic.benchmark.ours import FullLengthEngine
 from cg2magic.benchmark.peers import Clock
 from cg2magic.request import Sampling
@@ -94,6 +95,10 @@ class Mini:
         exact, lower = (load_model("mini", precision=name).model for name in ("fp32", precision))
         pieces = [ids[at : at + _PIECE] for at in range(0, len(ids), _PIECE)]
         return distance(exact, lower, [piece for piece in pieces if len(piece) > 1])
+
+    def outlier_agreement(self, folder: str) -> float:
+        """Compare int8 with float32 where a few channels are far larger than the others."""
+        return outliers.agreement(outliers.write(Path(folder)))
 
 
 def distance(exact: PreTrainedModel, lower: PreTrainedModel, pieces: list[tuple[int, ...]]) -> Distance:

@@ -10,7 +10,7 @@ from cg2magic.benchmark.results import Bar, Results, Row, Spread
 from cg2magic.benchmark.rows import TIMES, is_side_by_side
 
 _CHART_ROWS = ("prompt_512", "generation_1", "generation_4", "request", "next_request")
-_OTHERS = {"machine": "this machine", "mini": "mini"}
+_OTHERS = {"machine": "this machine", "mini": "mini", "outliers": "random weights"}
 
 
 def markdown(results: Results) -> str:

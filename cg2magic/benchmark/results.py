@@ -147,4 +147,5 @@ class Results:
             plain("peak memory while loading, above the import", 2.0, "GB", "memory_load"),
             plain("int8 on mini: mean change of loss", 0.01, "nats", "int8_loss", "mini"),
             plain("int8 on mini: top-1 agreement", 98, "%", "int8_agreement", "mini"),
+            plain("int8 with outlier channels: top-1 agreement", 97, "%", "int8_outliers", "outliers"),
         ]

@@ -91,7 +91,12 @@ class Run:
             mini = self._start(closing, "mini", Mini)
             tasks = Tasks(self._workers, reader, self.place.shape, self.workload, self.results)
             text_tasks = TextTasks(
-                self._workers.get("ours"), mini, self.place.shape, self.workload, self.results
+                self._workers.get("ours"),
+                mini,
+                self.place.shape,
+                self.workload,
+                self.results,
+                self.place.folder,
             )
             for turn in range(self.rounds):
                 for step in chain(self._round(tasks, turn), text_tasks.drafts(turn)):

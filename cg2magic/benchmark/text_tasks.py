@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from cg2magic.benchmark import texts
 from cg2magic.benchmark.mini import Distance
@@ -25,12 +26,21 @@ class TextTasks:
         Ours may be left out of a run.
     shape, workload : Shape, Workload
     results : Results
+    folder : Path
+        For a checkpoint with outlier channels.
     """
 
     def __init__(
-        self, ours: Worker | None, mini: Worker, shape: Shape, workload: Workload, results: Results
+        self,
+        ours: Worker | None,
+        mini: Worker,
+        shape: Shape,
+        workload: Workload,
+        results: Results,
+        folder: Path,
     ) -> None:
         self.ours = ours
+        self.folder = folder
         self.mini: Worker | None = mini
         self.workload = workload
         self.results = results
@@ -85,13 +95,15 @@ class TextTasks:
             return
         try:
             found: Distance = self.mini.ask("distance", "int8", self.workload.accuracy_tokens)
+            outliers: float = self.mini.ask("outlier_agreement", str(self.folder / "outliers"))
         except WorkerError as error:
             self.results.remarks.append(f"the accuracy of int8 was not measured: {error}")
             yield f"mini: {error}"
             return
         self.results.add("int8_loss", "mini", found.loss)
         self.results.add("int8_agreement", "mini", 100 * found.agreement)
+        self.results.add("int8_outliers", "outliers", 100 * outliers)
         yield (
             f"mini in int8: loss {found.loss:+.4f} nats, top-1 agreement {found.agreement:.2%} "
-            f"on {found.tokens:,} tokens"
+            f"on {found.tokens:,} tokens; with outlier channels {outliers:.2%}"
         )

@@ -17,11 +17,11 @@ from cg2magic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import torch
-    from transformers import DynamicCache
+    from transformers import DynamicCache, StaticCache
 
     from cg2magic.models.kv_cache import KVCache
 
-    Cache = DynamicCache | KVCache
+    Cache = DynamicCache | StaticCache | KVCache
 
 _ALTERNATIVES = 5
 #: How many of the likeliest tokens are looked at before all of them are.

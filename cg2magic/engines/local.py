@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from cg2magic.engines.compiled import CompiledSteps
     from cg2magic.engines.decoding import Cache
     from cg2magic.models.loading import LoadedModel
 
@@ -36,6 +37,8 @@ class LocalEngine:
     Parameters
     ----------
     loaded : LoadedModel
+    compile : bool
+        Whether a single candidate is written with `torch.compile`, see `CompiledSteps`.
 
     Attributes
     ----------
@@ -45,10 +48,15 @@ class LocalEngine:
         Whether a single candidate may be written with drafts; the text is the same either way.
     """
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, *, compile: bool = False) -> None:  # noqa: A002 - its name in torch
         self.loaded = loaded
         self.prefixes = PrefixCache()
         self.drafts = True
+        self._steps: CompiledSteps | None = None
+        if compile:
+            from cg2magic.engines.compiled import CompiledSteps
+
+            self._steps = CompiledSteps(loaded)
         self.vocabulary = Vocabulary(loaded.tokenizer, FORMATS[loaded.family].steering)
 
     def generate(
@@ -123,6 +131,9 @@ class LocalEngine:
             decoding = Decoding(self._forward, choosers, room, changed, cancelled)
             if len(candidates) > 1:
                 decoding.many(candidates, logits, cache)
+            elif self._steps is not None:
+                decoding.forward = self._steps
+                decoding.one(candidates[0], logits, self._steps.cache_from(cache), drafts=None)
             else:
                 drafts = PromptLookup(ids) if self.drafts and cache.is_croppable else None
                 fed = decoding.one(candidates[0], logits, cache, drafts)
@@ -154,7 +165,7 @@ class LocalEngine:
         from cg2magic.models.phi import Phi
 
         model = self.loaded.model
-        if isinstance(model, Phi) and model.device.type == "cpu":
+        if isinstance(model, Phi) and model.device.type == "cpu" and self._steps is None:
             return model.new_cache()
         return DynamicCache(config=model.config)
 

@@ -29,6 +29,7 @@ class ModelSpec:
     device: str = "auto"
     precision: str = "auto"
     groups: int | None = None
+    compile: bool | None = None
     served: str | None = None
     tokenizer: str | None = None
 
@@ -60,8 +61,8 @@ def open_engine(
         from cg2magic.engines.remote import RemoteEngine
         from cg2magic.engines.remote_model import reach
 
-        if (spec.device, spec.precision, spec.groups) != ("auto", "auto", None):
-            raise LoadError("device, precision and groups of a served model are the server's: leave them out")
+        if (spec.device, spec.precision, spec.groups, spec.compile) != ("auto", "auto", None, None):
+            raise LoadError("how a served model is held (device, precision …) is the server's: leave it out")
         return RemoteEngine(
             reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=cancelled)
         )
@@ -70,13 +71,12 @@ def open_engine(
 
     if spec.served or spec.tokenizer:
         raise LoadError(f"--model and --tokenizer are for the address of a server, and {spec.name} is none")
-    return LocalEngine(
-        load_model(
-            spec.name,
-            device=spec.device,
-            precision=spec.precision,
-            groups=spec.groups,
-            progress=on_progress,
-            cancelled=cancelled,
-        )
+    loaded = load_model(
+        spec.name,
+        device=spec.device,
+        precision=spec.precision,
+        groups=spec.groups,
+        progress=on_progress,
+        cancelled=cancelled,
     )
+    return LocalEngine(loaded, compile=bool(spec.compile))

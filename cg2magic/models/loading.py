@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cg2magic.errors import LoadError
 from cg2magic.families import family_of
 from cg2magic.models.files import Located, check_tokenizer_files, locate, read_config
-from cg2magic.models.placement import check_memory, resolve_device, resolve_precision, torch_dtype
+from cg2magic.models.placement import check_memory, fits, resolve_device, resolve_precision, torch_dtype
 from cg2magic.models.watch import LoadCancelled, Watch
 from cg2magic.models.weights import Weights
 from cg2magic.models.wording import one_line
@@ -126,6 +126,7 @@ class _Plan:
     device: str
     precision: str
     watch: Watch
+    is_spread: bool = False  # over several GPUs: it is read into the CPU's memory first
 
     @property
     def what(self) -> str:
@@ -133,10 +134,10 @@ class _Plan:
 
 
 def _load(name: str, device: str, precision: str, groups: int | None, watch: Watch) -> LoadedModel:
-    from cg2magic.models import int8, int8_kernels
+    from cg2magic.models import cards, int8, int8_kernels
 
     started = time.perf_counter()
-    device = resolve_device(device)
+    asked_device, device = device, resolve_device(device)
     found = locate(name, watch)
     watch.check()
     with _naming(found.name), _quiet_transformers():
@@ -146,10 +147,15 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         is_codegen = fields["model_type"] == "codegen"
         # transformers reads a whole model, which is quantized then; ours is quantized while it is read.
         is_whole = precision == "int8" and not is_codegen
-        check_memory(weights.numel, "bf16" if is_whole else precision, device)
+        held = "bf16" if is_whole else precision
+        is_spread = device == "cuda" and asked_device == "auto" and not fits(weights.numel, held, device)
+        if is_spread:
+            cards.check_there()
+        else:
+            check_memory(weights.numel, held, device)
         config = _load_config(found.folder, fields)
         tokenizer = load_tokenizer(found.folder)
-        plan = _Plan(found, config, weights, device, precision, watch)
+        plan = _Plan(found, config, weights, device, precision, watch, is_spread)
         with threads_for(weights.numel):
             if is_codegen:
                 model, groups = _load_codegen(plan, tokenizer, groups)
@@ -210,7 +216,7 @@ def _load_codegen(
     plan: _Plan, tokenizer: PreTrainedTokenizerBase, groups: int | None
 ) -> tuple[PreTrainedModel, int]:
     """Read a CodeGen checkpoint into Phi's layout; return it with its proven count of groups."""
-    from cg2magic.models import grouping, int8_cache, int8_files
+    from cg2magic.models import cards, grouping, int8_cache, int8_files
     from cg2magic.models.checkpoint import Shape, empty_phi, load_phi, phi_config
 
     shape = Shape.of(plan.config)
@@ -236,11 +242,13 @@ def _load_codegen(
         plan.config,
         counts[0],
         precision=plan.precision,
-        device=plan.device,
+        device="cpu" if plan.is_spread else plan.device,
         watch=plan.watch,
         what=plan.what,
     )
     proven = grouping.prove(model, tokenizer, shape, counts, declared)
+    if plan.is_spread:
+        model = cards.spread(model)
     if plan.precision == "int8":
         int8_cache.write(kept, model, proven, plan.watch, f"keeping {plan.found.name} in int8")
     return model, proven
@@ -257,6 +265,7 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
             config=plan.config,
             # What is not a linear layer stays in 16 bits beside int8.
             dtype=torch_dtype("bf16" if plan.precision == "int8" else plan.precision),
+            device_map="auto" if plan.is_spread else None,
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
@@ -267,7 +276,9 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
         missing = min(report["missing_keys"])
         raise LoadError(f"the checkpoint has no tensor {missing}; download it again, or check config.json")
     plan.watch.report(plan.weights.nbytes, plan.weights.nbytes, plan.what)
-    return model.to(plan.device).eval().requires_grad_(requires_grad=False)
+    if not plan.is_spread:
+        model = model.to(plan.device)
+    return model.eval().requires_grad_(requires_grad=False)
 
 
 def _context(model: PreTrainedModel) -> int:

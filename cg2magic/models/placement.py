@@ -85,6 +85,12 @@ def torch_dtype(precision: str) -> torch.dtype:
     return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
 
 
+def fits(parameters: int, precision: str, device: str) -> bool:
+    """Whether the weights fit; True where the system doesn't tell what is free."""
+    free = free_memory(device)
+    return free is None or parameters * BYTES[precision] * _HEADROOM <= free
+
+
 def check_memory(parameters: int, precision: str, device: str) -> None:
     """Make sure, before anything is read, that the weights fit.
 
@@ -93,10 +99,9 @@ def check_memory(parameters: int, precision: str, device: str) -> None:
     LoadError
         They don't; it names both sizes.
     """
-    free = free_memory(device)
-    need = parameters * BYTES[precision] * _HEADROOM
-    if free is None or need <= free:
+    if fits(parameters, precision, device):
         return
+    need, free = parameters * BYTES[precision] * _HEADROOM, free_memory(device) or 0
     where = "memory" if device.startswith("cpu") else f"memory of {device}"
     other = "int8" if device.startswith("cpu") else "bf16"
     smaller = f"precision={other!r} or " if precision == "fp32" else ""

@@ -1,0 +1,61 @@
+"""Hundreds of requests, some cancelled: the process holds no more memory than after the first ones."""
+
+from __future__ import annotations
+
+import gc
+import random
+import threading
+
+import psutil
+
+from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.prefixes import PrefixCache
+from cg2magic.manager import Manager, _release_memory
+from cg2magic.request import Request, Sampling
+
+REQUESTS = 300
+#: Bytes that may come and go: arenas of the allocator, Python's own free lists.
+SLACK = 24 << 20
+KEPT = 4 << 20
+
+
+def held() -> int:
+    gc.collect()
+    _release_memory()
+    return psutil.Process().memory_info().rss
+
+
+def wish(rng: random.Random) -> Request:
+    """A request of any length and kind."""
+    lines = [f"value_{rng.randrange(1000)} = function_{rng.randrange(9)}(x, {i})" for i in range(40)]
+    text = "\n".join(rng.sample(lines, rng.randint(1, 40)))
+    sampling = Sampling(
+        n=rng.choice((1, 1, 1, 3)), max_new_tokens=rng.randint(4, 24), temperature=rng.choice((0.0, 0.8))
+    )
+    return Request((text + "\n", "\nprint(value)") if rng.random() < 0.4 else (text,), sampling)
+
+
+def test_memory_is_flat_over_hundreds_of_requests_with_cancellations():
+    rng = random.Random(0)
+    manager = Manager()
+    manager.load("mini")
+    # A small bound is reached soon: from then on, what is kept takes the place of what was.
+    manager._engine.prefixes = PrefixCache(limit=KEPT)
+    cancelled = 0
+    after: list[int] = []
+    for number in range(REQUESTS):
+        job = manager.submit(wish(rng))
+        if number % 5 == 4:
+            begun = threading.Event()
+            job.listen(lambda now, begun=begun: begun.set() if now.finished or now.tokens else None)
+            begun.wait(60)
+            job.cancel()
+        job.wait()
+        cancelled += job.snapshot().state == "stopped"
+        if number + 1 in (REQUESTS // 3, REQUESTS):
+            after.append(held())
+    assert isinstance(manager._engine, LocalEngine)
+    assert manager._engine.prefixes.memory <= KEPT
+    manager.close()
+    assert cancelled > REQUESTS // 20
+    assert after[1] - after[0] < SLACK

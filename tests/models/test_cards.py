@@ -1,0 +1,56 @@
+"""Models larger than one GPU. There is no GPU here: what goes where is looked at, and nothing is moved."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cg2magic.errors import LoadError
+from cg2magic.models import cards, placement
+from cg2magic.models.loading import load_model
+from tests.checkpoints import make_config, write_checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_checkpoint(tmp_path / "m", make_config(layers=4, width=128))
+
+
+@pytest.fixture
+def small_card(monkeypatch):
+    """A machine that says it has a GPU, with room for nothing."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(placement, "free_memory", lambda device: 1000 if device == "cuda" else 1 << 40)
+
+
+def test_blocks_are_laid_over_the_cards_and_never_split(folder):
+    model = load_model(str(folder)).model
+    block = sum(weight.nbytes for weight in model.model.layers[0].parameters())
+    rest = model.model.embed_tokens.weight.nbytes + model.lm_head.weight.nbytes
+    where = cards.layout(model, {0: 2 * block + rest, 1: 3 * block + rest, "cpu": 1 << 30})
+    assert {0, 1} <= set(where.values())
+    blocks = [name for name in where if name.startswith("model.layers.")]
+    assert blocks
+    assert all(name.count(".") == 2 for name in blocks)
+
+
+@pytest.mark.usefixtures("small_card")
+def test_what_does_not_fit_one_card_is_read_and_then_spread(folder, monkeypatch):
+    spread = []
+
+    def kept_on_the_cpu(model):
+        spread.append({weight.dtype for weight in model.parameters()})
+        return model
+
+    monkeypatch.setattr(cards, "spread", kept_on_the_cpu)
+    loaded = load_model(str(folder))
+    assert spread == [{torch.bfloat16}]
+    assert (loaded.device, loaded.precision) == ("cuda", "bf16")
+
+
+@pytest.mark.usefixtures("small_card")
+def test_without_accelerate_one_line_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setattr(cards, "find_spec", lambda _: None)
+    with pytest.raises(LoadError, match=r"larger than one GPU.*pip install 'cg2magic\[accelerate\]'"):
+        load_model(str(folder))
