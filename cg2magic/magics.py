@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from IPython.core.error import UsageError as ShellUsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
-from traitlets import Bool, CaselessStrEnum, Float, Int, Unicode, observe
+from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
 from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.errors import Cg2Error, UsageError
@@ -105,7 +105,7 @@ class CG2(Magics):
     ).tag(config=True)
 
     @observe("preload")
-    def _start_preload(self, change: dict[str, object]) -> None:
+    def _start_preload(self, change: Bunch) -> None:
         if change["new"]:
             preload.start()
 
