@@ -106,7 +106,7 @@ class CG2(Magics):
 
     @observe("preload")
     def _start_preload(self, change: Bunch) -> None:
-        if change["new"]:
+        if change.new:
             preload.start()
 
     @classmethod

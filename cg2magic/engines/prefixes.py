@@ -24,7 +24,8 @@ class PrefixCache:
     Parameters
     ----------
     limit : int
-        Bytes of keys and values in all; the one used longest ago goes first.
+        Bytes of keys and values in all; the one used longest ago goes first. The newest is kept even where
+        it alone is larger.
     """
 
     def __init__(self, limit: int = BYTES) -> None:
@@ -55,7 +56,7 @@ class PrefixCache:
         for kept in [kept for kept in self._kept if ids[: len(kept)] == kept]:
             del self._kept[kept]  # the beginning of this one
         self._kept[ids] = cache
-        while self._kept and self.memory > self.limit:
+        while len(self._kept) > 1 and self.memory > self.limit:
             self._kept.popitem(last=False)
 
     def clear(self) -> None:
