@@ -82,6 +82,12 @@ def quantize(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return w, scale
 
 
+def _sums(w: torch.Tensor) -> torch.Tensor:
+    """Add up each row of int8 weights; exact in float32 up to 130,000 of them."""
+    ones = torch.ones(w.shape[1])
+    return torch.cat([block.float() @ ones for block in w.split(_BLOCK)])
+
+
 class Int8Linear(nn.Module):
     """A linear layer with int8 weights; takes and gives what ``nn.Linear`` does.
 
@@ -114,9 +120,7 @@ class Int8Linear(nn.Module):
         self.kernel = kernel or best_kernel()
         self.out_features, self.in_features = w.shape
         self.register_buffer("bias", None if bias is None else bias.float())
-        self.register_buffer(
-            "sums", w.sum(1, dtype=torch.int32).float().mul_(scale)
-        )  # scale[o] · Σ_i w[o, i]
+        self.register_buffer("sums", _sums(w).mul_(scale))
         self.pack(w, scale)
 
     @classmethod
