@@ -79,7 +79,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="a tiny model: is everything in place?")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds (%(default)s)")
     parser.add_argument(
-        "--peers", metavar="A,B", help="ours, card, card-bf16, ctranslate2, llama.cpp; by default all of them"
+        "--peers",
+        metavar="A,B",
+        help="ours, card, card-bf16, ctranslate2, llama.cpp; all but card-bf16 by default",
     )
     parser.add_argument("--precision", default="auto", help="ours: auto, int8, bf16, fp32")
     parser.add_argument(
