@@ -27,10 +27,10 @@ def held() -> int:
 
 def wish(rng: random.Random) -> Request:
     """A request of any length and kind."""
-    lines = [f"value_{rng.randrange(1000)} = function_{rng.randrange(9)}(x, {i})" for i in range(40)]
-    text = "\n".join(rng.sample(lines, rng.randint(1, 40)))
+    lines = [f"value_{rng.randrange(1000)} = function_{rng.randrange(9)}(x, {i})" for i in range(24)]
+    text = "\n".join(rng.sample(lines, rng.randint(1, 24)))
     sampling = Sampling(
-        n=rng.choice((1, 1, 1, 3)), max_new_tokens=rng.randint(4, 24), temperature=rng.choice((0.0, 0.8))
+        n=rng.choice((1, 1, 1, 3)), max_new_tokens=rng.randint(2, 10), temperature=rng.choice((0.0, 0.8))
     )
     return Request((text + "\n", "\nprint(value)") if rng.random() < 0.4 else (text,), sampling)
 
