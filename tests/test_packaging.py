@@ -138,7 +138,7 @@ def test_every_import_is_of_a_declared_dependency_or_of_what_one_always_brings(m
         assert imports([path for path in files if folder in path.parts]) <= always | extras[name]
     rest = [path for path in files if not set(folders.values()) & set(path.parts)]
     # Where these are missing, an error says so.
-    optional = {"pandas"}
+    optional = {"accelerate", "pandas"}
     assert imports(rest) <= always | optional
 
 
