@@ -9,6 +9,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -188,7 +189,9 @@ def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
                 raise Cancelled
         return task.result()
 
-    return asyncio.run(watched())
+    # On a thread of its own: a loop may be running on the caller's, as on a notebook's main thread.
+    with ThreadPoolExecutor(1, "cg2magic server") as thread:
+        return thread.submit(asyncio.run, watched()).result()
 
 
 def _checked(url: str) -> httpx.URL:

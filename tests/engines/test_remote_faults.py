@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -297,3 +298,11 @@ def test_the_tokenizers_files_alone_give_the_same_tokens_as_transformers(mini_to
     assert alone.encode(text) == known.encode(text)
     assert alone.pieces == known.pieces
     assert (alone.steering, alone.opening, len(alone)) == (known.steering, known.opening, len(known))
+
+
+def test_a_loop_that_runs_on_the_callers_thread_is_not_in_the_way():
+    async def in_a_notebook():
+        return ask(whole)
+
+    written, _ = asyncio.run(in_a_notebook())
+    assert written.suggestions[0].text == "x = 1"
