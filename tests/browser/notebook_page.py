@@ -68,9 +68,11 @@ class NotebookPage:
         self.page.wait_for_function(f"() => {session}?.kernel?.status === 'idle'")
 
     def shut_down(self) -> None:
-        """End the kernel, as the server's owner may."""
-        session = "jupyterapp.shell.currentWidget.context.sessionContext.session.id"
-        self.page.evaluate(f"async () => jupyterapp.serviceManager.sessions.shutdown({session})")
+        """End the kernel, as the server's owner may; a page may have none."""
+        session = "jupyterapp.shell.currentWidget.context.sessionContext.session"
+        self.page.evaluate(
+            f"async () => {session} && jupyterapp.serviceManager.sessions.shutdown({session}.id)"
+        )
 
     def close(self) -> None:
         """Close the tab and all it keeps."""

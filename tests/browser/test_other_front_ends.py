@@ -53,7 +53,7 @@ def mount(page):
         job.wrote((Suggestion(("x = ",), ("1 + 1",), (TokenLogprob(0, "1", -0.5),), "stop"),))
         job.update(state="done", model="mini")
         panel = Panel(job, **options)
-        names = ("panel_id", "cell_id", "insert", "can_regenerate", "card", "saved", "outcome")
+        names = ("panel_id", "cell_id", "insert", "can_regenerate", "card", "saved", "heat", "outcome")
         state = {name: getattr(panel, name) for name in names}
         page.evaluate(MOUNT, {"esm": panel._esm, "css": panel._css, "state": state})
         return page.get_by_role("group", name="Suggestion by mini")

@@ -16,7 +16,7 @@ from cg2magic.request import Request, Sampling
 REQUESTS = 300
 #: Bytes that may come and go: arenas of the allocator, Python's own free lists.
 SLACK = 24 << 20
-KEPT = 4 << 20
+KEPT = 12 << 20
 
 
 def held() -> int:
