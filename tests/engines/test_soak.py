@@ -35,9 +35,10 @@ def wish(rng: random.Random) -> Request:
     return Request((text + "\n", "\nprint(value)") if rng.random() < 0.4 else (text,), sampling)
 
 
-def test_memory_is_flat_over_hundreds_of_requests_with_cancellations():
+def test_memory_is_flat_over_hundreds_of_requests_with_cancellations(request):
     rng = random.Random(0)
     manager = Manager()
+    request.addfinalizer(manager.close)
     manager.load("mini")
     # A small bound is reached soon: from then on, what is kept takes the place of what was.
     manager._engine.prefixes = PrefixCache(limit=KEPT)
@@ -56,6 +57,5 @@ def test_memory_is_flat_over_hundreds_of_requests_with_cancellations():
             after.append(held())
     assert isinstance(manager._engine, LocalEngine)
     assert manager._engine.prefixes.memory <= KEPT
-    manager.close()
     assert cancelled > REQUESTS // 20
     assert after[1] - after[0] < SLACK
