@@ -121,6 +121,8 @@ def test_a_slow_kernel_is_not_taken_where_the_cpu_has_nothing_for_it(monkeypatch
 
 
 def test_inputs_with_hardly_anything_below_zero_use_all_levels(kernel, random):
+    if kernel.name == "float":
+        pytest.skip("it does not round activations")
     weight = torch.randn(300, 256, generator=random)
     w, scale = quantize(weight)
     x = F.gelu(torch.randn(64, 256, generator=random) * 3)
@@ -128,8 +130,7 @@ def test_inputs_with_hardly_anything_below_zero_use_all_levels(kernel, random):
     shifted = Int8Linear(w, scale, kernel=kernel)
     shifted.rows = lambda x: with_one_scale_for_all(shifted, x)  # from -max to max
     exact = x @ (w * scale[:, None]).T
-    if kernel.name != "float":
-        assert relative_errors(layer(x), exact).mean() < 0.7 * relative_errors(shifted(x), exact).mean()
+    assert relative_errors(layer(x), exact).mean() < 0.7 * relative_errors(shifted(x), exact).mean()
 
 
 def test_the_logits_read_their_input_in_two_parts(random):

@@ -262,3 +262,4 @@ def test_another_token_is_a_candidate_beside_those_that_are_there_and_an_old_job
     now = panel.job.snapshot()
     assert [suggestion.text for suggestion in now.suggestions] == ["1", "2"]
     assert now.tokens == 1
+    panel.job.update(state="done")  # its thread draws until then
