@@ -112,12 +112,12 @@ def _indent(text: str, start: int, end: int) -> int:
 
 
 def _line(text: str, rng: random.Random) -> Hole | None:
-    """A whole line; the cursor stands after its indentation, now and then at the line's start."""
+    """A whole line; the cursor stands after its indentation, one time in four at the line's start."""
     line = _pick_line(text, rng)
     if line is None:
         return None
     start, end = line
-    return Hole(start if rng.random() < 0.1 else start + _indent(text, start, end), end)
+    return Hole(start if rng.random() < 0.25 else start + _indent(text, start, end), end)
 
 
 def _rest_of_line(text: str, rng: random.Random) -> Hole | None:
