@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from cg2magic.languages import find
 
 if TYPE_CHECKING:
+    from cg2magic.context import Context
     from cg2magic.families import FillInMiddle
 
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -85,6 +86,8 @@ class Request:
         How the model wants holes written, where the person says it; None where its vocabulary tells.
     begin : tuple of TokenLogprob
         Tokens that the candidates begin with instead of choosing them, as `Suggestion.taken` has them.
+    context : Context or None
+        What may stand around the parts in what the model reads; it is no part of the suggestion.
     """
 
     parts: tuple[str, ...]
@@ -95,6 +98,7 @@ class Request:
     header: str = ""
     form: FillInMiddle | None = None
     begin: tuple[TokenLogprob, ...] = field(default=(), repr=False)
+    context: Context | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.parts:

@@ -1,0 +1,64 @@
+"""From a document and a namespace to a `Context`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cg2magic.context.document import Document
+from cg2magic.context.names import mentioned
+from cg2magic.context.passages import Context, passages
+from cg2magic.context.settings import Settings
+
+#: Characters of a prompt, on each side of a hole, in which names are looked for.
+_LOOKED_AT = 20_000
+
+
+def gather(
+    document: Document,
+    parts: tuple[str, ...],
+    namespace: Mapping[str, object],
+    settings: Settings | None = None,
+    language: str = "python",
+) -> Context | None:
+    """Make the context of a request; None where nothing is to be seen.
+
+    Never raises, and computes nothing on the variables; see `variables`.
+
+    Parameters
+    ----------
+    document : Document
+    parts : tuple of str
+        The texts around the holes, as in `Request.parts`.
+    namespace : mapping
+        The shell's variables by their names.
+    settings : Settings, optional
+        What may be seen; the document's metadata can narrow it.
+    language : str
+        Of the request.
+    """
+    del namespace
+    asked = settings or Settings()
+    allowed = asked.within(document.metadata)
+    if asked.level == "none":
+        return None
+    note = "" if allowed.level == asked.level else _NARROWED[allowed.level]
+    if allowed.level == "none":
+        return Context(note=note)
+    whole = allowed.level == "notebook"
+    return Context(
+        above=passages(document.above, language) if whole else (),
+        below=passages(document.below, language, below=True) if whole and len(parts) > 1 else (),
+        uses=frozenset().union(*(mentioned(_cut(part)) for part in parts)),
+        language=language,
+        note=note,
+    )
+
+
+_NARROWED = {
+    "none": "context off in this notebook",
+    "cell": "other cells off in this notebook",
+}
+
+
+def _cut(part: str) -> str:
+    return part if len(part) <= _LOOKED_AT else part[:_LOOKED_AT] + "\n" + part[-_LOOKED_AT:]
