@@ -23,8 +23,9 @@ anywhere, and get the two texts exactly as they are, in the order and with the t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from cg2magic.context.budget import Around
 from cg2magic.errors import FormatError
 from cg2magic.families import FORMATS, FillInMiddle, Format, Masks
 from cg2magic.vocabulary import Vocabulary
@@ -49,8 +50,12 @@ class Prompt:
         For each hole, the ids that follow its fill: the end of the fill and the next mask.
     ends : frozenset of int
         Ids that end a fill.
+    top, bottom : int
+        Where in `ids` the first of the texts begins, and where the last one ends.
     cut : bool
         Whether text at the far end from the hole was left out.
+    around : Around
+        What of `ids` is the context.
     """
 
     ids: tuple[int, ...]
@@ -58,10 +63,23 @@ class Prompt:
     newlines: tuple[bool, ...]
     between: tuple[tuple[int, ...], ...]
     ends: frozenset[int]
+    top: int = 0
+    bottom: int = 0
     cut: bool = False
+    around: Around = field(default_factory=Around)
+
+    def within(self, around: Around) -> Prompt:
+        """Put the context where its text would stand if it were part of the first and of the last text."""
+        ids = list(self.ids)
+        # From the back, so that the other place stays where it is.
+        for at, more in sorted([(self.top, around.before), (self.bottom, around.after)], reverse=True):
+            ids[at:at] = more
+        return replace(self, ids=tuple(ids), around=around)
 
 
-def encode(parts: tuple[str, ...], family: str | Format, vocabulary: Vocabulary, room: int) -> Prompt:
+def encode(
+    parts: tuple[str, ...], family: str | Format, vocabulary: Vocabulary, room: int, *, inside: bool = False
+) -> Prompt:
     """Write a request the way the family wants it.
 
     Parameters
@@ -75,6 +93,8 @@ def encode(parts: tuple[str, ...], family: str | Format, vocabulary: Vocabulary,
     room : int
         The most tokens the prompt may take. What is too long is cut at the far end from the hole,
         at a line.
+    inside : bool
+        Whether other text will come before it, see `Vocabulary.encode`.
 
     Raises
     ------
@@ -89,31 +109,40 @@ def encode(parts: tuple[str, ...], family: str | Format, vocabulary: Vocabulary,
     if eos is not None:
         ends.add(eos)
     if len(parts) == 1:
-        return _completion(parts[0], vocabulary, room, frozenset(ends))
+        return _completion(parts[0], vocabulary, room, frozenset(ends), inside=inside)
     form = FORMATS[family] if isinstance(family, str) else family
     if isinstance(form, Masks) and form.holes(vocabulary):
-        return _masked(parts, form, vocabulary, room, frozenset(ends))
+        return _masked(parts, form, vocabulary, room, frozenset(ends), inside=inside)
     if isinstance(form, FillInMiddle):
-        return _in_the_middle(parts, form, vocabulary, room, frozenset(ends))
+        return _in_the_middle(parts, form, vocabulary, room, frozenset(ends), inside=inside)
     raise FormatError(
         "this model has no known format for filling holes: use %%complete, load one that has (%cg2 models), "
         "or name its tokens, --prefix-token, --suffix-token and --middle-token (cg2magic.register_format)"
     )
 
 
-def _completion(text: str, vocabulary: Vocabulary, room: int, ends: frozenset[int]) -> Prompt:
+def _completion(
+    text: str, vocabulary: Vocabulary, room: int, ends: frozenset[int], *, inside: bool
+) -> Prompt:
     opening = vocabulary.opening
-    ids = _last(text, vocabulary, room - len(opening))
+    ids = _last(text, vocabulary, room - len(opening), inside=inside)
     cut = _dropped(text, vocabulary, ids)
     ids, start = _heal(text, ids, vocabulary)
     if not ids and not opening:
         # A text of a single token: there is nothing to go on without it.
-        ids, start = vocabulary.encode(text), b""
-    return Prompt((*opening, *ids), (start,), (False,), ((),), ends, cut)
+        ids, start = vocabulary.encode(text, inside=inside), b""
+    ids = [*opening, *ids]
+    return Prompt(tuple(ids), (start,), (False,), ((),), ends, len(opening), len(ids), cut)
 
 
 def _in_the_middle(
-    parts: tuple[str, ...], form: FillInMiddle, vocabulary: Vocabulary, room: int, ends: frozenset[int]
+    parts: tuple[str, ...],
+    form: FillInMiddle,
+    vocabulary: Vocabulary,
+    room: int,
+    ends: frozenset[int],
+    *,
+    inside: bool,
 ) -> Prompt:
     if len(parts) > 2:
         raise FormatError(
@@ -123,16 +152,24 @@ def _in_the_middle(
     opening = vocabulary.opening
     prefix, suffix = _steer(vocabulary, form.prefix), _steer(vocabulary, form.suffix)
     middle = [_steer(vocabulary, form.middle)] if form.middle is not None else []
-    before, after, cut = _fit(*parts, vocabulary, room - len(opening) - 2 - len(middle))
-    around = [[prefix, *before], [suffix, *after]]
+    before, after, cut = _fit(*parts, vocabulary, room - len(opening) - 2 - len(middle), inside=inside)
+    sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
-        around.reverse()
-    ids = (*opening, *around[0], *around[1], *middle)
-    return Prompt(ids, (b"",), (False,), ((),), ends, cut)
+        sides.reverse()
+    ids = (*opening, *sides[0], *sides[1], *middle)
+    top = ids.index(prefix, len(opening)) + 1
+    bottom = ids.index(suffix, len(opening)) + 1 + len(after)
+    return Prompt(ids, (b"",), (False,), ((),), ends, top, bottom, cut)
 
 
 def _masked(
-    parts: tuple[str, ...], form: Masks, vocabulary: Vocabulary, room: int, ends: frozenset[int]
+    parts: tuple[str, ...],
+    form: Masks,
+    vocabulary: Vocabulary,
+    room: int,
+    ends: frozenset[int],
+    *,
+    inside: bool,
 ) -> Prompt:
     most = form.holes(vocabulary)
     holes = len(parts) - 1
@@ -150,7 +187,7 @@ def _masked(
         raise FormatError(
             "the text between the holes does not fit into the model's context: put the holes closer together"
         )
-    first, last, cut = _fit(seen[0], seen[-1], vocabulary, room)
+    first, last, cut = _fit(seen[0], seen[-1], vocabulary, room, inside=inside)
 
     bodies = [first, *middle, last]
     starts: list[bytes] = []
@@ -160,10 +197,13 @@ def _masked(
     ids = list(vocabulary.opening)
     for body, mask in zip(bodies, masks, strict=False):
         ids += [*body, mask]
-    ids += [*bodies[-1], *tail, masks[0]]
+    ids += bodies[-1]
+    bottom = len(ids)
+    ids += [*tail, masks[0]]
     end = _steer(vocabulary, form.end)
     between = (*((end, mask) for mask in masks[1:]), ())
-    return Prompt(tuple(ids), tuple(starts), newlines, between, ends, cut)
+    top = len(vocabulary.opening)
+    return Prompt(tuple(ids), tuple(starts), newlines, between, ends, top, bottom, cut)
 
 
 def _steer(vocabulary: Vocabulary, token: str) -> int:
@@ -184,12 +224,14 @@ def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int],
     return ids[:-1], vocabulary.pieces[ids[-1]]
 
 
-def _fit(prefix: str, suffix: str, vocabulary: Vocabulary, room: int) -> tuple[list[int], list[int], bool]:
+def _fit(
+    prefix: str, suffix: str, vocabulary: Vocabulary, room: int, *, inside: bool
+) -> tuple[list[int], list[int], bool]:
     """Prefix and suffix within `room` tokens; the suffix keeps a quarter, or what the prefix leaves."""
-    before = _last(prefix, vocabulary, room)
+    before = _last(prefix, vocabulary, room, inside=inside)
     kept = max(room // 4, room - len(before))
     after = _first(suffix, vocabulary, kept)
-    before = _last(prefix, vocabulary, room - len(after))
+    before = _last(prefix, vocabulary, room - len(after), inside=inside)
     cut = _dropped(prefix, vocabulary, before) or _dropped(suffix, vocabulary, after)
     return before, after, cut
 
@@ -198,16 +240,16 @@ def _dropped(text: str, vocabulary: Vocabulary, ids: list[int]) -> bool:
     return sum(len(vocabulary.pieces[i]) for i in ids) < len(text.encode())
 
 
-def _last(text: str, vocabulary: Vocabulary, room: int) -> list[int]:
+def _last(text: str, vocabulary: Vocabulary, room: int, *, inside: bool) -> list[int]:
     """Tokens of the last whole lines of `text` that take at most `room`; of a longer line, its end."""
     text = text[-room * _LONGEST_TOKEN :]
-    ids = vocabulary.encode(text)
+    ids = vocabulary.encode(text, inside=inside)
     while len(ids) > room:
         kept = vocabulary.decode(ids[-room:]) if room > 0 else ""
         line = kept.find("\n") + 1
         if not line or not kept[line:].strip():
             return ids[len(ids) - room :]
-        ids = vocabulary.encode(kept[line:])
+        ids = vocabulary.encode(kept[line:], inside=inside)
     return ids
 
 

@@ -140,6 +140,24 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a model read before it wrote.
+
+    Attributes
+    ----------
+    text : str
+        All of it, with the tokens that steer by their names.
+    cells, variables, tokens : int
+        What of it is the context, see `Context`.
+    """
+
+    text: str
+    cells: int = 0
+    variables: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """How a program ended that was run in the sandbox; `reason` is one line, empty where it passed."""
 

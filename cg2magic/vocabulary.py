@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Vocabulary:
             return
         self.steering |= new
         self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
-        for derived in ("steering_ids", "pieces"):
+        for derived in ("steering_ids", "pieces", "passage"):
             self.__dict__.pop(derived, None)
 
     def id(self, token: str) -> int | None:
@@ -138,6 +139,11 @@ class Vocabulary:
                 start = spelled.start() + 1
         return ids + self._encode(text[start:], inside=inside or start > 0)
 
+    @cached_property
+    def passage(self) -> Callable[[str], tuple[int, ...]]:
+        """`encode` for text that other text comes before, and that is asked for again and again."""
+        return lru_cache(maxsize=4096)(lambda text: tuple(self.encode(text, inside=True)))
+
     def _encode(self, text: str, *, inside: bool = False) -> list[int]:
         if not text:
             return []
@@ -160,6 +166,13 @@ class Vocabulary:
         """How a token is shown: its text, or the name of one that steers."""
         piece = self.pieces[i] if i < len(self.pieces) else b""
         return piece.decode("utf-8", errors="replace") or self.tokenizer.convert_ids_to_tokens(i) or ""
+
+    def spelled(self, ids: Iterable[int]) -> str:
+        """The text of tokens as a person can read it, those that steer by their names."""
+        runs = groupby(ids, key=self.steering_ids.__contains__)
+        return "".join(
+            "".join(map(self.text, run)) if steers else self.decode(list(run)) for steers, run in runs
+        )
 
     def texts(self, ids: Iterable[int]) -> list[str]:
         """The text of each token, see `in_pieces`; joined they are the whole."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from cg2magic.context.document import Document
 from cg2magic.context.names import mentioned
-from cg2magic.context.passages import Context, passages
+from cg2magic.context.passages import Context, passages, separator
 from cg2magic.context.settings import Settings
+from cg2magic.context.variables import describe
+from cg2magic.languages import find
 
 #: Characters of a prompt, on each side of a hole, in which names are looked for.
 _LOOKED_AT = 20_000
@@ -17,7 +19,7 @@ def gather(
     document: Document,
     parts: tuple[str, ...],
     namespace: Mapping[str, object],
-    settings: Settings | None = None,
+    settings: Settings = Settings(),  # noqa: B008 - it can't be changed
     language: str = "python",
 ) -> Context | None:
     """Make the context of a request; None where nothing is to be seen.
@@ -36,20 +38,26 @@ def gather(
     language : str
         Of the request.
     """
-    del namespace
-    asked = settings or Settings()
-    allowed = asked.within(document.metadata)
-    if asked.level == "none":
+    allowed = settings.within(document.metadata)
+    if settings.level == "none":
         return None
-    note = "" if allowed.level == asked.level else _NARROWED[allowed.level]
+    note = "" if allowed.level == settings.level else _NARROWED[allowed.level]
     if allowed.level == "none":
         return Context(note=note)
     whole = allowed.level == "notebook"
+    text = [_cut(part) for part in parts]
+    uses = list(dict.fromkeys(name for part in text for name in mentioned(part)))
+    described: tuple[str, ...] = ()
+    if find(language).name == "python":
+        names = uses if allowed.names is None else allowed.names
+        described = describe(names, namespace, values=allowed.values)
     return Context(
         above=passages(document.above, language) if whole else (),
         below=passages(document.below, language, below=True) if whole and len(parts) > 1 else (),
-        uses=frozenset().union(*(mentioned(_cut(part)) for part in parts)),
-        language=language,
+        variables=described,
+        uses=frozenset(uses),
+        separator=separator(language),
+        tokens=settings.tokens,
         note=note,
     )
 

@@ -27,9 +27,9 @@ _OTHERS = re.compile(
 _KEYWORDS = frozenset(("import", "from", "as", "def", "class", "for", "in", "with", "async"))
 
 
-def mentioned(code: str) -> frozenset[str]:
-    """Names that stand in the code, without those behind a dot."""
-    return frozenset(_NAME.findall(code))
+def mentioned(code: str) -> list[str]:
+    """Names that stand in the code, in order and without those behind a dot."""
+    return list(dict.fromkeys(_NAME.findall(code)))
 
 
 def defined(code: str, language: str) -> frozenset[str]:

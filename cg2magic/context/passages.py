@@ -1,10 +1,12 @@
 r"""A cell as the model reads it: in passages of some lines, of which the engine takes those that fit.
 
-- Markdown becomes comments. Raw cells are no code, and left out.
+- Markdown becomes comments, its first lines: they say what follows. Raw cells are no code, and left out.
 - Magics and lines for the shell are left out, and with them whole cells in another language. So are cells
   that asked a model for something: what stands in them is unfinished.
 - Lines of more than 400 characters are data, not code, and left out.
 - Of a very long cell only the end is read, below the prompt the beginning: what is nearest to it.
+- Behind a cell of code stands what separates cells in notebooks that are kept as scripts, ``# %%``. Behind
+  prose stands nothing: it belongs to the code under it.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from cg2magic.languages import Language, find, of_header, split_header
 #: Characters of a cell that are looked at.
 _LONGEST_CELL = 20_000
 _LONGEST_LINE = 400
+_LONGEST_PROSE = 400
 #: Characters after which a passage ends where the next statement begins, and after which it ends anyway.
-_PASSAGE, _LONGEST_PASSAGE = 500, 2_000
+_PASSAGE, _LONGEST_PASSAGE = 300, 1_500
 
 #: Cell magics that run what is under them in this kernel, in its own language.
 _SAME_KERNEL = re.compile(r"\s*%%(time|timeit|capture|prun|python3?|pypy)\b")
@@ -57,7 +60,10 @@ class Context:
         One line for each variable.
     uses : frozenset of str
         Names that the prompt mentions.
-    language : str
+    separator : str
+        What stands between cells.
+    tokens : int
+        The most that the prompt, its answer and what stands around it may take.
     note : str
         What the person should know about it, such as that the notebook switches it off.
     """
@@ -66,7 +72,8 @@ class Context:
     below: tuple[tuple[Passage, ...], ...] = ()
     variables: tuple[str, ...] = ()
     uses: frozenset[str] = frozenset()
-    language: str = "python"
+    separator: str = "\n"
+    tokens: int = 2048
     note: str = ""
 
 
@@ -92,17 +99,25 @@ def _passages(kind: Kind, source: str, language: str) -> tuple[Passage, ...]:
     lines = _prose(source, written_in) if kind == "markdown" else _code(source, written_in)
     if kind == "raw" or not any(line.strip() for line in lines):
         return ()
-    return tuple(
-        Passage(text, defined(text, language)) for text in _split("\n".join(lines).strip("\n").split("\n"))
-    )
+    texts = _split("\n".join(lines).strip("\n").split("\n"))
+    if kind == "markdown":
+        return tuple(map(Passage, texts))
+    texts[-1] += separator(language)
+    return tuple(Passage(text, defined(text, language)) for text in texts)
+
+
+def separator(language: str) -> str:
+    r"""Give what stands between two cells: ``\n# %%\n`` in Python."""
+    comments = find(language).comments
+    return f"\n{comments[0]} %%\n" if comments else "\n"
 
 
 def _prose(source: str, language: Language) -> list[str]:
     """Prose as comments; nothing where the language has none to the end of a line."""
     if not language.comments:
         return []
-    lines = [line.strip() for line in source.split("\n")]
-    return [f"{language.comments[0]} {line}" for line in lines if line and len(line) <= _LONGEST_LINE]
+    lines = [" ".join(line.strip("#=- \t").split()) for line in source[:_LONGEST_PROSE].split("\n")]
+    return [f"{language.comments[0]} {line}" for line in lines if line]
 
 
 def _code(source: str, language: Language) -> list[str]:

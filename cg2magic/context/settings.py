@@ -22,21 +22,24 @@ class Settings:
         Variables to describe; None for those that the prompt mentions.
     values : bool
         Whether some of their values are told, besides type and shape.
+    tokens : int
+        The most that the prompt, its answer and the context may take; a model that sees less gets less.
     """
 
     level: Level = "notebook"
     names: tuple[str, ...] | None = None
     values: bool = False
+    tokens: int = 2048
 
     @classmethod
-    def of_options(cls, level: str, variables: str, *, values: bool = False) -> Settings:
+    def of_options(cls, level: str, variables: str, *, values: bool = False, tokens: int = 2048) -> Settings:
         """Read the options as they are written: ``notebook``, and ``auto``, ``none`` or names.
 
         Unknown levels are taken for ``none``: nothing is shown by mistake.
         """
         words = variables.replace(",", " ").split()
         names = None if words == ["auto"] else () if words == ["none"] else tuple(words)
-        return cls(level if level in LEVELS else "none", names, values)
+        return cls(level if level in LEVELS else "none", names, values, tokens)
 
     def within(self, metadata: Mapping[str, Any]) -> Settings:
         """Narrow them by what a notebook's metadata say under ``cg2magic``.

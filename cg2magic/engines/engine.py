@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from cg2magic.context.budget import choose
 from cg2magic.families import FORMATS, family_of
 from cg2magic.formats import Prompt, encode
-from cg2magic.request import Request, Suggestion
+from cg2magic.request import Request, Seen, Suggestion
 from cg2magic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ Report = Callable[[tuple[Suggestion, ...]], None]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of a request: its candidates, and what the person should know about it."""
+    """What came of a request: its candidates, what the model read, and what the person should know."""
 
     suggestions: tuple[Suggestion, ...]
+    seen: Seen
     notes: tuple[str, ...] = ()
 
 
@@ -78,11 +80,27 @@ def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt
     # Asked each time: a format may be registered while the model is loaded.
     form = request.form or FORMATS[family_of(vocabulary)]
     vocabulary.steer(form.steering)
-    return encode(request.parts, form, vocabulary, context - answer)
+    prompt = encode(request.parts, form, vocabulary, context - answer)
+    if request.context is None:
+        return prompt
+    whole = min(request.context.tokens, context)
+    # One token may be needed more where text comes before the prompt.
+    room = max(0, whole - answer - len(prompt.ids) - 1)
+    around = choose(request.context, room, whole, vocabulary.passage)
+    if around.before:
+        prompt = encode(request.parts, form, vocabulary, context - answer, inside=True)
+    return prompt.within(around)
 
 
-def notes_on(prompt: Prompt, context: int) -> tuple[str, ...]:
+def seen(prompt: Prompt, vocabulary: Vocabulary) -> Seen:
+    """Tell what the model read, for people who want to look."""
+    around = prompt.around
+    return Seen(vocabulary.spelled(prompt.ids), around.cells, around.variables, len(around))
+
+
+def notes_on(request: Request, prompt: Prompt, context: int) -> tuple[str, ...]:
     """Tell what the person should know about a prompt."""
-    if not prompt.cut:
-        return ()
-    return (f"prompt cut to {len(prompt.ids):,} tokens: the model's context is {context:,}",)
+    notes = [request.context.note] if request.context is not None and request.context.note else []
+    if prompt.cut:
+        notes.append(f"prompt cut to {len(prompt.ids):,} tokens: the model's context is {context:,}")
+    return tuple(notes)

@@ -9,7 +9,7 @@ from cg2magic.candidate import Candidate
 from cg2magic.engines import scoring
 from cg2magic.engines.decoding import Chooser, Decoding
 from cg2magic.engines.drafts import PromptLookup
-from cg2magic.engines.engine import Report, Written, notes_on, prompt_for
+from cg2magic.engines.engine import Report, Written, notes_on, prompt_for, seen
 from cg2magic.engines.prefixes import PrefixCache, fork
 from cg2magic.families import FORMATS
 from cg2magic.formats import Prompt
@@ -90,8 +90,9 @@ class LocalEngine:
 
         with threads_for(self.loaded.parameters), torch.inference_mode():
             self._write(request, prompt, candidates, changed, cancelled)
-        notes = notes_on(prompt, self.loaded.context)
-        return Written(tuple(candidate.suggestion() for candidate in candidates), notes)
+        suggestions = tuple(candidate.suggestion() for candidate in candidates)
+        notes = notes_on(request, prompt, self.loaded.context)
+        return Written(suggestions, seen(prompt, self.vocabulary), notes)
 
     def score(self, text: str, tell: scoring.Tell, cancelled: Callable[[], bool]) -> Score:
         """Compute how likely the model finds a text, see `scoring.score`."""

@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from cg2magic.candidate import Candidate
-from cg2magic.engines.engine import Report, Written, notes_on, prompt_for
+from cg2magic.engines.engine import Report, Written, notes_on, prompt_for, seen
 from cg2magic.engines.remote_client import Cancelled, ServerError, run
 from cg2magic.engines.remote_model import RemoteModel
 from cg2magic.engines.remote_tokens import ALTERNATIVES, TokenReader
@@ -65,7 +65,7 @@ class RemoteEngine:
             If the server fails before anything is written. What is written before it fails is kept.
         """
         prompt = prompt_for(request, self.vocabulary, self.loaded.context)
-        notes = [*notes_on(prompt, self.loaded.context)]
+        notes = [*notes_on(request, prompt, self.loaded.context)]
         candidates = [Candidate(request, prompt, self.vocabulary) for _ in range(request.sampling.n)]
 
         def changed() -> None:
@@ -81,7 +81,8 @@ class RemoteEngine:
             notes.append(f"{error}; what was written until then is kept")
         for candidate in candidates:
             candidate.cancel()  # those that are not finished
-        return Written(tuple(candidate.suggestion() for candidate in candidates), tuple(notes))
+        suggestions = tuple(candidate.suggestion() for candidate in candidates)
+        return Written(suggestions, seen(prompt, self.vocabulary), tuple(notes))
 
     def score(self, *_: object) -> NoReturn:
         """Refuse: the API tells the log-probabilities of what it writes, not of what it reads."""

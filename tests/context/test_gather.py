@@ -11,7 +11,7 @@ def notebook(*sources, active=None, metadata=None, kind="code"):
 
 
 def texts(cells):
-    return ["".join(passage.text for passage in cell) for cell in cells]
+    return ["".join(passage.text for passage in cell).removesuffix("\n# %%\n") for cell in cells]
 
 
 def test_cells_above_are_seen_for_a_completion_and_below_too_for_an_infill():
@@ -25,8 +25,8 @@ def test_cells_above_are_seen_for_a_completion_and_below_too_for_an_infill():
 
 def test_markdown_becomes_comments_of_the_language():
     prose = notebook("# Title\n\nSome *words*.", kind="markdown")
-    assert texts(gather(prose, ("x",), {}).above) == ["# # Title\n# Some *words*.\n"]
-    assert texts(gather(prose, ("x",), {}, language="sql").above) == ["-- # Title\n-- Some *words*.\n"]
+    assert texts(gather(prose, ("x",), {}).above) == ["# Title\n# Some *words*.\n"]
+    assert texts(gather(prose, ("x",), {}, language="sql").above) == ["-- Title\n-- Some *words*.\n"]
     assert gather(prose, ("x",), {}, language="html").above == ()
 
 
