@@ -16,6 +16,7 @@ from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
+from cg2magic.inline import Switch
 from cg2magic.manager import ModelSpec, manager
 from cg2magic.request import Request, Sampling
 
@@ -100,6 +101,16 @@ class CG2(Magics):
         _INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
     ).tag(config=True)
 
+    inline = Bool(
+        default_value=False, help="Suggest in the cell while you type (ghost text); loads the model at once."
+    ).tag(config=True)
+    inline_floor = Float(
+        0.35,
+        min=0.0,
+        max=1.0,
+        help="Ghost text ends where the mean probability of its tokens falls below this.",
+    ).tag(config=True)
+    inline_samples = Int(3, min=1, help="How many candidates Alt+\\ asks for in the cell.").tag(config=True)
     preload = Bool(
         default_value=False, help="Import torch in the background at once, not with the first request."
     ).tag(config=True)
@@ -109,6 +120,9 @@ class CG2(Magics):
         if change.new:
             preload.start()
 
+    #: Where there are pages.
+    ghosts: Switch | None = None
+
     @classmethod
     def enter(cls, shell: InteractiveShell) -> None:
         """Bring the magics into a shell."""
@@ -116,6 +130,8 @@ class CG2(Magics):
         shell.configurables.append(cg2)
         shell.register_magics(cg2)
         interrupts.enter(shell)
+        if hasattr(shell, "kernel"):
+            cg2.ghosts = Switch(cg2)
 
     @classmethod
     def leave(cls, shell: InteractiveShell) -> None:
@@ -124,6 +140,9 @@ class CG2(Magics):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
         shell.magics_manager.registry.pop(cls.__name__, None)
+        for cg2 in shell.configurables:
+            if isinstance(cg2, cls) and cg2.ghosts is not None:
+                cg2.ghosts.close()
         shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, cls)]
         interrupts.leave(shell)
         manager().close()
@@ -236,7 +255,7 @@ class CG2(Magics):
 
         with _short_errors():
             args = _arguments(self.score, line)
-            self._apply_config()
+            self.apply_config()
             _, code = languages.split_header(_text(cell))
             scored = score(code, model=args.model)
         display(scored)
@@ -265,14 +284,15 @@ class CG2(Magics):
         allow [WHAT]          let --check run candidates: sandbox, unconfined (limits only), nothing
         """
         with _short_errors():
-            self._apply_config()
+            self.apply_config()
             commands.run(line, self.shell)
 
     @observe("allow_execution")
     def _allow(self, change: Bunch) -> None:
         manager().checks.allowed = change.new
 
-    def _apply_config(self) -> None:
+    def apply_config(self) -> None:
+        """Let the manager know which model is to be loaded when none is."""
         manager().default = ModelSpec(
             self.model, self.device, self.precision, tokenizer=self.tokenizer or None
         )
@@ -307,7 +327,7 @@ class CG2(Magics):
             raise UsageError(str(error)) from None
         texts = [_literal(text, "--check") for text in args.check or ()]
         check = checking.read(texts, self.shell.user_ns, args.language)
-        self._apply_config()
+        self.apply_config()
         request = Request(
             parts, sampling, args.language, args.model, check=check, header=args.header, form=form
         )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cg2magic.likelihood import Score
     from cg2magic.models.loading import LoadedModel
 
+#: The id of requests that nobody waits for.
+_ASIDE = 0
 #: Suggestions remembered for `%cg2 history`; they hold text, not tensors.
 _HISTORY = 500
 
@@ -102,6 +104,25 @@ class Manager:
         self._enqueue(job)
         return job
 
+    def aside(self, request: Request) -> Job | None:
+        """Serve a request that nobody waits for, such as a suggestion while somebody types.
+
+        It is in no history. It takes the place of the one before it, and is given up as soon as anything
+        else is asked for.
+
+        Returns
+        -------
+        Job or None
+            None while no model is resident, or the worker is busy with what somebody waits for.
+        """
+        with self._changed:
+            others = [item for item in self._unfinished() if not _is_aside(item)]
+            if self._engine is None or others:
+                return None
+        job = Job(_ASIDE, request, self._drop_cancelled)
+        self._enqueue(job)
+        return job
+
     def load(
         self,
         name: str,
@@ -123,6 +144,10 @@ class Manager:
         """
         spec = ModelSpec(name, device, precision, groups, compile, served, tokenizer)
         return self._call(Call(spec, lambda engine, *_: engine.loaded, on_progress or _nobody))
+
+    def wake(self) -> LoadedModel | RemoteModel:
+        """Load the default model where none is resident, as `load` does."""
+        return self._call(Call(None, lambda engine, *_: engine.loaded, _nobody))
 
     def score(self, text: str, model: str | None = None, on_progress: Tell | None = None) -> Score:
         """Score a text on the worker thread, with `model` or the resident one; Ctrl-C gives it up.
@@ -213,12 +238,19 @@ class Manager:
 
     def _enqueue(self, item: Job | Call[Any]) -> None:
         with self._changed:
+            asides = [item for item in self._unfinished() if _is_aside(item)]
             self._queue.append(item)
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="cg2magic", daemon=True)
                 self._worker.start()
             self._changed.notify_all()
+        for job in asides:
+            job.cancel()
         self._tell_positions()
+
+    def _unfinished(self) -> list[Job | Call[Any]]:
+        """What is served or waits; to be asked with the lock held."""
+        return [*([] if self._current is None else [self._current]), *self._queue]
 
     def _work(self) -> None:
         me = threading.current_thread()
@@ -307,6 +339,10 @@ class Manager:
             if isinstance(job, Job) and job.snapshot().position != ahead:
                 job.update(position=ahead)
             ahead += 1
+
+
+def _is_aside(item: Job | Call[Any]) -> bool:
+    return isinstance(item, Job) and item.id == _ASIDE
 
 
 def _nobody(_: Progress) -> None:

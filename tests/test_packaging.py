@@ -75,8 +75,11 @@ def test_the_wheel_carries_the_model_the_panel_and_the_licence(names):
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
-def test_the_wheel_carries_nothing_but_the_package(names):
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"cg2magic"}
+def test_the_wheel_carries_nothing_but_the_package_and_what_jupyterlab_looks_for(names, metadata):
+    extension = f"cg2magic-{metadata['Version']}.data/data/share/jupyter/labextensions/cg2magic/"
+    others = [name for name in names if ".dist-info/" not in name and not name.startswith(extension)]
+    assert {name.split("/")[0] for name in others} == {"cg2magic"}
+    assert not [name for name in others if "labextension" in name]
     assert not [name for name in names if re.search(r"__pycache__|\.ipynb|(^|/)(tests|training)/", name)]
 
 
@@ -100,6 +103,23 @@ def test_the_metadata_states_version_licence_and_python(metadata):
     assert metadata["Version"] == cg2magic.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.10"
+
+
+def test_jupyterlab_finds_the_installed_extension_enabled_and_of_the_package_s_version(wheel, tmp_path):
+    import cg2magic
+
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--ignore-installed"]
+    run([*pip, "--prefix", str(tmp_path), str(wheel)], cwd=tmp_path)
+    listed = subprocess.run(
+        [sys.executable, "-m", "jupyter", "labextension", "list"],
+        env=os.environ | {"JUPYTER_PATH": str(tmp_path / "share/jupyter")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = (line for line in listed.stderr.splitlines() if " cg2magic v" in line)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", line).split()
+    assert plain == ["cg2magic", f"v{cg2magic.__version__}", "enabled", "OK", "(python,", "cg2magic)"]
 
 
 def imports(files: list[Path]) -> set[str]:

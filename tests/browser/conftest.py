@@ -83,6 +83,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             "metadata": {"debugger": False},
         },
     )
+    # What the wheel installs: the labextension of this checkout.
+    labextension = home / "data/labextensions/cg2magic"
+    labextension.parent.mkdir(parents=True)
+    labextension.symlink_to(Path(__file__).parents[2] / "cg2magic/labextension", target_is_directory=True)
     # The tests' own modules, and the package when it is run from a checkout.
     package, here = Path(cg2magic.__file__).parents[1], Path(__file__).parent
     environment = {

@@ -1,0 +1,9 @@
+"""Suggestions in the cell while somebody types: ghost text.
+
+A page asks over a `Channel`, with an `Ask`; the `Writer` lets the resident model answer the newest
+question, and `shown` decides how much of an answer is worth showing. The page's side is in `labextension/`.
+"""
+
+from cg2magic.inline.switch import Switch
+
+__all__ = ["Switch"]

@@ -1,0 +1,69 @@
+"""Answers the pages' questions with the resident model; the newest question is the only one that counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cg2magic.inline.ask import Ask
+from cg2magic.inline.shown import shown
+from cg2magic.job import Job, Snapshot
+from cg2magic.manager import Manager
+from cg2magic.request import Request
+
+#: Gets ``{"id", "texts", "done", "error"}`` as an answer grows.
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Writer:
+    """Lets the model answer one question at a time.
+
+    Parameters
+    ----------
+    manager : Manager
+    tell : callable
+        Called on the worker's thread.
+    """
+
+    def __init__(self, manager: Manager, tell: Tell) -> None:
+        self._manager = manager
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._asked = ""
+        self._job: Job | None = None
+
+    def answer(self, ask: Ask, request: Request, floor: float) -> None:
+        """Begin to answer; what was asked before is given up within one token."""
+        job = self._manager.aside(request)
+        with self._lock:
+            before, self._job, self._asked = self._job, job, ask.id
+        if before is not None:
+            before.cancel()  # where the worker was busy, nobody else has
+        if job is None:
+            self._tell(_answer(ask, (), done=True))
+            return
+        told: list[str] = []
+
+        def follow(now: Snapshot) -> None:
+            texts = [shown(suggestion, ask.reach, floor) for suggestion in now.suggestions]
+            if now.state == "failed" and request.is_infill and "holes" in now.error:
+                # A model that fills none can still go on.
+                self.answer(ask, replace(request, parts=request.parts[:1]), floor)
+            elif now.finished or (texts != told and any(texts)):
+                told[:] = texts
+                self._tell(_answer(ask, texts, done=now.finished, error=now.error))
+
+        job.listen(follow)
+
+    def cancel(self, ask_id: str) -> None:
+        """Give up a question that the page no longer waits for."""
+        with self._lock:
+            job = self._job if self._asked == ask_id else None
+        if job is not None:
+            job.cancel()
+
+
+def _answer(ask: Ask, texts: Any, *, done: bool, error: str = "") -> dict[str, Any]:
+    return {"id": ask.id, "texts": list(texts), "done": done, "error": error}

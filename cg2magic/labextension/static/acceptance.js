@@ -1,0 +1,31 @@
+// Taking a part of the suggestion. The completer itself takes all of it.
+
+/** White space and the word, number or sign behind it. */
+export const nextWord = (text) => text.match(/^\s*(?:\w+|[^\w\s]+)/u)?.[0] ?? text;
+
+/** The rest of the line, or the next line where this one ends. */
+export const nextLine = (text) => text.match(/^\n*[^\n]*/u)[0];
+
+/**
+ * Write a part of the suggestion that is shown at the cursor, as if it had been typed: the completer takes it off
+ * what it shows. Whether what remains has to be asked for again, because the cursor came to another line.
+ */
+export async function acceptPart(panel, items, partOf) {
+  const editor = panel?.content.activeCell?.editor;
+  const item = editor && shownOf(editor, items);
+  if (!item) return false;
+  const part = partOf(item.insertText);
+  const rest = item.insertText.slice(part.length);
+  editor.replaceSelection(part);
+  return Boolean(rest) && part.includes("\n");
+}
+
+// Where a suggestion was, the completer keeps its room for a moment.
+const GHOST = '.jp-GhostText[data-provided-by="cg2magic"]:not([class*="Spacer"])';
+
+/** Which of the items is shown, if one of ours is. */
+function shownOf(editor, items) {
+  const shown = editor.host.querySelector(GHOST)?.textContent;
+  if (shown === undefined) return null;
+  return items.find(({ insertText }) => shown.startsWith(insertText.slice(0, shown.length))) ?? items[0];
+}

@@ -1,0 +1,137 @@
+// The line to a notebook's kernel. Nothing is asked of a kernel that isn't Python, and of one that is only
+// which comms it has, until it has ours.
+
+const TARGET = "cg2magic.inline";
+const GONE = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+
+export class KernelLine {
+  /** What the kernel says of itself, `{state, error, candidates}`; null where the extension is not loaded. */
+  state = null;
+
+  #session;
+  #changed;
+  #kernel = null;
+  #comm = null;
+  #looksAgain = false;
+  #answers = new Map();
+
+  /** `changed` is called when there is something new to show. */
+  constructor(sessionContext, changed) {
+    this.#session = sessionContext;
+    this.#changed = changed;
+    sessionContext.kernelChanged.connect(() => this.#take());
+    sessionContext.statusChanged.connect((_, status) => this.#follow(status));
+    sessionContext.iopubMessage.connect((_, message) => {
+      // The extension is loaded by name, whichever way.
+      const { msg_type: type } = message.header;
+      if (type === "execute_input") this.#looksAgain ||= message.content.code.includes("cg2magic");
+    });
+    this.#take();
+  }
+
+  /** Whether questions are welcome now. */
+  get ready() {
+    return this.state?.state === "ready" && (this.beside || this.#kernel.status === "idle");
+  }
+
+  /** Whether the kernel answers while a cell runs. */
+  get beside() {
+    return Boolean(this.#comm?.subshellId);
+  }
+
+  get thinking() {
+    return this.#answers.size > 0;
+  }
+
+  /** Switch suggestions on or off, for all pages of the kernel. */
+  turn() {
+    this.#send({ do: "turn", on: this.state?.state === "off" });
+  }
+
+  /** Ask; `answer` is updated as the kernel writes, and ended when it has written. */
+  ask(answer, ask) {
+    this.#answers.set(answer.id, answer);
+    this.#send({ do: "ask", ask: { id: answer.id, ...ask } });
+    this.#changed();
+  }
+
+  cancel(answer) {
+    if (!this.#answers.delete(answer.id)) return;
+    answer.end();
+    this.#send({ do: "cancel", id: answer.id });
+    this.#changed();
+  }
+
+  dispose() {
+    this.#lose();
+    this.#kernel = null;
+  }
+
+  #take() {
+    this.#lose();
+    this.#kernel = this.#session.session?.kernel ?? null;
+    this.#look();
+  }
+
+  #follow(status) {
+    if (GONE.has(status)) {
+      this.#lose();
+      this.#looksAgain = true;
+    } else if (status === "idle" && this.#looksAgain) {
+      this.#looksAgain = false;
+      this.#look();
+    }
+  }
+
+  /** Look whether the kernel has our comm, and listen to it. */
+  async #look() {
+    const kernel = this.#kernel;
+    if (!kernel || this.#comm) return;
+    try {
+      const { language_info: language } = await kernel.info;
+      if (language.name !== "python" || !kernel.handleComms) return;
+      const { content } = await kernel.requestCommInfo({ target_name: TARGET });
+      const [id] = Object.keys(content.comms ?? {});
+      if (!id || kernel !== this.#kernel || this.#comm || kernel.hasComm(id)) return;
+      const comm = (this.#comm = kernel.createComm(TARGET, id));
+      comm.onMsg = ({ content: { data } }) => this.#hear(data);
+      comm.onClose = () => this.#lose();
+      if (kernel.supportsSubshells) {
+        comm.commsOverSubshells = "perCommTarget"; // whatever the setting for widgets is
+        await comm.subshellStarted;
+      }
+      this.#send({ do: "hello" });
+    } catch {
+      // The kernel went away meanwhile: the next one is looked at.
+    }
+  }
+
+  #send(data) {
+    if (this.#comm && !this.#comm.isDisposed) this.#comm.send(data);
+  }
+
+  #hear(data) {
+    if (data.state) {
+      this.state = data;
+      if (data.state !== "ready") this.#endAll();
+    }
+    const answer = this.#answers.get(data.id);
+    if (answer) {
+      if (data.done) this.#answers.delete(data.id);
+      answer.update(data);
+    }
+    if (data.state || data.done) this.#changed();
+  }
+
+  #lose() {
+    this.#comm = null;
+    this.state = null;
+    this.#endAll();
+    this.#changed();
+  }
+
+  #endAll() {
+    for (const answer of this.#answers.values()) answer.end();
+    this.#answers.clear();
+  }
+}

@@ -1,0 +1,106 @@
+// The notebooks of the page, each with the line to its kernel.
+
+import { KernelLine } from "./kernel-line.js";
+
+/** Characters of a notebook that are sent, those nearest to the cell first; a model's context holds far less. */
+const FAR = 100_000;
+
+export class NotebookLines {
+  /** Called when an earlier answer may no longer hold: in another cell, or after an execution. */
+  onDocument = () => {};
+  /** Called when the cursor comes where nothing is suggested. */
+  onLeave = () => {};
+
+  #tracker;
+  #invoke;
+  #lines = new WeakMap();
+  #listeners = new Set();
+  #opened = false;
+
+  /** `invoke(panel)` has the completer ask for a suggestion. */
+  constructor(tracker, invoke) {
+    this.#tracker = tracker;
+    this.#invoke = invoke;
+    tracker.forEach((panel) => this.#add(panel));
+    tracker.widgetAdded.connect((_, panel) => this.#add(panel));
+    tracker.currentChanged.connect(() => this.#tell());
+  }
+
+  of(panel) {
+    return this.#lines.get(panel);
+  }
+
+  /** The line of the notebook that is in front. */
+  get current() {
+    return this.of(this.#tracker.currentWidget);
+  }
+
+  /** Call `listener` when what `current` says has changed. */
+  listen(listener) {
+    this.#listeners.add(listener);
+    listener();
+  }
+
+  /** Whether the question that comes now is ours, at the opening of a block; it is so once. */
+  takeOpening() {
+    const opened = this.#opened;
+    this.#opened = false;
+    return opened;
+  }
+
+  /** The notebook as the kernel reads it, without the text of the cell that asks. */
+  document(panel) {
+    const { cells, metadata } = panel.context.model.sharedModel;
+    const active = panel.content.activeCellIndex;
+    const sources = new Map();
+    for (let [reach, left] = [1, FAR]; left > 0 && reach < cells.length; reach++) {
+      for (const index of [active - reach, active + reach]) {
+        const source = cells[index]?.getSource().slice(0, left);
+        if (source === undefined) continue;
+        sources.set(index, source);
+        left -= source.length;
+      }
+    }
+    const told = cells.map(({ id, cell_type }, index) => ({ id, cell_type, source: sources.get(index) ?? "" }));
+    return { cells: told, active, metadata: { cg2magic: metadata.cg2magic ?? {} } };
+  }
+
+  #add(panel) {
+    const line = new KernelLine(panel.sessionContext, () => this.#tell());
+    this.#lines.set(panel, line);
+    panel.disposed.connect(() => line.dispose());
+    panel.sessionContext.iopubMessage.connect((_, { header }) => {
+      if (header.msg_type === "execute_input") this.onDocument();
+    });
+    let watched = null;
+    const changed = (_, { sourceChange }) => {
+      const newLine = sourceChange?.some(({ insert }) => insert?.includes?.("\n"));
+      if (newLine && line.ready) queueMicrotask(() => this.#onNewLine(panel)); // the editor is in the midst of it
+    };
+    const watch = (cell) => {
+      watched?.changed.disconnect(changed);
+      watched = cell?.model.sharedModel ?? null;
+      watched?.changed.connect(changed);
+      this.onDocument();
+      this.onLeave();
+    };
+    panel.content.activeCellChanged.connect((_, cell) => watch(cell));
+    watch(panel.content.activeCell);
+  }
+
+  /** The completer asks at each key, but not on an empty line: there, a block is wanted if one was opened. */
+  #onNewLine(panel) {
+    const editor = panel.content.activeCell?.editor;
+    if (!editor) return;
+    const { line } = editor.getCursorPosition();
+    if (editor.getLine(line)?.trim()) return;
+    if (/:\s*(#.*)?$/.test(editor.getLine(line - 1) ?? "")) {
+      this.#opened = true;
+      this.#invoke(panel);
+    } else this.onLeave();
+  }
+
+  #tell() {
+    for (const listener of this.#listeners) listener();
+  }
+}

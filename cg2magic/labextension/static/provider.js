@@ -1,0 +1,113 @@
+// What JupyterLab's completer asks for suggestions, at each key and by Alt+\.
+
+import { Answer, Memory, Place } from "./answers.js";
+import { Pace } from "./pace.js";
+
+const NOTHING = { items: [] };
+const INVOKED = 0; // InlineCompletionTriggerKind.Invoke
+
+export class Provider {
+  name = "cg2magic";
+  identifier = "cg2magic";
+  schema = {
+    // The pauses are ours, and an answer that takes long is no longer wanted anyway.
+    default: { enabled: true, autoFillInMiddle: true, debouncerDelay: 0, timeout: 30_000 },
+    properties: {},
+  };
+  /** The items that the completer was given last; it takes off them what is typed. */
+  current = [];
+
+  #lines;
+  #memory = new Memory();
+  #pace = new Pace();
+  #turn = 0;
+  #asked = null; // the line and the answer that is still being written
+  #streams = new Map();
+
+  constructor(lines) {
+    this.#lines = lines;
+    lines.onDocument = () => this.#memory.forget();
+    lines.onLeave = () => this.#give();
+  }
+
+  /** See IInlineCompletionProvider; gives what there is as soon as there is something. */
+  async fetch(request, context) {
+    const turn = ++this.#turn;
+    this.#streams.clear();
+    const panel = context.widget;
+    const line = this.#lines.of(panel);
+    const place = line?.ready ? placeIn(panel, request) : null;
+    if (!place) {
+      this.#give();
+      return NOTHING;
+    }
+
+    const byHand = context.triggerKind === INVOKED && !this.#lines.takeOpening();
+    if (!byHand) {
+      const [known, typed] = this.#memory.find(place);
+      if (known && (await known.beyond(typed))) return this.#items(known, typed, turn);
+      if (turn !== this.#turn) return NOTHING;
+    }
+    this.#give();
+    const accepted = this.#memory.wasTaken(place);
+    if (!byHand && !accepted) await this.#pace.pause();
+    if (turn !== this.#turn || !line.ready) return NOTHING;
+    const answer = this.#ask(line, panel, place, byHand, accepted);
+    const asked = performance.now();
+    if (!(await answer.beyond("")) || turn !== this.#turn) return NOTHING;
+    this.#pace.took(performance.now() - asked);
+    return this.#items(answer, "", turn);
+  }
+
+  /** See IInlineCompletionProvider; ends when the answer does, or is no longer the one that is shown. */
+  async *stream(token) {
+    const { answer, typed, turn } = this.#streams.get(token) ?? {};
+    while (answer && turn === this.#turn && !answer.done) {
+      await answer.change();
+      const [text] = answer.rest(typed);
+      if (text && turn === this.#turn) yield { response: { insertText: text, isIncomplete: !answer.done, token } };
+    }
+  }
+
+  #items(answer, typed, turn) {
+    if (turn !== this.#turn) return NOTHING;
+    this.current = answer.rest(typed).map((insertText, i) => {
+      const token = `${turn}/${i}`;
+      const isIncomplete = !answer.done;
+      if (isIncomplete) this.#streams.set(token, { answer, typed, turn });
+      return { insertText, isIncomplete, token: isIncomplete ? token : undefined };
+    });
+    return { items: this.current };
+  }
+
+  #ask(line, panel, place, byHand, accepted) {
+    const answer = new Answer(place, { byHand });
+    this.#memory.keep(answer);
+    this.#asked = [line, answer];
+    line.ask(answer, {
+      prefix: place.prefix,
+      suffix: place.suffix,
+      document: this.#lines.document(panel),
+      candidates: byHand ? line.state.candidates : 1,
+      accepted,
+    });
+    return answer;
+  }
+
+  /** Give up the answer that is being written. */
+  #give() {
+    const [line, answer] = this.#asked ?? [];
+    this.#asked = null;
+    if (!answer || answer.done) return;
+    this.#memory.drop(answer); // it ends anywhere
+    line.cancel(answer);
+  }
+}
+
+/** The place of a request in its cell; null in anything but a code cell. */
+function placeIn(panel, { text, offset }) {
+  const cell = panel.content?.activeCell?.model;
+  if (cell?.type !== "code") return null;
+  const at = offset === [...text].length ? text.length : [...text].slice(0, offset).join("").length;
+  return new Place(cell.id, text.slice(0, at), text.slice(at));
+}

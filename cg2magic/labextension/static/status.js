@@ -1,0 +1,66 @@
+// The item that says how it stands, and switches: in the status bar, or in the notebook's toolbar where there is none.
+
+const WORDS = {
+  off: ["off", "Suggestions while typing are off; click to switch them on. This loads the model."],
+  loading: ["loading", "The model is being loaded."],
+  ready: ["ready", "Suggestions while typing are on; click to switch them off."],
+  thinking: ["thinking", "A suggestion is being written; click to switch suggestions off."],
+  failed: ["failed", "The model could not be loaded."],
+};
+const WAITS = " This kernel has no subshells: there are none while a cell runs.";
+
+/** What an item says for a line: its state, its short text and its explanation; null where there is nothing to say. */
+function said(line) {
+  if (!line?.state) return null;
+  const { state, error } = line.state;
+  const shown = state === "ready" && line.thinking ? "thinking" : state;
+  const [word, tip] = WORDS[shown];
+  return { shown, word, tip: (error || tip) + (state === "ready" && !line.beside ? WAITS : "") };
+}
+
+function makeItem(Widget, lineOf) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.onclick = () => lineOf()?.turn();
+  Object.assign(button.style, {
+    all: "unset",
+    boxSizing: "border-box",
+    height: "100%",
+    padding: "0 6px",
+    cursor: "pointer",
+    font: "inherit",
+    color: "inherit",
+  });
+  button.onfocus = () => (button.style.outline = button.matches(":focus-visible") ? "2px solid" : "");
+  button.onblur = () => (button.style.outline = "");
+  const widget = new Widget();
+  widget.addClass("cg2-InlineStatus");
+  widget.node.append(button);
+  const draw = () => {
+    const now = said(lineOf());
+    widget.setHidden(!now);
+    if (!now || button.dataset.state + button.title === now.shown + now.tip) return;
+    button.dataset.state = now.shown;
+    button.textContent = `cg2: ${now.word}`;
+    button.title = now.tip;
+    button.ariaLabel = `Suggestions while typing: ${now.word}`;
+    button.ariaPressed = String(now.shown !== "off");
+  };
+  return { widget, draw };
+}
+
+export function showStatus({ Widget, statusBar, tracker, lines }) {
+  if (statusBar) {
+    const { widget, draw } = makeItem(Widget, () => lines.current);
+    statusBar.registerStatusItem("cg2magic:inline", { item: widget, align: "right", rank: 500 });
+    lines.listen(draw);
+    return;
+  }
+  const add = (panel) => {
+    const { widget, draw } = makeItem(Widget, () => lines.of(panel));
+    panel.toolbar.addItem("cg2magic-inline", widget);
+    lines.listen(draw);
+  };
+  tracker.forEach(add);
+  tracker.widgetAdded.connect((_, panel) => add(panel));
+}

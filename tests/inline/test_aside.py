@@ -1,0 +1,111 @@
+"""Requests that nobody waits for: they give way to all others, and load nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from cg2magic.inline.ask import Ask
+from cg2magic.inline.writer import Writer
+from cg2magic.manager import Manager
+from tests.test_manager import LONG, SHORT, until_writing
+
+
+@pytest.fixture(scope="module")
+def manager():
+    manager = Manager()
+    manager.load("mini")
+    yield manager
+    manager.close()
+
+
+def test_it_is_answered_by_the_resident_model_and_in_no_history(manager):
+    before = len(manager.history)
+    assert manager.aside(SHORT).result()[0].tokens
+    assert len(manager.history) == before
+
+
+def test_it_loads_no_model():
+    manager = Manager()
+    assert manager.aside(SHORT) is None
+    assert manager.status().model is None
+
+
+def test_the_newer_one_takes_the_place_of_the_older(manager):
+    first = manager.aside(LONG)
+    until_writing(first)
+    second, third = manager.aside(LONG), manager.aside(SHORT)
+    assert third.result()
+    assert first.snapshot().state == second.snapshot().state == "stopped"
+
+
+def test_what_somebody_waits_for_goes_first(manager):
+    aside = manager.aside(LONG)
+    until_writing(aside)
+    assert manager.submit(SHORT).result()
+    assert aside.snapshot().state == "stopped"
+    aside = manager.aside(LONG)
+    until_writing(aside)
+    assert manager.score("x = 1\n").tokens
+    assert aside.snapshot().state == "stopped"
+
+
+def test_it_does_not_wait_behind_what_somebody_waits_for(manager):
+    job = manager.submit(LONG)
+    until_writing(job)
+    assert manager.aside(SHORT) is None
+    job.cancel()
+    job.wait()
+
+
+def answers(manager, ask, floor=0.0):
+    """Ask, and give all that the page is told."""
+    told = []
+    writer = Writer(manager, told.append)
+    writer.answer(ask, ask.request, floor)
+    job = writer._job
+    if job is not None:
+        job.wait()
+    return told
+
+
+def test_an_answer_grows_until_it_is_done(manager):
+    told = answers(manager, Ask("7", "import numpy as np\n\n\ndef mean(values):\n    ", "", {}))
+    assert {answer["id"] for answer in told} == {"7"}
+    assert [answer["done"] for answer in told] == [False] * (len(told) - 1) + [True]
+    assert len(told) > 2
+    texts = [answer["texts"][0] for answer in told]
+    assert texts[-1].startswith(texts[0])
+
+
+def test_what_is_asked_by_hand_has_several_candidates(manager):
+    told = answers(manager, Ask("7", "import numpy as np\nx = ", "", {}, candidates=3))
+    assert len(told[-1]["texts"]) == 3
+
+
+def test_a_floor_that_nothing_reaches_leaves_an_empty_answer(manager):
+    told = answers(manager, Ask("7", "x = ", "", {}), floor=1.0)
+    assert [answer["done"] for answer in told] == [True]
+    assert told[0]["texts"] == [""]
+
+
+def test_while_somebody_waits_for_the_model_the_answer_is_empty_at_once(manager):
+    job = manager.submit(LONG)
+    until_writing(job)
+    assert answers(manager, Ask("7", "x = ", "", {})) == [{"id": "7", "texts": [], "done": True, "error": ""}]
+    assert job.snapshot().state == "writing"
+    job.cancel()
+    job.wait()
+
+
+def test_a_cancelled_question_ends_and_another_is_not_touched(manager):
+    told = []
+    writer = Writer(manager, told.append)
+    ask = Ask("8", "def f(", "", {})
+    writer.answer(ask, LONG, 0.0)
+    job = writer._job
+    until_writing(job)
+    writer.cancel("another")
+    assert not job.cancelled.is_set()
+    writer.cancel("8")
+    assert job.wait(30)
+    assert told[-1]["done"]
