@@ -194,7 +194,7 @@ def regroup(model: PhiForCausalLM, shape: Shape, old: int, new: int) -> None:
                 torch.cat(of_parts) for of_parts in zip(*(part.unpack() for part in parts), strict=True)
             )
             for part, of_part in zip(parts, where.chunk(3), strict=True):
-                part.pack(w[of_part], scale[of_part])
+                part.rearrange(w[of_part], scale[of_part])
             continue
         stacked = torch.cat([part.weight for part in parts])  # (3 * width, width)
         for part, of_part in zip(parts, where.chunk(3), strict=True):

@@ -8,6 +8,8 @@ scales for all of them.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol
 
@@ -26,76 +28,85 @@ class Kernel(Protocol):
     ----------
     name : str
         What torch calls it.
-    levels : int
-        ``L``: activations are rounded to ``-L … L``.
+    steps : int
+        A row of activations is rounded to the whole numbers 0 … ``steps``, see `int8`.
     notice : str
         What the person should know of it.
     """
 
     name: str
-    levels: int
+    steps: int
     notice: str
 
     def pack(self, w: torch.Tensor, scale: torch.Tensor) -> Any:
-        """Lay a quantized matrix out as the kernel reads it."""
+        """Lay a quantized matrix out as the kernel reads it; within `packing`, on any thread."""
         ...
 
     def unpack(self, packed: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Give back what was packed."""
         ...
 
-    def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        """Make activations ready: float32 in ``-1 … 1``, ``(tokens, in_features)``."""
+    def multiply(self, a: torch.Tensor, packed: Any) -> torch.Tensor:
+        """Multiply float32 ``(tokens, in_features)`` within `centre` of zero, after rounding them.
+
+        Returns
+        -------
+        Tensor of float32, ``(tokens, out_features)``
+            ``scale[o] · Σ_i round(a[t, i]) · w[o, i]``
+        """
         ...
 
-    def multiply(self, x: torch.Tensor, packed: Any) -> torch.Tensor:
-        """Multiply what `prepare` made; float32 ``(tokens, out_features)``."""
+    def multiply_row(self, x: torch.Tensor, step: float, zero: int, packed: Any) -> torch.Tensor | None:
+        """Multiply one row, ``(1, in_features)``, after rounding ``x / step`` to ``-zero … steps - zero``.
+
+        Returns
+        -------
+        Tensor of float32, ``(1, out_features)``, or None
+            ``scale[o] · Σ_i x[i] · w[o, i]``; None where the kernel has no quicker way for one row.
+        """
         ...
+
+
+def centre(kernel: Kernel) -> int:
+    """Return what is taken off numbers in 0 … ``steps``, for them to be signed."""
+    return (kernel.steps + 1) // 2
 
 
 class _PackedKernel:
     """``torch.ops.quantized``: FBGEMM's kernel for x86, the fastest for a few rows.
 
-    The kernel wants activations in 0 … 255, so they are shifted by `levels` + 1 and it takes that off again.
-    A CPU without VNNI adds products in pairs in int16, which overflow from ``255 · 127`` on; `levels` of 63
-    keep them in range.
+    A CPU without VNNI adds products in pairs in int16, which overflow from ``255 · 127`` on; activations up
+    to 127 keep them in range.
 
     Parameters
     ----------
-    levels : int
-        127, or 63 where 127 overflows.
+    steps : int
+        255, or 127 where that overflows.
     """
 
     name = "torch.ops.quantized"
     notice = ""
 
-    def __init__(self, levels: int) -> None:
-        self.levels = levels
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._centre = centre(self)
         self._multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default
 
     def pack(self, w: torch.Tensor, scale: torch.Tensor) -> Any:
-        engine = torch.backends.quantized.engine
-        with warnings.catch_warnings():
-            # It tells developers that these calls will go; the other kernels are our answer to that.
-            warnings.simplefilter("ignore")
-            weight = torch._make_per_channel_quantized_tensor(  # noqa: SLF001 - quantizes nothing anew
-                w, scale.double(), torch.zeros(len(w), dtype=torch.long), axis=0
-            )
-            try:
-                torch.backends.quantized.engine = "x86"
-                return torch.ops.quantized.linear_prepack(weight, None)
-            finally:
-                torch.backends.quantized.engine = engine
+        weight = torch._make_per_channel_quantized_tensor(  # noqa: SLF001 - quantizes nothing anew
+            w, scale.double(), torch.zeros(len(w), dtype=torch.long), axis=0
+        )
+        return torch.ops.quantized.linear_prepack(weight, None)
 
     def unpack(self, packed: Any) -> tuple[torch.Tensor, torch.Tensor]:
         weight = torch.ops.quantized.linear_unpack(packed)[0]
         return weight.int_repr(), weight.q_per_channel_scales().float()
 
-    def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        return x  # it rounds by itself
+    def multiply(self, a: torch.Tensor, packed: Any) -> torch.Tensor:
+        return self._multiply(a, 1.0, self._centre, packed)
 
-    def multiply(self, x: torch.Tensor, packed: Any) -> torch.Tensor:
-        return self._multiply(x, 1 / self.levels, self.levels + 1, packed)
+    def multiply_row(self, x: torch.Tensor, step: float, zero: int, packed: Any) -> torch.Tensor | None:
+        return self._multiply(x, step, zero, packed)
 
 
 class _PlainKernel:
@@ -104,8 +115,8 @@ class _PlainKernel:
     name = "torch._int_mm"
     notice = "int8 runs on torch._int_mm: this torch has no faster kernel for this CPU"
 
-    def __init__(self, levels: int) -> None:
-        self.levels = levels
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
 
     def pack(self, w: torch.Tensor, scale: torch.Tensor) -> Any:
         return w, scale
@@ -113,23 +124,31 @@ class _PlainKernel:
     def unpack(self, packed: Any) -> tuple[torch.Tensor, torch.Tensor]:
         return packed
 
-    def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        return (x * self.levels).round_().to(torch.int8)
-
-    def multiply(self, x: torch.Tensor, packed: Any) -> torch.Tensor:
+    def multiply(self, a: torch.Tensor, packed: Any) -> torch.Tensor:
         w, scale = packed
-        product = torch._int_mm(x, w.t())  # noqa: SLF001 - the only name it has
-        return product.float().mul_(scale / self.levels)
+        low, high = -centre(self), centre(self) - 1
+        rounded = a.round().clamp_(low, high).to(torch.int8)
+        return torch._int_mm(rounded, w.t()).float().mul_(scale)  # noqa: SLF001 - the only name it has
+
+    def multiply_row(self, x: torch.Tensor, step: float, zero: int, packed: Any) -> torch.Tensor | None:
+        del x, step, zero, packed
+        return None
+
+
+def multiply_floats(x: torch.Tensor, w: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Multiply float32 ``(tokens, in_features)`` by int8 weights that are made float, block by block."""
+    return torch.cat([x @ block.float().t() for block in w.split(_BLOCK)], dim=1).mul_(scale)
 
 
 class _FloatKernel:
     """Plain int8 weights, made float while they are multiplied: everywhere the same memory, but slower.
 
     A few rows go through torch's product of bfloat16 and int8, and many through one in float32, by blocks.
+    Activations are not rounded.
     """
 
     name = "float"
-    levels = 127
+    steps = 255
     notice = "int8 runs without an int8 kernel: this torch has none for this CPU, so expect half the speed"
 
     def pack(self, w: torch.Tensor, scale: torch.Tensor) -> Any:
@@ -138,16 +157,16 @@ class _FloatKernel:
     def unpack(self, packed: Any) -> tuple[torch.Tensor, torch.Tensor]:
         return packed
 
-    def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-    def multiply(self, x: torch.Tensor, packed: Any) -> torch.Tensor:
+    def multiply(self, a: torch.Tensor, packed: Any) -> torch.Tensor:
         w, scale = packed
         few = getattr(torch, "_weight_int8pack_mm", None)
-        if few is not None and len(x) <= _FEW:
-            return few(x.bfloat16(), w, torch.ones_like(scale, dtype=torch.bfloat16)).float().mul_(scale)
-        product = torch.cat([x @ block.float().t() for block in w.split(_BLOCK)], dim=1)
-        return product.mul_(scale)
+        if few is not None and len(a) <= _FEW:
+            return few(a.bfloat16(), w, torch.ones_like(scale, dtype=torch.bfloat16)).float().mul_(scale)
+        return multiply_floats(a, w, scale)
+
+    def multiply_row(self, x: torch.Tensor, step: float, zero: int, packed: Any) -> torch.Tensor | None:
+        del step, zero
+        return self.multiply(x, packed)  # it rounds nothing, so it needs no step
 
 
 def has_vnni() -> bool:
@@ -156,33 +175,48 @@ def has_vnni() -> bool:
     return bool(ask and ask())
 
 
-def _make_packed(levels: int) -> Kernel:
+def _make_packed(steps: int) -> Kernel:
     if "x86" not in torch.backends.quantized.supported_engines:
         raise NotImplementedError
-    return _PackedKernel(levels)
+    return _PackedKernel(steps)
 
 
-def _make_plain(levels: int) -> Kernel:
+def _make_plain(steps: int) -> Kernel:
     if not (torch.backends.mkldnn.is_available() and has_vnni()):
         raise NotImplementedError  # without them it is many times slower than float32
-    return _PlainKernel(levels)
+    return _PlainKernel(steps)
 
 
-#: From the fastest to the slowest. 63 levels are for CPUs without VNNI.
-_CHOICES = ((_make_packed, 127), (_make_packed, 63), (_make_plain, 127), (_make_plain, 63))
+#: From the fastest to the slowest. 127 steps are for CPUs without VNNI.
+_CHOICES = ((_make_packed, 255), (_make_packed, 127), (_make_plain, 255), (_make_plain, 127))
 
 
 @cache
 def best_kernel() -> Kernel:
     """Choose the fastest kernel that is there and computes exactly."""
-    for make, levels in _CHOICES:
+    for make, steps in _CHOICES:
         try:
-            candidate = make(levels)
+            candidate = make(steps)
             if is_exact(candidate):
                 return candidate
         except (AttributeError, NotImplementedError, RuntimeError):
             continue  # this torch, or this machine, does not have it
     return _FloatKernel()
+
+
+@contextmanager
+def packing() -> Iterator[None]:
+    """Weights may be packed in here; torch is left as the person had it."""
+    engine = torch.backends.quantized.engine
+    with warnings.catch_warnings():
+        # It tells developers that these calls will go; the other kernels are our answer to that.
+        warnings.simplefilter("ignore")
+        try:
+            if "x86" in torch.backends.quantized.supported_engines:
+                torch.backends.quantized.engine = "x86"
+            yield
+        finally:
+            torch.backends.quantized.engine = engine
 
 
 def is_exact(kernel: Kernel) -> bool:
@@ -193,12 +227,13 @@ def is_exact(kernel: Kernel) -> bool:
     """
     w = torch.full((32, 256), 127, dtype=torch.int8)
     w[1::2] = -127
-    packed = kernel.pack(w, torch.ones(32))
+    with packing():
+        packed = kernel.pack(w, torch.ones(32))
     for tokens in (1, 5, 80):
-        x = torch.ones(tokens, 256)
-        x[1::2] = -1.0
-        product = kernel.multiply(kernel.prepare(x), packed).double()
-        if (product - x.double() @ w.double().T).abs().max() >= 1.0:
+        a = torch.full((tokens, 256), float(kernel.steps - centre(kernel)))
+        a[1::2] = -centre(kernel)
+        product = kernel.multiply(a, packed).double()
+        if (product - a.double() @ w.double().T).abs().max() >= 1.0:
             return False
     return True
 

@@ -23,6 +23,8 @@ from cg2magic.threads import threads_for
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+    from cg2magic.models.phi import Phi
+
 _log = logging.getLogger(__name__)
 
 
@@ -235,6 +237,7 @@ def _load_codegen(
         model = empty_phi(phi_config(plan.config, torch_dtype("int8")))
         proven = int8_cache.read(kept, model, plan.watch, plan.what)
         if proven is not None:
+            _pack(model, plan)
             return model, proven
         del model
     model = load_phi(
@@ -251,7 +254,16 @@ def _load_codegen(
         model = cards.spread(model)
     if plan.precision == "int8":
         int8_cache.write(kept, model, proven, plan.watch, f"keeping {plan.found.name} in int8")
+        _pack(model, plan)
     return model, proven
+
+
+def _pack(model: Phi, plan: _Plan) -> None:
+    """Make int8 layers as few and as quick as they can be, once nothing rearranges them any more."""
+    from cg2magic.models import int8
+
+    model.join()
+    int8.pack(model, lambda done, total: plan.watch.report(done, total, f"packing {plan.found.name}"))
 
 
 def _load_causal(plan: _Plan) -> PreTrainedModel:

@@ -2,8 +2,8 @@
 
 One block is ``x + dense(attention(h)) + fc2(gelu(fc1(h)))`` with ``h = layer_norm(x)``. On a CPU a token
 costs the time to read the weights, so all else must be little: keys and values are written in place, the
-angles of rotary are looked up, an input is quantized once for the four layers it goes through, and the
-candidates of a request read the keys and values of the prompt they share once.
+angles of rotary are looked up, the four layers that read ``h`` can be one, and the candidates of a request
+read the keys and values of the prompt they share once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import PhiConfig, PhiForCausalLM
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from cg2magic.models.int8 import Int8Linear
+from cg2magic.models.int8 import Int8Linear, join
 from cg2magic.models.kv_cache import KVCache, KVLayer
 
 #: Up to so many new tokens a row, attention is two plain matrix products; torch's fused one pays above.
@@ -33,6 +33,12 @@ class Phi(PhiForCausalLM):
         if config.hidden_act == "gelu_new":
             for block in self.model.layers:
                 block.mlp.activation_fn = nn.GELU(approximate="tanh")  # the same, in one step
+
+    def join(self) -> None:
+        """Make one int8 layer of the four of each block that read the same; before they are packed."""
+        for block in self.model.layers:
+            parts = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.fc1")
+            join(block, "qkv_fc1", parts)
 
     def new_cache(self) -> KVCache:
         """Make an empty cache for this model."""
@@ -89,18 +95,22 @@ class Phi(PhiForCausalLM):
         for block, layer in zip(self.model.layers, cache.layers, strict=True):
             attention, mlp = block.self_attn, block.mlp
             h = block.input_layernorm(x)
-            if isinstance(attention.q_proj, Int8Linear):
-                h = attention.q_proj.rows(h)
-            q, k, v = (
-                project(h).unflatten(-1, (-1, attention.head_dim))  # (rows, tokens, heads, head_dim)
-                for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+            if hasattr(block, "qkv_fc1"):
+                width = x.shape[-1]
+                qkv, up = block.qkv_fc1(h).tensor_split((3 * width,), dim=-1)
+                parts = qkv.split(width, dim=-1)
+            else:
+                parts = (attention.q_proj(h), attention.k_proj(h), attention.v_proj(h))
+                up = mlp.fc1(h)
+            q, k, v = (  # (rows, tokens, heads, head_dim)
+                part.unflatten(-1, (-1, attention.head_dim)) for part in parts
             )
             q, k = _rotate(torch.cat((q, k), dim=2), cos, sin).transpose(1, 2).chunk(2, dim=1)
             layer.append(k, v.transpose(1, 2))
             mixed = _attend(q, layer, mask)  # (rows, heads, tokens, head_dim)
             mixed = mixed.transpose(1, 2).reshape(rows, tokens, -1).to(x.dtype)
             x = x + attention.dense(mixed)
-            x += mlp.fc2(mlp.activation_fn(mlp.fc1(h)))
+            x += mlp.fc2(mlp.activation_fn(up))
         return x
 
     @cached_property

@@ -14,17 +14,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 import cg2magic
 from cg2magic.errors import LoadError
-from cg2magic.models import int8_kernels
-from cg2magic.models.int8 import HalfEmbedding, Int8Linear, Rows, quantize
-from cg2magic.models.int8_kernels import is_exact
+from cg2magic.models import int8, int8_kernels
+from cg2magic.models.int8 import HalfEmbedding, Int8Linear, Int8Slice, quantize
+from cg2magic.models.int8_kernels import is_exact, packing
 from cg2magic.models.loading import load_model
 from tests.checkpoints import make_config, make_tokenizer, make_weights, write_checkpoint
 
 KERNELS = {
-    "packed": lambda: int8_kernels._PackedKernel(127),
-    "packed, 63 levels": lambda: int8_kernels._PackedKernel(63),
-    "plain": lambda: int8_kernels._PlainKernel(127),
-    "plain, 63 levels": lambda: int8_kernels._PlainKernel(63),
+    "packed": lambda: int8_kernels._PackedKernel(255),
+    "packed, 127 steps": lambda: int8_kernels._PackedKernel(127),
+    "plain": lambda: int8_kernels._PlainKernel(255),
+    "plain, 127 steps": lambda: int8_kernels._PlainKernel(127),
     "float": int8_kernels._FloatKernel,
 }
 
@@ -55,11 +55,21 @@ def held_out() -> str:
     return "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.py")))
 
 
-def with_one_scale_for_all(self, x):
-    """What `Int8Linear.rows` does, but with one scale for the whole matrix."""
-    flat = x.reshape(-1, x.shape[-1])
-    unit = flat.abs().amax().expand(len(flat), 1).contiguous()
-    return Rows(self.kernel.prepare(flat / unit), unit, torch.zeros_like(unit), x.shape, x.dtype)
+def packed(w, scale, bias=None, *, kernel, is_head=False):
+    layer = Int8Linear(w, scale, bias, is_head=is_head)
+    with packing():
+        layer.pack(kernel)
+    return layer
+
+
+def one_grid_for_all(x, kernel, grid=int8._grid):
+    """What `int8._grid` finds, but for the whole matrix."""
+    return tuple(found.expand(len(x), 1) for found in grid(x.reshape(1, -1), kernel))
+
+
+def symmetric_grid(x, kernel):
+    step = x.abs().amax(1, keepdim=True) * 2 / kernel.steps
+    return step, torch.zeros_like(step)
 
 
 def test_weights_are_rounded_to_the_nearest_of_255_steps(random):
@@ -75,24 +85,42 @@ def test_weights_are_rounded_to_the_nearest_of_255_steps(random):
 def test_weights_that_are_no_numbers_do_not_become_numbers():
     weight = torch.ones(4, 8)
     weight[1, 2], weight[2, 2] = torch.nan, torch.inf
-    y = Int8Linear(*quantize(weight))(torch.ones(1, 8))[0]
-    assert y.isfinite().tolist() == [True, False, False, True]
+    layer = Int8Linear(*quantize(weight))
+    for _ in range(2):
+        assert layer(torch.ones(1, 8))[0].isfinite().tolist() == [True, False, False, True]
+        int8.pack(layer)
 
 
 def test_a_layer_computes_what_a_linear_layer_does(kernel, random):
     linear = nn.Linear(200, 300).requires_grad_(requires_grad=False)
     x = torch.randn(2, 3, 200, generator=random)
-    layer = Int8Linear(*quantize(linear.weight), linear.bias, kernel=kernel)
+    layer = packed(*quantize(linear.weight), linear.bias, kernel=kernel)
     y, exact = layer(x), linear(x)
     assert y.shape == exact.shape
     assert y.dtype == torch.float32
     assert relative_errors(y, exact).max() < 0.03
+    assert relative_errors(layer(x[:1, :1]), exact[:1, :1]).max() < 0.03
     assert layer(x.bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (3.0, 4.0), (-4.0, -3.0), (5.0, 5.0), (-0.17, 6.0)])
+def test_any_range_of_inputs_has_a_grid(kernel, random, tokens, low, high):
+    x = low + (high - low) * torch.rand(tokens, 200, generator=random)
+    linear = nn.Linear(200, 300).requires_grad_(requires_grad=False)
+    y, exact = packed(*quantize(linear.weight), linear.bias, kernel=kernel)(x), linear(x)
+    assert (y - exact).norm() < 0.03 * max(1.0, exact.norm())
+
+
+def test_a_layer_computes_before_it_is_packed_as_well(random):
+    linear = nn.Linear(200, 300).requires_grad_(requires_grad=False)
+    x = torch.randn(5, 200, generator=random)
+    assert relative_errors(Int8Linear.of(linear)(x), linear(x)).max() < 0.02
 
 
 def test_an_outlier_among_the_tokens_does_no_harm_to_the_others(kernel, random, monkeypatch):
     weight, x = torch.randn(300, 200, generator=random), torch.randn(8, 200, generator=random)
-    layer = Int8Linear(*quantize(weight), kernel=kernel)
+    layer = packed(*quantize(weight), kernel=kernel)
     before = layer(x)
     x[5] *= 1000
     after, exact = layer(x), x @ weight.T
@@ -100,50 +128,55 @@ def test_an_outlier_among_the_tokens_does_no_harm_to_the_others(kernel, random, 
     assert torch.equal(after[others], before[others])
     assert relative_errors(after, exact).max() < 0.03
     if kernel.name != "float":
-        monkeypatch.setattr(Int8Linear, "rows", with_one_scale_for_all)
+        monkeypatch.setattr(int8, "_grid", one_grid_for_all)
         assert relative_errors(layer(x), exact)[others].min() > 0.3
 
 
 def test_a_token_comes_out_the_same_in_any_company(kernel, random):
     if kernel.name == "float":
         pytest.skip("sums of floats depend on their order")
-    layer = Int8Linear(*quantize(torch.randn(320, 256, generator=random)), kernel=kernel)
+    layer = packed(*quantize(torch.randn(320, 256, generator=random)), kernel=kernel)
     x = torch.randn(33, 256, generator=random)
     together = layer(x)
-    assert torch.equal(torch.cat([layer(row[None]) for row in x]), together)
     assert torch.equal(torch.cat([layer(part) for part in x.split(7)]), together)
+    # One row goes another way to the same whole numbers: only what is done with their sum is rounded anew.
+    assert torch.allclose(torch.cat([layer(row[None]) for row in x]), together, rtol=1e-5, atol=1e-4)
 
 
 def test_a_slow_kernel_is_not_taken_where_the_cpu_has_nothing_for_it(monkeypatch):
     monkeypatch.setattr(int8_kernels, "has_vnni", lambda: False)
     with pytest.raises(NotImplementedError):
-        int8_kernels._make_plain(127)
+        int8_kernels._make_plain(255)
 
 
-def test_inputs_with_hardly_anything_below_zero_use_all_levels(kernel, random):
+def test_inputs_with_hardly_anything_below_zero_use_all_steps(kernel, random, monkeypatch):
     if kernel.name == "float":
         pytest.skip("it does not round activations")
     weight = torch.randn(300, 256, generator=random)
     w, scale = quantize(weight)
     x = F.gelu(torch.randn(64, 256, generator=random) * 3)
-    layer = Int8Linear(w, scale, kernel=kernel)
-    shifted = Int8Linear(w, scale, kernel=kernel)
-    shifted.rows = lambda x: with_one_scale_for_all(shifted, x)  # from -max to max
+    layer = packed(w, scale, kernel=kernel)
     exact = x @ (w * scale[:, None]).T
-    assert relative_errors(layer(x), exact).mean() < 0.7 * relative_errors(shifted(x), exact).mean()
+    errors = relative_errors(layer(x), exact).mean()
+    monkeypatch.setattr(int8, "_grid", symmetric_grid)  # from -max to max
+    assert errors < 0.7 * relative_errors(layer(x), exact).mean()
 
 
-def test_the_logits_read_their_input_in_two_parts(random):
+def test_the_logits_read_their_input_in_two_parts(kernel, random):
+    if kernel.name == "float":
+        pytest.skip("it does not round activations")
     weight, x = torch.randn(300, 256, generator=random), torch.randn(5, 256, generator=random)
     w, scale = quantize(weight)
     exact = x @ (w * scale[:, None]).T  # of the rounded weights: only the activations are looked at
-    plain, head = (relative_errors(Int8Linear(w, scale, is_head=b)(x), exact).max() for b in (False, True))
+    bias = torch.randn(300, generator=random)
+    layers = [packed(w, scale, bias, kernel=kernel, is_head=is_head) for is_head in (False, True)]
+    plain, head = (relative_errors(layer(x) - bias, exact).max() for layer in layers)
     assert head < plain / 50
 
 
 def test_what_was_packed_can_be_taken_out_again(kernel, random):
     w, scale = quantize(torch.randn(70, 64, generator=random))
-    layer = Int8Linear(w, scale, kernel=kernel)
+    layer = packed(w, scale, kernel=kernel)
     again, scale_again = layer.unpack()
     assert torch.equal(again, w)
     assert torch.allclose(scale_again, scale, rtol=1e-6)
@@ -154,29 +187,44 @@ def test_what_was_packed_can_be_taken_out_again(kernel, random):
 def test_only_the_kernels_own_form_of_the_weights_is_kept(random):
     w, scale = quantize(torch.randn(64, 64, generator=random))
     given = weakref.ref(w)
-    layer = Int8Linear(w, scale, kernel=KERNELS["packed"]())
+    layer = packed(w, scale, kernel=KERNELS["packed"]())
     del w
     gc.collect()
     assert given() is None
     assert not list(layer.parameters())
-    assert [name for name, _ in layer.named_buffers()] == ["sums"]
+    assert [name for name, _ in layer.named_buffers()] == ["offsets"]
 
 
 class Saturating(int8_kernels._PlainKernel):
     """Adds pairs of products in int16, as CPUs without VNNI do."""
 
-    def multiply(self, x, packed):
+    def multiply(self, a, packed):
         w, scale = packed
-        products = x[:, None].int() * w[None].int()  # (tokens, out, in)
-        products += self.levels * w.int()  # a kernel for unsigned activations shifts them
+        shift = int8_kernels.centre(self)  # such a kernel wants unsigned activations
+        products = (a.round()[:, None].int() + shift) * w[None].int()  # (tokens, out, in)
         pairs = products.unflatten(-1, (-1, 2)).sum(-1).clamp(-32768, 32767)
-        product = pairs.sum(-1) - self.levels * w.int().sum(-1)
-        return product * scale / self.levels
+        return (pairs.sum(-1) - shift * w.int().sum(-1)) * scale
 
 
 def test_a_kernel_that_overflows_is_found_out():
-    assert not is_exact(Saturating(127))
-    assert is_exact(Saturating(63))
+    assert not is_exact(Saturating(255))
+    assert is_exact(Saturating(127))
+
+
+def test_layers_of_one_input_can_be_one(random):
+    block = nn.ModuleDict({"a": nn.Linear(64, 96, bias=False), "b": nn.Linear(64, 32)})
+    block.requires_grad_(requires_grad=False)
+    x = torch.randn(5, 64, generator=random)
+    exact = [block[name](x) for name in "ab"]
+    for name in "ab":
+        block[name] = Int8Linear.of(block[name])
+    int8.join(block, "both", ["a", "b"])
+    int8.pack(block)
+    assert [type(block[name]) for name in "ab"] == [Int8Slice, Int8Slice]
+    for name, expected in zip("abba", exact + exact[::-1], strict=True):
+        assert relative_errors(block[name](x), expected).max() < 0.03
+        assert not torch.equal(block[name](2 * x), block[name](x))
+    assert int8.count(block)[0] == 64 * 96 + 64 * 32 + 96 + 32
 
 
 @pytest.mark.parametrize(
@@ -191,7 +239,7 @@ def test_the_next_kernel_takes_over_with_a_line_about_it(monkeypatch, checkpoint
     if not missing and "x86" not in torch.backends.quantized.supported_engines:
         pytest.skip("FBGEMM's kernel is for x86")
 
-    def gone(_levels):
+    def gone(_steps):
         raise AttributeError("torch has it no more")
 
     # Where there is none, oneDNN computes the same, slowly.
@@ -212,7 +260,7 @@ def test_the_next_kernel_takes_over_with_a_line_about_it(monkeypatch, checkpoint
 
 def test_packing_leaves_torchs_engine_as_the_person_had_it():
     before = torch.backends.quantized.engine
-    Int8Linear(*quantize(torch.ones(8, 8)))
+    int8.pack(nn.Sequential(Int8Linear(*quantize(torch.ones(8, 8)))))
     assert torch.backends.quantized.engine == before
 
 
@@ -279,12 +327,7 @@ def test_outliers_in_a_few_channels_are_survived_because_scales_are_per_token(tm
         return float((best == near).float().mean())
 
     assert agreement() >= 0.97
-    per_head = Int8Linear.rows
-
-    def rows(self, x):
-        return per_head(self, x) if self.is_head else with_one_scale_for_all(self, x)
-
-    monkeypatch.setattr(Int8Linear, "rows", rows)
+    monkeypatch.setattr(int8, "_grid", one_grid_for_all)
     assert agreement() < 0.93
 
 
