@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError as ShellUsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
 from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
@@ -18,60 +17,11 @@ from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
 from cg2magic.inline import Switch
 from cg2magic.manager import ModelSpec, manager
+from cg2magic.options import INSERT, arguments, generation_options, literal
 from cg2magic.request import Request, Sampling
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-_Magic = TypeVar("_Magic", bound=Callable[..., object])
-
-_INSERT = ("ask", "below", "replace", "none")
-
-_OPTIONS = (
-    argument("-n", "--samples", type=int, metavar="N", help="How many candidates."),
-    argument(
-        "-m", "--max-new-tokens", type=int, metavar="N", help="The most tokens to write (for each hole)."
-    ),
-    argument(
-        "-t",
-        "--temperature",
-        type=float,
-        metavar="T",
-        help="0: greedy, always the same; 1: as the model has it.",
-    ),
-    argument(
-        "--top-p", type=float, metavar="P", help="Sample from the likeliest tokens of this probability."
-    ),
-    argument("--top-k", type=int, metavar="K", help="Sample from the K likeliest tokens; 0: from all."),
-    argument("--seed", type=int, help="Makes sampling reproducible."),
-    argument("--stop", action="append", metavar="TEXT", help="End before TEXT; may be given several times."),
-    argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder."),
-    argument(
-        "--language",
-        metavar="NAME",
-        help="The language of the cell, if no %%%%bash, %%%%sql or the like on top of it tells.",
-    ),
-    argument("--wait", action="store_true", help="Return when it has been written, not at once."),
-    argument("--insert", choices=_INSERT, help="What becomes of the first candidate; ask: buttons."),
-    argument(
-        "--check",
-        action="append",
-        metavar="CODE",
-        help="Python to run after each candidate, in a sandbox; what passes comes first.",
-    ),
-    argument(
-        "-o",
-        "--output",
-        metavar="NAME",
-        help="Put the list of suggestions into this variable (and wait for it).",
-    ),
-)
-
-
-def _generation_options(magic: _Magic) -> _Magic:
-    for option in reversed(_OPTIONS):
-        magic = option(magic)
-    return magic
 
 
 @magics_class
@@ -98,7 +48,7 @@ class CG2(Magics):
         help="What --check may do: nothing, run candidates in a sandbox, or (without one) with limits only.",
     ).tag(config=True)
     insert = CaselessStrEnum(
-        _INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
+        INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
     ).tag(config=True)
 
     inline = Bool(
@@ -149,7 +99,7 @@ class CG2(Magics):
         manager.cache_clear()
 
     @magic_arguments()
-    @_generation_options
+    @generation_options
     @cell_magic
     def complete(self, line: str, cell: str) -> None:
         """Let the model go on writing where the cell ends.
@@ -198,7 +148,7 @@ class CG2(Magics):
         "--suffix-token", metavar="TOKEN", help="its tokens before the text in front of the hole, before"
     )
     @argument("--middle-token", metavar="TOKEN", help="the text behind it, and before what it writes itself.")
-    @_generation_options
+    @generation_options
     @cell_magic
     def infill(self, line: str, cell: str) -> None:
         r"""Let the model fill the holes of the cell.
@@ -221,7 +171,7 @@ class CG2(Magics):
             args = self._options(self.infill, line, header)
             parts = cursor.split(code, mark=args.cursor, language=args.language)
             tokens = (args.prefix_token, args.suffix_token, args.middle_token)
-            form = FillInMiddle.of_tokens(*(token and _literal(token, "a token") for token in tokens))
+            form = FillInMiddle.of_tokens(*(token and literal(token, "a token") for token in tokens))
             self._serve(parts, args, form)
 
     @magic_arguments()
@@ -254,7 +204,7 @@ class CG2(Magics):
         from cg2magic import score
 
         with _short_errors():
-            args = _arguments(self.score, line)
+            args = arguments(self.score, line)
             self.apply_config()
             _, code = languages.split_header(_text(cell))
             scored = score(code, model=args.model)
@@ -299,7 +249,7 @@ class CG2(Magics):
 
     def _options(self, magic: object, line: str, header: str) -> argparse.Namespace:
         """The options of a magic's line; what is not given there is taken from `%config CG2`."""
-        args = _arguments(magic, line)
+        args = arguments(magic, line)
         args.header = header
         args.language = args.language or languages.of_header(header)
         # Without --model the resident model serves, whatever was configured as the first one.
@@ -321,11 +271,11 @@ class CG2(Magics):
                 top_p=args.top_p,
                 top_k=args.top_k,
                 seed=args.seed,
-                stop=tuple(_literal(text, "--stop") for text in args.stop or ()),
+                stop=tuple(literal(text, "--stop") for text in args.stop or ()),
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        texts = [_literal(text, "--check") for text in args.check or ()]
+        texts = [literal(text, "--check") for text in args.check or ()]
         check = checking.read(texts, self.shell.user_ns, args.language)
         self.apply_config()
         request = Request(
@@ -337,17 +287,6 @@ class CG2(Magics):
             self.shell.user_ns[args.output] = job.result()
 
 
-def _arguments(magic: object, line: str) -> argparse.Namespace:
-    """The options of a magic's line, as they are given there."""
-    try:
-        args = parse_argstring(magic, line)
-    except ValueError as error:
-        raise UsageError(f"the options can't be read: {error}") from None
-    if args.output and not args.output.isidentifier():
-        raise UsageError(f"-o takes the name of a variable, and {args.output!r} is none")
-    return args
-
-
 @contextmanager
 def _short_errors() -> Iterator[None]:
     """An error of ours is one line in the cell, without a traceback."""
@@ -355,16 +294,6 @@ def _short_errors() -> Iterator[None]:
         yield
     except Cg2Error as error:
         raise ShellUsageError(str(error)) from None
-
-
-def _literal(text: str, option: str) -> str:
-    r"""Read a quoted option as Python would, so that ``--stop "\n\n"`` is two newlines."""
-    if text[:1] in ("'", '"'):
-        try:
-            return str(ast.literal_eval(text))
-        except (SyntaxError, ValueError):
-            raise UsageError(f"{option} takes a text, and {text} is not closed") from None
-    return text
 
 
 def _text(cell: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from transformers import CodeLlamaTokenizer
 
 import cg2magic
+from cg2magic.context.budget import Around
 from cg2magic.errors import FormatError
 from cg2magic.families import FORMATS, FillInMiddle, family_of
 from cg2magic.formats import encode
@@ -207,3 +208,16 @@ def test_a_format_whose_tokens_the_model_lacks_says_which():
     form = FillInMiddle("<PRE>", "<SUF>", "<MID>")
     with pytest.raises(FormatError, match="no token <PRE>"):
         encode((PREFIX, SUFFIX), form, vocabulary_of(byte_level("<SUF>", "<MID>")), 500)
+
+
+@BY_FAMILY
+def test_the_context_stands_where_it_would_as_part_of_the_texts(family, tokenizer, published, ends):
+    del published, ends
+    vocabulary = vocabulary_of(tokenizer)
+    above, below = "one = 1\n\n# %%\n", "\n\n# %%\nlast = 9\n"
+    context = Around(tuple(vocabulary.encode(above)), tuple(vocabulary.encode(below, inside=True)))
+    apart = encode((PREFIX, SUFFIX), family, vocabulary, 1000, inside=True).within(context)
+    joined = encode((above + PREFIX, SUFFIX + below), family, vocabulary, 1000)
+    assert vocabulary.spelled(apart.ids) == vocabulary.spelled(joined.ids)
+    assert apart.starts == joined.starts
+    assert apart.ids[apart.top :][: len(context.before)] == context.before

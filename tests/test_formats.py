@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cg2magic.context.budget import Around
 from cg2magic.errors import FormatError
 from cg2magic.formats import FORMATS, Prompt, encode
 from cg2magic.vocabulary import Vocabulary
@@ -155,3 +156,16 @@ def test_a_family_without_a_format_for_holes_says_so(vocabulary):
 def test_text_between_holes_that_does_not_fit_is_refused(vocabulary):
     with pytest.raises(FormatError, match="put the holes closer together"):
         infill(vocabulary, "a\n", "\n" + "x = 1\n" * 200, "\nb", room=100)
+
+
+@pytest.mark.parametrize("parts", [("x = 1\ny = ",), ("x = ", "\nz = 3\n"), ("a = ", "\nb = ", "\nc = 3\n")])
+def test_the_context_stands_around_the_texts_and_leaves_the_seams_as_they_are(vocabulary, parts):
+    above, below = "one = 1\n\n# %%\n", "\n\n# %%\nlast = 9\n" if len(parts) > 1 else ""
+    context = Around(tuple(vocabulary.encode(above)), tuple(vocabulary.encode(below)))
+    apart = infill(vocabulary, *parts).within(context)
+    whole = [*parts]
+    whole[0] = above + whole[0]
+    whole[-1] += below
+    joined = infill(vocabulary, *whole)
+    assert written(apart, vocabulary) == written(joined, vocabulary)
+    assert (apart.starts, apart.newlines) == (joined.starts, joined.newlines)
