@@ -8,6 +8,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING, NoReturn
 
+from cg2magic.context import settings
 from cg2magic.errors import UsageError
 from cg2magic.manager import manager
 
@@ -32,7 +33,7 @@ def run(line: str, shell: InteractiveShell) -> None:
     if name == "accept":
         _accept(words, shell)
     elif name == "config":
-        shell.run_line_magic("config", "CG2")
+        _config(words, shell)
     elif name == "allow":
         print(_allow(words, shell))  # noqa: T201 - as below
     elif name == "models":
@@ -138,6 +139,17 @@ def _history(words: list[str]) -> str:
     return _table(rows)
 
 
+def _prompt(words: list[str]) -> str:
+    from cg2magic.panel import words as wording
+    from cg2magic.panel.highlight import visible
+
+    _Parser("prompt", add_help=False).parse_args(words)
+    now = next((e.job.snapshot() for e in reversed(manager().history) if e.job.snapshot().seen), None)
+    if now is None or now.seen is None:
+        raise UsageError("no model has read anything yet: run a cell with %%complete or %%infill first")
+    return f"{visible(now.seen.text)}\n\n[{wording.context(now) or 'the cell alone'}]"
+
+
 def _accept(words: list[str], shell: InteractiveShell) -> None:
     parser = _Parser("accept", add_help=False)
     parser.add_argument("k", nargs="?", type=int, default=1)
@@ -150,6 +162,21 @@ def _accept(words: list[str], shell: InteractiveShell) -> None:
         raise UsageError(f"the last request has candidates 1 to {len(suggestions)}, there is no {k}")
     shell.set_next_input(suggestions[k - 1].code, replace=False)
     manager().record(entry.job.id, k - 1, "inserted below")
+
+
+def _config(words: list[str], shell: InteractiveShell) -> None:
+    from cg2magic import frontend
+
+    parser = _Parser("config", add_help=False)
+    parser.add_argument("--notebook", action="store_true")
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
+    args = parser.parse_args(words)
+    if args.notebook:
+        frontend.configure_notebook(shell, settings.of_pairs(args.settings))
+    elif args.settings:
+        parser.error(f"`%config CG2.{args.settings[0]}` changes a default; --notebook one of this notebook")
+    else:
+        shell.run_line_magic("config", "CG2")
 
 
 def _allow(words: list[str], shell: InteractiveShell) -> str:
@@ -187,6 +214,7 @@ _COMMANDS = {
     "unload": _unload,
     "cache": _cache,
     "history": _history,
+    "prompt": _prompt,
 }
 
 

@@ -6,18 +6,35 @@ a person (nbclient, nbconvert, papermill) waits and gets the finished card.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cg2magic.continuation import continuation
+from cg2magic.errors import UsageError
 from cg2magic.job import Job
 from cg2magic.manager import manager
+from cg2magic.notebook import Page
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
-def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: bool = False) -> None:
+def page(shell: InteractiveShell) -> Page | None:
+    """Give the page the running cell is in, to be asked for its document; None where that can't be."""
+    parent = _parent(shell)
+    can_ask = parent.get("content", {}).get("allow_stdin", False)
+    return Page() if can_ask and parent.get("metadata", {}).get("cellId") else None
+
+
+def present(
+    job: Job,
+    shell: InteractiveShell,
+    *,
+    insert: str = "ask",
+    wait: bool = False,
+    page: Page | None = None,
+) -> None:
     """Show a job in the running cell's output.
 
     Parameters
@@ -28,6 +45,8 @@ def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: boo
         What the page does with the first candidate once it is written.
     wait : bool
         Return only when it is. A terminal and a client without a person always wait.
+    page : Page, optional
+        To be told the document, which the panel sends.
 
     Raises
     ------
@@ -60,6 +79,7 @@ def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: boo
             record=manager().record,
             check=manager().checks.agree,
             go_on=go_on,
+            tell=page.tell if page else None,
             insert=insert,
         ).show()
     except KeyboardInterrupt:
@@ -68,6 +88,28 @@ def present(job: Job, shell: InteractiveShell, *, insert: str = "ask", wait: boo
     if wait:
         _wait(job)
         job.result()
+
+
+def configure_notebook(shell: InteractiveShell, settings: dict[str, str]) -> None:
+    """Write settings into the notebook's metadata through its page, and show what then holds there.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    settings : dict
+        What changes; with none of them what is there is only shown.
+
+    Raises
+    ------
+    UsageError
+        Where there is no page.
+    """
+    if page(shell) is None:
+        written = json.dumps({"cg2magic": settings or {"context": "none"}})
+        raise UsageError(f"there is no page here to write it: put {written} into the notebook's metadata")
+    from cg2magic.panel.notebook_settings import NotebookSettings
+
+    NotebookSettings(settings).show()
 
 
 def regenerate(job: Job) -> Job:

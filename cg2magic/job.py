@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cg2magic.errors import Cg2Error, GenerationError
-from cg2magic.request import Progress, Request, Suggestion
+from cg2magic.request import Progress, Request, Seen, Suggestion
 
 State = Literal["queued", "loading", "writing", "checking", "done", "stopped", "failed"]
 
@@ -34,6 +34,8 @@ class Snapshot:
         Tokens written so far, all candidates together.
     tokens_per_second : float
         The same over the time since the first of them; 0.0 before there are two.
+    seen : Seen or None
+        What the model read, once it has written.
     notes : tuple of str
         What the person should know, such as that the prompt was cut.
     progress : Progress or None
@@ -53,6 +55,7 @@ class Snapshot:
     suggestions: tuple[Suggestion, ...] = ()
     tokens: int = 0
     tokens_per_second: float = 0.0
+    seen: Seen | None = None
     notes: tuple[str, ...] = ()
     progress: Progress | None = None
     position: int = 0
@@ -79,6 +82,8 @@ class Job:
     suggestions : tuple of Suggestion
         For a request that continues a candidate: the candidates that are kept, and behind them how those that
         are to be written begin.
+    late : callable, optional
+        Gives the request as it is to be served, where something of it is still on its way.
     """
 
     def __init__(
@@ -87,12 +92,14 @@ class Job:
         request: Request,
         on_cancel: Callable[[], None] = lambda: None,
         suggestions: tuple[Suggestion, ...] = (),
+        late: Callable[[], Request] | None = None,
     ) -> None:
         self.id = job_id
         self.request = request
         self.kept = suggestions[: -request.sampling.n]
         self._given = sum(len(suggestion.tokens) for suggestion in suggestions[len(self.kept) :])
         self._on_cancel = on_cancel
+        self._late = late
         self.cancelled = threading.Event()
         self._finished = threading.Event()
         self._lock = threading.Lock()
@@ -154,6 +161,13 @@ class Job:
         return list(self._snapshot.suggestions)
 
     # What follows is for the worker only.
+
+    def settle(self) -> None:
+        """Wait for what is still on its way of the request."""
+        late, self._late = self._late, None
+        if late is not None:
+            self.request = late()
+            self.update(request=self.request)
 
     def update(self, **changes: object) -> None:
         """Replace fields of the snapshot and tell the listeners."""

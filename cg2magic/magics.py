@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError as ShellUsageError
@@ -13,10 +14,13 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
 from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
+from cg2magic.context.settings import LEVELS, Settings
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
 from cg2magic.inline import Switch
+from cg2magic.job import Job
 from cg2magic.manager import ModelSpec, manager
+from cg2magic.notebook import Notebook, Page
 from cg2magic.options import INSERT, arguments, generation_options, literal
 from cg2magic.request import Request, Sampling
 
@@ -42,6 +46,19 @@ class CG2(Magics):
     top_p = Float(0.95, help="Nucleus sampling; used when temperature is above 0.").tag(config=True)
     top_k = Int(0, min=0, help="Sample from the k likeliest tokens; 0 for all.").tag(config=True)
     language = Unicode("python", help="The language of the cells.").tag(config=True)
+    context = CaselessStrEnum(
+        LEVELS,
+        "notebook",
+        help="What the model sees: none (the cell alone), cell (and what the kernel knows of its names), "
+        "notebook (and the other cells).",
+    ).tag(config=True)
+    context_tokens = Int(2048, min=1, help="The most tokens of prompt, answer and context in all.").tag(
+        config=True
+    )
+    vars = Unicode("auto", help="Variables to describe: auto (those in the cell), none, or names.").tag(
+        config=True
+    )
+    vars_values = Bool(default_value=False, help="Describe some of their values too.").tag(config=True)
     allow_execution = CaselessStrEnum(
         ("nothing", "sandbox", "unconfined"),
         "nothing",
@@ -64,6 +81,10 @@ class CG2(Magics):
     preload = Bool(
         default_value=False, help="Import torch in the background at once, not with the first request."
     ).tag(config=True)
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._notebook = Notebook(shell)
 
     @observe("preload")
     def _start_preload(self, change: Bunch) -> None:
@@ -125,9 +146,17 @@ class CG2(Magics):
             In [3]: %%complete -n 10 -t 0.6 --check "assert add(2, 3) == 5"
                ...: def add(a, b):
 
+        The model sees the rest of the notebook too: the cells above as they stand there (in an infill
+        those below as well), and a line of type and shape for each variable that the cell mentions, as far
+        as there is room. *Prompt* in the panel shows all it read. ``--context cell`` leaves out the other
+        cells, ``--context none`` the variables too, and ``--vars`` names those to describe::
+
+            In [4]: %%complete --context cell --vars df columns
+               ...: df[
+
         Another cell magic on top tells the language, and stands on top of the new cell again::
 
-            In [4]: %%complete
+            In [5]: %%complete
                ...: %%bash
                ...: for file in *.csv; do
         """
@@ -165,6 +194,8 @@ class CG2(Magics):
             In [2]: %%infill --cursor ___
                ...: def union(a: set | None, b: set):
                ...:     return ___
+        The model sees the cells above and below, and what the kernel knows of the names: see `%%complete?`
+        and its ``--context`` and ``--vars``.
         """
         with _short_errors():
             header, code = languages.split_header(_text(cell))
@@ -229,7 +260,10 @@ class CG2(Magics):
         models                the models known by name: size, memory, what fits here, holes, licence
         cache [clear]         the int8 weights kept on disk, which make the next load quick
         config                the defaults; change one with `%config CG2.temperature = 0.4`
+        config --notebook     what this notebook's metadata let a model see; context=none, context=cell,
+                              vars=none or vars=NAME,NAME after it narrows that, for everybody who opens it
         accept [K]            put candidate K of the last suggestion into a new cell
+        prompt                what the model read for the last suggestion, word for word
         history               the suggestions of this kernel and what became of them
         allow [WHAT]          let --check run candidates: sandbox, unconfined (limits only), nothing
         """
@@ -258,6 +292,25 @@ class CG2(Magics):
                 setattr(args, name, getattr(self, name))
         return args
 
+    def _settings(self, args: argparse.Namespace) -> Settings:
+        """What of the notebook may be seen."""
+        names = args.vars.split() if isinstance(args.vars, str) else args.vars
+        unknown = [name for name in names if name not in self.shell.user_ns]
+        if unknown and names not in (["auto"], ["none"]):
+            raise UsageError(f"--vars: there is no variable {unknown[0]}; auto takes those in the cell")
+        return Settings.of_options(
+            args.context, " ".join(names), values=args.vars_values, tokens=self.context_tokens
+        )
+
+    def _submit(self, request: Request, settings: Settings) -> tuple[Job, Page | None]:
+        """Queue a request in its context; the page is still to be shown the panel that asks it."""
+        request = self._notebook.seen_by_kernel(request, settings)
+        page = frontend.page(self.shell) if settings.level != "none" else None
+        if page is None:
+            return manager().submit(request), None
+        late = partial(self._notebook.seen_by_page, page, request, settings)
+        return manager().submit(request, late=late), page
+
     def _serve(
         self, parts: tuple[str, ...], args: argparse.Namespace, form: FillInMiddle | None = None
     ) -> None:
@@ -281,8 +334,8 @@ class CG2(Magics):
         request = Request(
             parts, sampling, args.language, args.model, check=check, header=args.header, form=form
         )
-        job = manager().submit(request)
-        frontend.present(job, self.shell, insert=args.insert, wait=args.wait or bool(args.output))
+        job, page = self._submit(request, self._settings(args))
+        frontend.present(job, self.shell, insert=args.insert, wait=args.wait or bool(args.output), page=page)
         if args.output:
             self.shell.user_ns[args.output] = job.result()
 

@@ -90,16 +90,22 @@ class Manager:
 
     # Asked from any thread.
 
-    def submit(self, request: Request, suggestions: tuple[Suggestion, ...] = ()) -> Job:
+    def submit(
+        self,
+        request: Request,
+        suggestions: tuple[Suggestion, ...] = (),
+        late: Callable[[], Request] | None = None,
+    ) -> Job:
         """Queue a request; it is served as soon as those before it are done.
 
         Parameters
         ----------
         request : Request
         suggestions : tuple of Suggestion
-            See `Job`.
+        late : callable, optional
+            See `Job`; called on the worker's thread.
         """
-        job = Job(next(self._ids), request, self._drop_cancelled, suggestions)
+        job = Job(next(self._ids), request, self._drop_cancelled, suggestions, late)
         self.history.append(Entry(job, time.time()))
         self._enqueue(job)
         return job
@@ -290,10 +296,12 @@ class Manager:
                 job.update(state="loading", model=wanted.name, progress=progress)
 
             engine = self._resident(wanted, show, job.cancelled.is_set)
+            job.settle()
             job.update(state="writing", model=engine.loaded.name, progress=None)
             written = engine.generate(job.request, job.wrote, job.cancelled.is_set)
             stopped = any(s.finish_reason == "cancelled" for s in written.suggestions)
             job.wrote(written.suggestions)
+            job.update(seen=written.seen)
             self._speed = job.snapshot().tokens_per_second or self._speed
             if stopped:
                 job.update(state="stopped", notes=written.notes)

@@ -82,7 +82,7 @@ class _Printer:
             for i, other in enumerate(others, start=1):
                 self._dim(f"candidate {i + 1} · {words.verdict(now, i)}   (%cg2 accept {i + 1})")
                 self.out.write(visible(other.code) + "\n")
-        for note in now.notes:
+        for note in filter(None, (words.context(now), *now.notes)):
             self._dim(note)
         self.out.flush()
 

@@ -118,7 +118,8 @@ def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(client):
         "        told.append(1); print('writing', flush=True)\n"
         "told = []\nfrom cg2magic import manager as room\n"
         "submit = room.Manager.submit\n"
-        "def listening(self, request):\n    job = submit(self, request); job.listen(tell); return job\n"
+        "def listening(self, *asked, **more):\n    job = submit(self, *asked, **more)\n"
+        "    job.listen(tell)\n    return job\n"
         "room.Manager.submit = listening"
     )
     try:

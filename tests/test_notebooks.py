@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUICKSTART = NOTEBOOKS / "quickstart.ipynb"
 MODELS = NOTEBOOKS / "models.ipynb"
+CONTEXT = NOTEBOOKS / "context.ipynb"
 SERVING = NOTEBOOKS / "serving_a_class.ipynb"
 
 
@@ -184,6 +185,31 @@ def test_a_lesson_says_what_its_words_promise(lesson):
         greedy = printed(done, "draws").partition("T = 0.5")[0].splitlines()[1:]
         assert len(set(greedy)) == 1
         assert "def mean(values):" in shown(done, "heat")["text/plain"]
+
+
+def test_the_notebook_of_the_context_shows_what_the_model_sees(tmp_path):
+    kept = nbformat.read(CONTEXT, as_version=4)
+    nbformat.validate(kept)
+    assert not [cell.id for cell in kept.cells if cell.get("outputs") or cell.get("execution_count")]
+    done = execute(CONTEXT, tmp_path)
+    found = [output for cell in done.cells for output in cell.get("outputs", [])]
+    assert not [out for out in found if out.output_type == "error" or out.get("name") == "stderr"]
+
+    prompt = printed(done, "prompt")
+    data, function = (
+        next(cell.source for cell in kept.cells if cell.id == name) for name in ("data", "function")
+    )
+    assert prompt.startswith(f"{data}\n\n# %%\n{function}\n\n# %%\n")
+    assert "# by_city(trips, column): Mean of a column, for each city.\n" in prompt
+    assert "# trips: DataFrame 3×3: city str, minutes int64, price float64\n" in prompt
+    assert "Rome" not in prompt.removeprefix(data)
+    assert "2 cells, 2 variables, " in shown(done, "complete")["text/plain"]
+    assert "2 cells, 2 variables, " in prompt
+
+    assert "# trips: DataFrame 3×3: city str ('Rome', " in printed(done, "less-prompt")
+    assert "import pandas" not in printed(done, "less-prompt")
+    assert "DataFrame" not in printed(done, "none-prompt")
+    assert printed(done, "room").startswith("trips = read_trips() # %% limit = 20 # %% print('step 1")
 
 
 def test_a_class_is_served_by_a_real_server_without_a_failure_or_warning(serving):

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from cg2magic.errors import UsageError
+
 Level = Literal["none", "cell", "notebook"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+def of_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """Read ``context=none vars=none``, what a notebook's metadata can say.
+
+    Raises
+    ------
+    UsageError
+    """
+    read = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        known = name == "vars" or (name == "context" and value in LEVELS)
+        if not (known and equals and value):
+            raise UsageError(
+                f"{pair!r} can't be set in a notebook: there are context=none, context=cell, "
+                "context=notebook, vars=none, vars=auto and vars=NAME,NAME"
+            )
+        read[name] = value
+    return read
 
 
 @dataclass(frozen=True, slots=True)

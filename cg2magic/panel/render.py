@@ -66,6 +66,10 @@ def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> st
             title = " · ".join(filter(None, (f"candidate {i + 1}", words.verdict(snapshot, i))))
             code = _code(suggestion, snapshot.request.language)
             body.append(f'<details class="cg2-other"><summary>{escape(title)}</summary>{code}</details>')
+    if snapshot.seen is not None and snapshot.seen.tokens:
+        prompt = escape(visible(snapshot.seen.text))
+        code = f'<pre class="cg2-code">{prompt}</pre>'
+        body.append(f'<details class="cg2-other"><summary>Prompt</summary>{code}</details>')
     about = " · ".join(filter(None, (words.about(snapshot), f"candidate {candidate + 1}" if several else "")))
     return (
         f'<div class="cg2 cg2-saved"><style>{_style()}</style><div class="cg2-head">'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
@@ -13,6 +14,7 @@ from typing import Any, Literal
 import anywidget
 import traitlets
 
+from cg2magic.context import Document
 from cg2magic.errors import Cg2Error
 from cg2magic.job import Job, Snapshot
 from cg2magic.panel import words
@@ -48,12 +50,14 @@ class Panel(anywidget.AnyWidget):
     go_on : callable, optional
         Called as ``go_on(job, candidate, place, token_id)`` when the person chooses another token, and
         returns the new job; without it the heat map is only looked at.
+    tell : callable, optional
+        Called once as ``tell(document)`` with the page's document, None where the page can't reach it.
     insert : {"ask", "below", "replace", "none"}
         Whether the page waits for a button, does it by itself once the job is done, or offers Copy
         only.
     """
 
-    _esm = _static("bridge.js", "lines.js", "heat.js", "panel.js")
+    _esm = _static("bridge.js", "document.js", "lines.js", "heat.js", "prompt.js", "panel.js")
     _css = _static("card.css", "panel.css")
 
     # The kernel writes these; the page only reads them.
@@ -61,9 +65,11 @@ class Panel(anywidget.AnyWidget):
     cell_id = traitlets.Unicode().tag(sync=True)
     insert = traitlets.Enum(("ask", "below", "replace", "none"), "ask").tag(sync=True)
     can_regenerate = traitlets.Bool().tag(sync=True)
+    asks_document = traitlets.Bool().tag(sync=True)
     card = traitlets.Dict().tag(sync=True)
     saved = traitlets.Dict().tag(sync=True)
     heat = traitlets.Dict().tag(sync=True)  # of a job that is finished
+    prompt = traitlets.Unicode().tag(sync=True)  # what its model read
     # The page writes this: what was done with the card, and how to undo it. A new job empties it.
     outcome = traitlets.Dict().tag(sync=True)
 
@@ -76,6 +82,7 @@ class Panel(anywidget.AnyWidget):
         record: Callable[[int, int, str], None] | None = None,
         check: Callable[[Job], None] | None = None,
         go_on: Callable[[Job, int, int, int], Job] | None = None,
+        tell: Callable[[Document | None], None] | None = None,
         insert: Insert = "ask",
     ) -> None:
         panel_id = uuid.uuid4().hex
@@ -84,6 +91,7 @@ class Panel(anywidget.AnyWidget):
         self._record = record
         self._check = check
         self._go_on = go_on
+        self._tell = tell
         self._drawing = threading.Lock()
         self._loading_since: tuple[str, float, int] | None = None
         super().__init__(
@@ -92,6 +100,7 @@ class Panel(anywidget.AnyWidget):
             cell_id=cell_id or "",
             insert=insert,
             can_regenerate=regenerate is not None,
+            asks_document=tell is not None,
             card=self._card(job.snapshot()),
         )
         self.on_msg(self._on_message)
@@ -129,8 +138,9 @@ class Panel(anywidget.AnyWidget):
                     # Regenerate may have put another job in its place, or the panel may be closed.
                     if self.job is not job or self.comm is None:
                         return
-                    # The map first: the page draws when the card comes.
-                    self.heat, self.card, self.saved = tokens, card, saved
+                    # The card last: the page draws when it comes.
+                    self.heat, self.prompt = tokens, visible(snapshot.seen.text if snapshot.seen else "")
+                    self.card, self.saved = card, saved
 
         threading.Thread(target=draw, name=f"cg2magic-panel-{job.id}", daemon=True).start()
 
@@ -212,8 +222,16 @@ class Panel(anywidget.AnyWidget):
             case "check" if self._check is not None:
                 self._check(self.job)
                 self._follow(self.job)
+            case "document":
+                self.told(str(message["document"]))
             case "record":
                 self._note(int(message["job"]), int(message["candidate"]), str(message["outcome"]))
+
+    def told(self, document: str) -> None:
+        """Take the page's document, as JSON; empty where it has none. Only the first answer counts."""
+        if self._tell is not None:
+            self._tell(Document.of_json(json.loads(document)) if document else None)
+            self._tell, self.asks_document = None, False
 
     def _exchange(self, message: dict[str, Any]) -> Callable[[], Job] | None:
         """What was chosen in the heat map; None where it is of a job that is no longer shown."""
@@ -272,3 +290,10 @@ def stop(panel_id: str) -> None:
     panel = _shown.get(panel_id)
     if panel is not None:
         panel.job.cancel()
+
+
+def tell(panel_id: str, document: str) -> None:
+    """Tell that panel the document of its page; run by the page as `stop` is."""
+    panel = _shown.get(panel_id)
+    if panel is not None:
+        panel.told(document)

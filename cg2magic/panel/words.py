@@ -13,9 +13,20 @@ def count(number: int, noun: str) -> str:
 
 
 def about(snapshot: Snapshot) -> str:
-    """Name what stands beside the model's name: how many candidates, and the notes."""
+    """Name what stands beside the model's name: how many candidates, what they were given, and the notes."""
     n = len(snapshot.suggestions) or snapshot.request.sampling.n
-    return " · ".join(([count(n, "candidate")] if n > 1 else []) + list(snapshot.notes))
+    said = (count(n, "candidate") if n > 1 else "", context(snapshot), *snapshot.notes)
+    return " · ".join(filter(None, said))
+
+
+def context(snapshot: Snapshot) -> str:
+    """Tell what the model read around the prompt: ``4 cells, 3 variables, 812 tokens``; empty for nothing."""
+    seen = snapshot.seen
+    if seen is None or not seen.tokens:
+        return ""
+    parts = [count(seen.cells, "cell")] if seen.cells else []
+    parts += [count(seen.variables, "variable")] if seen.variables else []
+    return ", ".join([*parts, count(seen.tokens, "token")])
 
 
 def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:

@@ -127,6 +127,7 @@ function view({ model, el }, shared) {
     },
   });
   heat.check.onchange = () => draw();
+  const prompt = promptView(model);
 
   const name = make("span", "cg2-model");
   const about = make("span", "cg2-about");
@@ -142,9 +143,9 @@ function view({ model, el }, shared) {
   const live = make("span", "cg2-aloud", { role: "status" });
   const open = make("div", "cg2-open", {},
     make("div", "cg2-head", {}, name, tabs, about, status, heat.toggle, stop), bar, error,
-    make("div", "cg2-stage", {}, boxes, heat.box), editor, heat.list,
+    make("div", "cg2-stage", {}, boxes, heat.box), editor, heat.list, prompt.text,
     make("div", "cg2-actions", {}, insert, replace, edit, copy, check, hint, replies[0],
-      make("span", "cg2-right", {}, regenerate, dismiss)));
+      make("span", "cg2-right", {}, prompt.toggle, regenerate, dismiss)));
   const foldedText = make("span", "cg2-about");
   const folded = make("div", "cg2-folded", {}, foldedText, replies[1], takeBack, show);
   const root = make("section", "cg2 cg2-live", { role: "group" }, open, folded, live);
@@ -253,6 +254,7 @@ function view({ model, el }, shared) {
       if (!finished) follow(box);
     });
     hold(card, finished);
+    prompt.draw();
     const map = model.get("heat");
     const hot = heat.draw(finished && draft === null && map.job === card.job ? map.candidates[current] : null);
     boxes.classList.toggle("cg2-behind", hot);
@@ -316,6 +318,7 @@ export default () => {
   return {
     initialize({ model }) {
       shared.acts = actions(model, shared);
+      if (model.get("asks_document")) tellDocument(model);
       const insert = model.get("insert");
       let mayInsert = insert === "below" || insert === "replace";
       mayInsert &&= !FINISHED.has(model.get("card").state);
