@@ -41,6 +41,9 @@ class Candidate:
         self._taken: list[TokenLogprob] = []
         self._replaying = False
         self._cut_short = False
+        # A model that is shown cells knows what stands between them, and says so where the cell is complete.
+        between = request.context.separator.strip() if request.context is not None else ""
+        self._stops = (*request.sampling.stop, between) if between else request.sampling.stop
         # The block that a completion ends with began in the last screens of a long cell.
         before = request.parts[0].replace("\r\n", "\n")
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
@@ -109,7 +112,7 @@ class Candidate:
         spans, tokens, places = tuple(self._spans), tuple(self._tokens), tuple(self._places)
         if self.finish_reason is None:
             text = self._text()
-            shown = text[: endings.settled(text, self.request.sampling.stop)]
+            shown = text[: endings.settled(text, self._stops)]
             more, more_places = self._readable(shown)
             spans, tokens, places = (*spans, shown), (*tokens, *more), (*places, *more_places)
         return Suggestion(
@@ -137,7 +140,7 @@ class Candidate:
     def _ending(self, text: str) -> int | None:
         """The length to keep if one of the rules says that the text ends."""
         request = self.request
-        kept = [endings.first_stop(text, request.sampling.stop), endings.loop_end(text)]
+        kept = [endings.first_stop(text, self._stops), endings.loop_end(text)]
         if request.is_infill:
             again = endings.suffix_repeat(text, self._suffix)
             # One line alike may be meant; two in a row are the suffix.

@@ -51,7 +51,7 @@ class Prompt:
     ends : frozenset of int
         Ids that end a fill.
     top, bottom : int
-        Where in `ids` the first of the texts begins, and where the last one ends.
+        Where in `ids` the first of the texts begins, and where the last one ends, without a context.
     cut : bool
         Whether text at the far end from the hole was left out.
     around : Around

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cg2magic.candidate import Candidate
+from cg2magic.context import Context
 from cg2magic.formats import FORMATS, encode
 from cg2magic.request import Request, Sampling, TokenLogprob
 from cg2magic.vocabulary import Vocabulary
@@ -18,9 +19,12 @@ def vocabulary(mini_tokenizer):
 class Writer:
     """Plays the model: writes given text into a candidate, token by token."""
 
-    def __init__(self, vocabulary: Vocabulary, *parts: str, language: str = "python", **sampling):
+    def __init__(
+        self, vocabulary: Vocabulary, *parts: str, language: str = "python", context=None, **sampling
+    ):
         self.vocabulary = vocabulary
-        self.request = Request(parts, Sampling(**{"max_new_tokens": 100, **sampling}), language)
+        wanted = Sampling(**{"max_new_tokens": 100, **sampling})
+        self.request = Request(parts, wanted, language, context=context)
         prompt = encode(parts, "codegen2", vocabulary, 500)
         self.candidate = Candidate(self.request, prompt, vocabulary)
         self.fed: list[str] = []
@@ -175,3 +179,11 @@ def test_the_logprobs_are_those_of_the_text_that_is_kept(vocabulary):
     text = "".join(token.text for token in writer.suggestion.tokens)
     assert text == writer.suggestion.text
     assert writer.suggestion.logprob == -1.0
+
+
+@pytest.mark.parametrize("parts", [("x = 1\n",), ("x = 1\n", "\nw = 4")])
+def test_a_suggestion_ends_where_the_model_begins_another_cell(vocabulary, parts):
+    shown = Writer(vocabulary, *parts, context=Context(separator="\n# %%\n"))
+    assert shown.write("y = 2\n# %%\nz = 3").suggestion.text == "y = 2"
+    alone = Writer(vocabulary, *parts)
+    assert alone.write("y = 2\n# %%\nz = 3").suggestion.text == "y = 2\n# %%\nz = 3"

@@ -220,4 +220,3 @@ def test_the_context_stands_where_it_would_as_part_of_the_texts(family, tokenize
     joined = encode((above + PREFIX, SUFFIX + below), family, vocabulary, 1000)
     assert vocabulary.spelled(apart.ids) == vocabulary.spelled(joined.ids)
     assert apart.starts == joined.starts
-    assert apart.ids[apart.top :][: len(context.before)] == context.before

@@ -4,8 +4,9 @@
 
 1. **Variables**, a quarter at most: one line tells what a screen of code would. They change most often, so
    they stand last, right above the prompt, where a change leaves all that is before it in the KV cache.
-2. **Cells below**, a quarter at most, the nearest first. They are behind the hole, and so behind all that
-   could be kept in a cache.
+2. **Cells below**, an eighth at most, the nearest first. They are behind the hole, and so behind all that
+   could be kept in a cache; and a small model loses sight of the hole behind a long text
+   (`benchmarks/context.py`).
 3. **Cells above**, with what is left. All of them where they fit. Else the nearest, and before those, in up
    to a quarter, whatever defines a name that the prompt uses and that the nearest don't define: the imports
    on top of the notebook, most of the time; of several definitions the last one.
@@ -78,7 +79,7 @@ def choose(context: Context, room: int, whole: int, encode: Encode) -> Around:
     room -= sum(len(encode(line)) for line in variables)
     below = _pieces(context.below)
     lead = f"\n{context.separator}"
-    fitting = _fitting((piece.passage.text for piece in below), room // 4 - len(encode(lead)), encode)
+    fitting = _fitting((piece.passage.text for piece in below), room // 8 - len(encode(lead)), encode)
     below = below[: len(fitting)]
     after = [*encode(lead), *_tokens(below, encode)] if below else []
     step = max(1, whole // 16)

@@ -29,6 +29,7 @@ _PASSAGE, _LONGEST_PASSAGE = 300, 1_500
 
 #: Cell magics that run what is under them in this kernel, in its own language.
 _SAME_KERNEL = re.compile(r"\s*%%(time|timeit|capture|prun|python3?|pypy)\b")
+_ASKS_MODEL = re.compile(r"\s*%%(complete|infill|score)\b")
 _MAGIC_LINE = re.compile(r"\s*(?:[%!?](?=[\w%!?.~/])|[\w.]+\?{1,2}\s*$|[^=#'\"]*=\s*(?:!|%[a-z_]))")
 
 
@@ -122,6 +123,8 @@ def _prose(source: str, language: Language) -> list[str]:
 
 def _code(source: str, language: Language) -> list[str]:
     header, code = split_header(source)
+    if _ASKS_MODEL.match(header):
+        return []
     if header.strip():
         spoken = of_header(header) or ("python" if _SAME_KERNEL.match(header) else None)
     else:

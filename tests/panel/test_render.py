@@ -10,7 +10,7 @@ import pytest
 from cg2magic.errors import LoadError
 from cg2magic.job import Job
 from cg2magic.panel.render import mimebundle, render_html, render_text
-from cg2magic.request import Progress, Request, Sampling, Suggestion, TokenLogprob
+from cg2magic.request import Progress, Request, Sampling, Seen, Suggestion, TokenLogprob
 
 PARTS = ("def mean(values):\n    ", "\n    return total")
 FILL = "total = 0\n\n    for v in values:\n        total += v"
@@ -124,3 +124,11 @@ def test_a_job_that_has_not_begun_can_be_drawn():
 
 def test_an_output_holds_both_forms():
     assert sorted(mimebundle(finished("x"))) == ["text/html", "text/plain"]
+
+
+def test_what_the_model_read_is_folded_below_the_card_as_text():
+    card = render_html(finished("x", seen=Seen("a = '<b>'\n# %%\nx", 1, 0, 9)))
+    assert "<summary>Prompt</summary>" in card
+    assert "a = '<b>'\n# %%\nx" in "".join(Tags(card).texts)
+    assert "<b>" not in card
+    assert "Prompt" not in render_html(finished("x", seen=Seen("x")))

@@ -6,7 +6,7 @@ import pytest
 
 from cg2magic.job import Snapshot
 from cg2magic.panel import words
-from cg2magic.request import Progress, Request, Sampling, Suggestion, TokenLogprob
+from cg2magic.request import Progress, Request, Sampling, Seen, Suggestion, TokenLogprob
 
 REQUEST = Request(("x",), Sampling(max_new_tokens=8))
 
@@ -78,3 +78,17 @@ def test_the_notes_stand_beside_the_number_of_candidates():
         == "3 candidates · 4 cells · 2 variables"
     )
     assert words.about(Snapshot(1, REQUEST)) == ""
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (None, ""),
+        (Seen("print("), ""),
+        (Seen("…", 1, 1, 12), "1 cell, 1 variable, 12 tokens"),
+        (Seen("…", 4, 0, 1812), "4 cells, 1,812 tokens"),
+    ],
+)
+def test_the_context_is_told_by_its_numbers(seen, said):
+    assert words.context(at("done", seen=seen)) == said
+    assert said in words.about(at("done", seen=seen, notes=("cut",)))
