@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
-def page(shell: InteractiveShell) -> Page | None:
+def page_of(shell: InteractiveShell) -> Page | None:
     """Give the page the running cell is in, to be asked for its document; None where that can't be."""
     parent = _parent(shell)
     can_ask = parent.get("content", {}).get("allow_stdin", False)
@@ -104,7 +104,7 @@ def configure_notebook(shell: InteractiveShell, settings: dict[str, str]) -> Non
     UsageError
         Where there is no page.
     """
-    if page(shell) is None:
+    if page_of(shell) is None:
         written = json.dumps({"cg2magic": settings or {"context": "none"}})
         raise UsageError(f"there is no page here to write it: put {written} into the notebook's metadata")
     from cg2magic.panel.notebook_settings import NotebookSettings

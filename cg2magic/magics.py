@@ -305,7 +305,7 @@ class CG2(Magics):
     def _submit(self, request: Request, settings: Settings) -> tuple[Job, Page | None]:
         """Queue a request in its context; the page is still to be shown the panel that asks it."""
         request = self._notebook.seen_by_kernel(request, settings)
-        page = frontend.page(self.shell) if settings.level != "none" else None
+        page = frontend.page_of(self.shell) if settings.level != "none" else None
         if page is None:
             return manager().submit(request), None
         late = partial(self._notebook.seen_by_page, page, request, settings)

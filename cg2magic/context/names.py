@@ -12,8 +12,8 @@ from cg2magic.languages import find
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _PYTHON = re.compile(
     r"^(?:async )?(?:def|class)\s+(\w+)"
-    r"|^(?:from\s+\S+\s+)?import\s+([^#\n]+)"
-    r"|^([^\W\d][\w, \t*()]*?)\s*(?::[^=\n]+)?=(?!=)"
+    r"|^(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^#\n]+)"
+    r"|^([^\W\d][\w, \t*]*?)\s*(?::[^=\n]+)?=(?!=)"
     r"|^for\s+([\w, ()]+?)\s+in\b"
     r"|^with\s[^\n]*\bas\s+(\w+)",
     re.MULTILINE,

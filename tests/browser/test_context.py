@@ -30,7 +30,7 @@ def test_cells_that_were_never_run_are_seen_above_and_for_an_infill_below(loaded
     loaded.add("last = 9")
     loaded.run(asked)
     panel, prompt = read(loaded, asked)
-    assert "limit = '<b>bold</b>'\n\n# %%\nprint(limit," in prompt
+    assert "limit = '<b>bold</b>'\n\n# %%\nprint(limit" in prompt
     assert ")\n\n# %%\nlast = 9\n" in prompt
     assert panel.get_by_text("2 cells, ").first.is_visible()
 
