@@ -201,12 +201,13 @@ def test_the_notebook_of_the_context_shows_what_the_model_sees(tmp_path):
     )
     assert prompt.startswith(f"{data}\n\n# %%\n{function}\n\n# %%\n")
     assert "# by_city(trips, column): Mean of a column, for each city.\n" in prompt
-    assert "# trips: DataFrame 3×3: city str, minutes int64, price float64\n" in prompt
+    # Which type a column of text has is up to the version of pandas.
+    assert re.search(r"# trips: DataFrame 3×3: city \w+, minutes int64, price float64\n", prompt)
     assert "Rome" not in prompt.removeprefix(data)
     assert "2 cells, 2 variables, " in shown(done, "complete")["text/plain"]
     assert "2 cells, 2 variables, " in prompt
 
-    assert "# trips: DataFrame 3×3: city str ('Rome', " in printed(done, "less-prompt")
+    assert re.search(r"# trips: DataFrame 3×3: city \w+ \('Rome', ", printed(done, "less-prompt"))
     assert "import pandas" not in printed(done, "less-prompt")
     assert "DataFrame" not in printed(done, "none-prompt")
     assert printed(done, "room").startswith("trips = read_trips() # %% limit = 20 # %% print('step 1")
