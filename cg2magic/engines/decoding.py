@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _ALTERNATIVES = 5
 #: How many of the likeliest tokens are looked at before all of them are.
 _NUCLEUS = 1024
+#: How often the room for the least probability in a larger nucleus is halved: to float32's precision.
+_HALVINGS = 24
 
 
 class Forward(Protocol):
@@ -198,7 +200,10 @@ class Chooser:
         import torch
 
         ids, probabilities = nucleus(logits, self.sampling)
-        return int(ids[torch.multinomial(probabilities.cpu(), 1, generator=self.generator)])
+        # `torch.multinomial` draws a number for each token; here it is one for all.
+        bounds = probabilities.cpu().double().cumsum(-1)
+        drawn = torch.rand(1, dtype=torch.double, generator=self.generator) * bounds[-1]
+        return int(ids[torch.searchsorted(bounds, drawn, right=True)])
 
 
 def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
@@ -221,10 +226,30 @@ def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, tor
     probabilities = scores.softmax(-1)
     if sampling.top_p == 1:
         return torch.arange(len(probabilities)) if kept is None else kept, probabilities
-    # Sorting 51200 rows costs more than a pass through a small model, and the nucleus is nearly always small.
+    ids = _likeliest(probabilities, sampling.top_p)
+    return (ids if kept is None else kept[ids]), probabilities[ids]
+
+
+def _likeliest(probabilities: torch.Tensor, mass: float) -> torch.Tensor:
+    """Indices of the fewest tokens that hold so much of the probability together.
+
+    Sorting 51200 rows costs more than a pass through a small model. The nucleus is nearly always small; where
+    it is not, a bound is looked for that nearly all of it is above, and only what is near that is sorted.
+    """
+    import torch
+
     best, ids = probabilities.topk(min(_NUCLEUS, len(probabilities)))
-    if best.sum() < sampling.top_p:
-        best, ids = probabilities.sort(descending=True)
-    inside = best.cumsum(-1) - best < sampling.top_p
-    best, ids = best[inside], ids[inside]
-    return (ids if kept is None else kept[ids]), best
+    if best.sum() >= mass:
+        return ids[best.cumsum(-1) - best < mass]
+    low, high = 0.0, float(best[0])  # what is above `low` holds enough, what is above `high` too little
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if torch.threshold(probabilities, middle, 0.0).sum() < mass:
+            high = middle
+        else:
+            low = middle
+    sure = probabilities > high
+    near = torch.nonzero((probabilities > low) & ~sure).flatten()
+    best, order = probabilities[near].sort(descending=True)
+    before = best.cumsum(-1) - best + probabilities[sure].sum()
+    return torch.cat((torch.nonzero(sure).flatten(), near[order[before < mass]]))

@@ -181,9 +181,9 @@ class Int8Linear(nn.Module):
 
 def _grid(x: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``step[t]`` and ``zero[t] - c`` of each row, ``(tokens, 1)`` each."""
-    least, largest = x.aminmax(dim=1, keepdim=True)
-    least.clamp_(max=0.0)
-    step = ((largest.clamp_(min=0.0) - least) / kernel.steps).clamp_(min=_TINY)
+    # `aminmax` of rows is many times slower than these two.
+    least, largest = x.amin(1, keepdim=True).clamp_(max=0.0), x.amax(1, keepdim=True).clamp_(min=0.0)
+    step = ((largest - least) / kernel.steps).clamp_(min=_TINY)
     return step, (least / -step).round_() - centre(kernel)
 
 

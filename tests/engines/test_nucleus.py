@@ -6,8 +6,9 @@ import pytest
 import torch
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from cg2magic.engines.decoding import nucleus
+from cg2magic.engines.decoding import Chooser, nucleus
 from cg2magic.request import Sampling
+from cg2magic.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
@@ -27,6 +28,21 @@ def test_the_same_tokens_may_be_drawn_with_the_same_probabilities(temperature, t
     ours = torch.zeros(rows).index_copy(0, ids, probabilities / probabilities.sum())
     assert torch.allclose(ours, expected, atol=1e-6)
     assert set(ids[probabilities > 0].tolist()) == set(expected.nonzero()[:, 0].tolist())
+
+
+def test_equal_probabilities_are_cut_to_as_many_as_are_needed():
+    ids, _ = nucleus(torch.zeros(4096), Sampling(temperature=1.0, top_p=0.75))
+    assert len(set(ids.tolist())) == len(ids) == 3072
+
+
+def test_tokens_are_drawn_as_often_as_they_are_likely(mini):
+    vocabulary = Vocabulary(mini.tokenizer, ())
+    logits = torch.full((len(vocabulary),), -torch.inf)
+    logits[[7, 1000, 5000]] = torch.tensor([0.5, 0.3, 0.2]).log()
+    choose = Chooser(Sampling(temperature=1.0, top_p=1.0, seed=0), 0, vocabulary)
+    drawn = [choose(logits, b"").id for _ in range(2000)]
+    for token, probability in ((7, 0.5), (1000, 0.3), (5000, 0.2)):
+        assert drawn.count(token) / 2000 == pytest.approx(probability, abs=0.05)
 
 
 def test_what_a_constraint_forbids_is_never_drawn():
