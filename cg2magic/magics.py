@@ -110,10 +110,9 @@ class CG2(Magics):
         for kind, names in (("cell", ("complete", "infill", "score")), ("line", ("cg2",))):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
-        shell.magics_manager.registry.pop(cls.__name__, None)
-        for cg2 in shell.configurables:
-            if isinstance(cg2, cls) and cg2.ghosts is not None:
-                cg2.ghosts.close()
+        cg2 = shell.magics_manager.registry.pop(cls.__name__, None)
+        if cg2 is not None and cg2.ghosts is not None:
+            cg2.ghosts.close()
         shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, cls)]
         interrupts.leave(shell)
         manager().close()

@@ -230,6 +230,11 @@ class Manager:
             process_memory=_process_memory(),
         )
 
+    @property
+    def holds_a_model(self) -> bool:
+        """Whether one is resident."""
+        return self._engine is not None
+
     def close(self) -> None:
         """End everything and the worker thread with it; a later request starts a new one."""
         self.unload()

@@ -12,6 +12,11 @@ from contextlib import contextmanager
 _SMALL = 100_000_000
 
 
+def is_small(parameters: int) -> bool:
+    """Whether a model of so many parameters is one that a second thread does not help."""
+    return parameters < _SMALL
+
+
 @contextmanager
 def threads_for(parameters: int) -> Iterator[None]:
     """Let torch use one thread for a small model, and the physical cores for others.
@@ -23,7 +28,7 @@ def threads_for(parameters: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    if parameters < _SMALL:
+    if is_small(parameters):
         wanted = 1
     elif "OMP_NUM_THREADS" in os.environ:
         wanted = before

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Bytes of keys and values that are kept: a full context of codegen2-1B in int8, whose keys are in 16 bits.
 BYTES = 1 << 28
+#: Tokens that a cache may have of its own and still be let go for a newer one: what costs no time to compute
+#: anew. While somebody types, each key would leave a cache behind that differs in its last tokens only.
+_TAIL = 64
 
 
 class PrefixCache:
@@ -53,8 +56,8 @@ class PrefixCache:
         """Remember the cache of `ids`, of one sequence; it must not be written to afterwards."""
         if not cache.is_croppable or cache.get_seq_length() != len(ids):
             return  # a sliding window, or a state that can't be taken back
-        for kept in [kept for kept in self._kept if ids[: len(kept)] == kept]:
-            del self._kept[kept]  # the beginning of this one
+        for kept in [kept for kept in self._kept if len(kept) - _shared(kept, ids) <= _TAIL]:
+            del self._kept[kept]  # this one is as good, but for a few tokens
         self._kept[ids] = cache
         while len(self._kept) > 1 and self.memory > self.limit:
             self._kept.popitem(last=False)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cg2magic.context import Document, Settings, gather
 from cg2magic.errors import Cg2Error
 from cg2magic.inline.ask import Ask
+from cg2magic.inline.busy import RunningCell
+from cg2magic.inline.channel import Channel
+from cg2magic.inline.writer import Writer
 from cg2magic.manager import manager
 
 if TYPE_CHECKING:
-    from cg2magic.inline.channel import Channel
-    from cg2magic.inline.writer import Writer
     from cg2magic.magics import CG2
 
 
@@ -25,26 +28,26 @@ class Switch:
     """
 
     def __init__(self, settings: CG2) -> None:
-        from cg2magic.inline.channel import Channel
-        from cg2magic.inline.writer import Writer
-
         self._settings = settings
-        self._channel: Channel = Channel(self._heard)
-        self._writer: Writer = Writer(manager(), self._channel.tell)
+        self._channel = Channel(self._heard)
+        self._running = RunningCell(settings.shell)
+        self._writer = Writer(manager(), self._channel.tell)
         self._loading = threading.Lock()
         self._error = ""
+        self._met = False
         settings.observe(lambda _: self._changed(), "inline")
-        if settings.inline:  # of a profile
-            self._changed()
 
     def close(self) -> None:
         """Tell the pages that the extension is gone."""
         self._channel.close()
+        self._running.close()
 
     def _heard(self, told: dict[str, Any]) -> None:
-        """What a page says, on a thread of its own."""
+        """What a page says, on the thread of its subshell where there are such."""
+        self._running.remind()
         match told.get("do"):
             case "hello":
+                self._met = True
                 self._changed()
             case "turn":
                 self._settings.inline = bool(told["on"])
@@ -55,18 +58,23 @@ class Switch:
 
     def _ask(self, ask: Ask) -> None:
         request = ask.request
-        if manager().status().model is None:
+        if not manager().holds_a_model:
             self._load()
             request = None
         if request is None:
             self._channel.tell({"id": ask.id, "texts": [], "done": True, "error": ""})
             return
-        self._writer.answer(ask, request, self._settings.inline_floor)
+        cg2 = self._settings
+        may = Settings.of_options(cg2.context, cg2.vars, values=cg2.vars_values, tokens=cg2.context_tokens)
+        document = Document.of_json(ask.document)
+        context = gather(document, request.parts, cg2.shell.user_ns, may, request.language)
+        self._writer.answer(ask, replace(request, context=context), self._settings.inline_floor)
 
     def _changed(self) -> None:
-        self._tell_state()
-        if self._settings.inline and manager().status().model is None:
+        """Tell the pages; where there is one, it is time to load the model."""
+        if self._met and self._settings.inline and not manager().holds_a_model:
             self._load()
+        self._tell_state()
 
     def _load(self) -> None:
         """Load the default model on a thread; nobody waits for it."""
@@ -76,7 +84,6 @@ class Switch:
     def _wake(self) -> None:
         self._error = ""
         try:
-            self._tell_state()
             self._settings.apply_config()
             manager().wake()
         except Cg2Error as error:
@@ -86,6 +93,8 @@ class Switch:
             self._tell_state()
 
     def _tell_state(self) -> None:
+        if not self._met:
+            return
         state = "off" if not self._settings.inline else "loading" if self._loading.locked() else "ready"
         self._channel.tell(
             {

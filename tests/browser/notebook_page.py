@@ -35,14 +35,24 @@ class NotebookPage:
 
     @classmethod
     def create(
-        cls, browser: Browser, server: str, root: Path, token: str, front_end: str, name: str, **context: Any
+        cls,
+        browser: Browser,
+        server: str,
+        root: Path,
+        token: str,
+        front_end: str,
+        name: str,
+        *,
+        kernel: str = "python3",
+        **context: Any,
     ) -> NotebookPage:
         """Make an empty notebook of that name and open it."""
         path = root / f"{front_end}-{name}" / "notebook.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-            metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+            language = "python" if kernel == "python3" else kernel
+            spec = {"name": kernel, "display_name": kernel, "language": language}
+            metadata = {"kernelspec": spec, "language_info": {"name": language}}
             content = {"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
             path.write_text(json.dumps(content), encoding="utf-8")
         where = path.relative_to(root).as_posix()

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.browser.typist import GHOST, Typist
+from tests.browser.typist import GHOST, KERNEL, Typist
 
 pytestmark = pytest.mark.browser
 
@@ -57,3 +57,66 @@ def test_typing_what_is_suggested_asks_for_nothing_and_another_key_asks_again(ty
     typist.keyboard.type("§")
     typist.page.wait_for_function("() => sent.filter(({ do: it }) => it === 'ask').length === 2")
     assert typist.sent("ask")[1]["ask"]["prefix"] == BEGUN + suggested[0] + "§"
+
+
+def test_behind_an_opened_block_several_lines_are_suggested_and_before_text_it_is_filled_in(typist):
+    typist.begin("def mean(values):")
+    typist.keyboard.press("Enter")
+    block = typist.suggestion()
+    assert typist.sent("ask")[-1]["ask"]["prefix"] == "def mean(values):\n    "
+    typist.keyboard.press("Tab")
+    assert typist.source() == "def mean(values):\n    " + block
+    typist.begin("total = sum(", ")\nprint(total)")
+    typist.suggestion()
+    assert typist.sent("ask")[-1]["ask"]["suffix"] == ")\nprint(total)"
+
+
+def test_asked_by_hand_it_has_several_candidates_to_walk_through(typist):
+    typist.begin(BEGUN)
+    typist.suggestion()
+    typist.keyboard.press("Alt+\\")
+    counter = typist.page.locator(".jp-InlineCompleter").get_by_text(re.compile(r"^1/[2-9]$"))
+    counter.wait_for(state="attached")
+    first = typist.suggestion()
+    typist.keyboard.press("Alt+]")
+    typist.page.wait_for_function(
+        "([ghost, first]) => document.querySelector(ghost)?.innerText !== first", arg=[GHOST, first]
+    )
+
+
+def test_a_suggestion_that_nobody_waits_for_any_more_is_given_up(typist):
+    typist.begin("def mean(values):")
+    typist.keyboard.press("Enter")
+    typist.ghost.first.wait_for()
+    typist.keyboard.type("§")
+    asked = typist.sent("ask")[0]["ask"]["id"]
+    assert typist.ghost.count() == 0
+    # It may have come to its end before the key was pressed; else it was cancelled.
+    assert [message["id"] for message in typist.sent("cancel")] in ([], [asked])
+
+
+def test_it_works_while_a_cell_runs(typist):
+    busy = typist.notebook.add_and_run(
+        "import pathlib, time\nwhile not pathlib.Path('free.gate').exists():\n    time.sleep(0.05)",
+        wait=False,
+    )
+    typist.begin(BEGUN)
+    assert typist.suggestion().strip()
+    assert typist.page.evaluate(f"() => {KERNEL}.status") == "busy"
+    typist.notebook.let("free.gate")
+    typist.notebook.wait_until_run(busy)
+
+
+def test_off_it_asks_for_nothing_and_a_click_switches_it(typist):
+    typist.status.click()
+    typist.wait_for("off")
+    typist.listen()
+    cell = typist.begin(BEGUN)
+    typist.keyboard.type("x, y")
+    assert typist.sent("ask") == []
+    typist.status.click()
+    typist.wait_for("ready")
+    typist.notebook.select(cell)
+    typist.keyboard.press("Control+End")
+    typist.keyboard.type(",")
+    assert typist.suggestion()

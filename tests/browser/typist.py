@@ -24,17 +24,19 @@ class Typist:
 
     def listen(self) -> None:
         """Write down from now on what the page sends."""
-        self.page.evaluate(
-            f"() => {{ if (!globalThis.sent) {KERNEL}.anyMessage.connect((_, {{ msg, direction }}) =>"
-            " direction === 'send' && globalThis.sent.push("
-            "   { type: msg.header.msg_type, ...msg.content.data, target: msg.content.target_name }));"
-            " globalThis.sent = []; }"
-        )
+        self.page.evaluate(f"""() => {{
+          if (!globalThis.sent) {KERNEL}.anyMessage.connect((_, {{ msg, direction }}) => {{
+            const {{ data, target_name: target = null }} = msg.content;
+            if (direction === "send") sent.push({{ type: msg.header.msg_type, ...data, target }});
+          }});
+          globalThis.sent = [];
+        }}""")
 
     def sent(self, do: str | None = None) -> list[dict[str, Any]]:
-        """Give what was sent since; all of it, or what our extension asked for with this word."""
+        """Give what our extension has sent since; all of it, or what it asked for with this word."""
         sent = self.page.evaluate("() => globalThis.sent")
-        return [message for message in sent if do is None or message.get("do") == do]
+        ours = [each for each in sent if each["type"] == "comm_msg" or each["target"] == "cg2magic.inline"]
+        return [message for message in ours if do is None or message.get("do") == do]
 
     def switch_on(self, floor: float = 0.0) -> None:
         """Load the extension and switch suggestions on; without a floor, so that something is suggested."""

@@ -7,10 +7,10 @@ export const nextWord = (text) => text.match(/^\s*(?:\w+|[^\w\s]+)/u)?.[0] ?? te
 export const nextLine = (text) => text.match(/^\n*[^\n]*/u)[0];
 
 /**
- * Write a part of the suggestion that is shown at the cursor, as if it had been typed: the completer takes it off
- * what it shows. Whether what remains has to be asked for again, because the cursor came to another line.
+ * Write a part of the suggestion that is shown, as if it had been typed: the completer takes it off what it
+ * shows. Whether the rest has to be shown anew, because the cursor came to another line.
  */
-export async function acceptPart(panel, items, partOf) {
+export function acceptPart(panel, items, partOf) {
   const editor = panel?.content.activeCell?.editor;
   const item = editor && shownOf(editor, items);
   if (!item) return false;

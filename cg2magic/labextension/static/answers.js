@@ -6,10 +6,15 @@ export class Place {
     Object.assign(this, { cell, prefix, suffix });
   }
 
+  /** Whether the cursor is there, or has gone elsewhere without a key that changes the text. */
+  isCursorAt(editor) {
+    return editor?.getOffsetAt(editor.getCursorPosition()) === this.prefix.length;
+  }
+
   /** What was typed since `earlier`; null where this place can't be reached from there by typing. */
   typedSince(earlier) {
-    const reached = this.cell === earlier.cell && this.suffix === earlier.suffix;
-    return reached && this.prefix.startsWith(earlier.prefix) ? this.prefix.slice(earlier.prefix.length) : null;
+    const alike = this.cell === earlier.cell && this.suffix === earlier.suffix;
+    return alike && this.prefix.startsWith(earlier.prefix) ? this.prefix.slice(earlier.prefix.length) : null;
   }
 }
 
@@ -55,7 +60,9 @@ export class Answer {
 
   /** Wait until there is more than what was typed; whether there is. */
   async beyond(typed) {
-    while (!this.done && this.fits(typed) && !(this.byHand ? [] : this.rest(typed)).length) await this.change();
+    // Candidates come together, when all of them are written.
+    const enough = () => this.done || (!this.byHand && this.rest(typed).length);
+    while (!enough() && this.fits(typed)) await this.change();
     return this.rest(typed).length > 0;
   }
 }

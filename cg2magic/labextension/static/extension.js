@@ -37,11 +37,11 @@ export async function extension(shared) {
         app.commands.addCommand(id, { label, execute, isEnabled });
         palette?.addItem({ command: id, category: "cg2magic" });
       };
-      const accept = (part) => async () => {
+      const accept = (part) => () => {
         const panel = tracker.currentWidget;
-        if (await acceptPart(panel, provider.current, part)) completions.inline.invoke(panel.id);
+        if (acceptPart(panel, provider.current, part)) lines.suggest(panel);
       };
-      const isShown = () => Boolean(tracker.currentWidget && completions.inline?.isActive(tracker.currentWidget.id));
+      const isShown = () => Boolean(completions.inline?.isActive(tracker.currentWidget?.id));
       add("cg2magic:accept-word", "Accept the Next Word of the Suggestion", accept(nextWord), isShown);
       add("cg2magic:accept-line", "Accept the Next Line of the Suggestion", accept(nextLine), isShown);
       add(

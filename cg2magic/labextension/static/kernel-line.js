@@ -62,7 +62,10 @@ export class KernelLine {
     this.#changed();
   }
 
+  /** Leave the kernel, and take the subshell along. */
   dispose() {
+    const comm = this.#comm;
+    if (comm && !comm.isDisposed) comm.dispose();
     this.#lose();
     this.#kernel = null;
   }

@@ -2,7 +2,7 @@
 
 import { KernelLine } from "./kernel-line.js";
 
-/** Characters of a notebook that are sent, those nearest to the cell first; a model's context holds far less. */
+/** Characters of a notebook that are sent, the nearest cells first; a model's context holds far less. */
 const FAR = 100_000;
 
 export class NotebookLines {
@@ -15,7 +15,7 @@ export class NotebookLines {
   #invoke;
   #lines = new WeakMap();
   #listeners = new Set();
-  #opened = false;
+  #own = false;
 
   /** `invoke(panel)` has the completer ask for a suggestion. */
   constructor(tracker, invoke) {
@@ -24,6 +24,7 @@ export class NotebookLines {
     tracker.forEach((panel) => this.#add(panel));
     tracker.widgetAdded.connect((_, panel) => this.#add(panel));
     tracker.currentChanged.connect(() => this.#tell());
+    addEventListener("pagehide", () => tracker.forEach((panel) => this.of(panel)?.dispose()));
   }
 
   of(panel) {
@@ -35,17 +36,24 @@ export class NotebookLines {
     return this.of(this.#tracker.currentWidget);
   }
 
-  /** Call `listener` when what `current` says has changed. */
+  /** Call `listener` now and when a line has something new to say; gives what ends it. */
   listen(listener) {
     this.#listeners.add(listener);
     listener();
+    return () => this.#listeners.delete(listener);
   }
 
-  /** Whether the question that comes now is ours, at the opening of a block; it is so once. */
-  takeOpening() {
-    const opened = this.#opened;
-    this.#opened = false;
-    return opened;
+  /** Have a suggestion shown where the completer asks for none by itself: where the line is still empty. */
+  suggest(panel) {
+    this.#own = true;
+    this.#invoke(panel);
+  }
+
+  /** Whether the question that comes now is `suggest`'s, and not the person's; it is so once. */
+  takeOwn() {
+    const own = this.#own;
+    this.#own = false;
+    return own;
   }
 
   /** The notebook as the kernel reads it, without the text of the cell that asks. */
@@ -61,8 +69,8 @@ export class NotebookLines {
         left -= source.length;
       }
     }
-    const told = cells.map(({ id, cell_type }, index) => ({ id, cell_type, source: sources.get(index) ?? "" }));
-    return { cells: told, active, metadata: { cg2magic: metadata.cg2magic ?? {} } };
+    const tell = ({ id, cell_type }, index) => ({ id, cell_type, source: sources.get(index) ?? "" });
+    return { cells: cells.map(tell), active, metadata: { cg2magic: metadata.cg2magic ?? {} } };
   }
 
   #add(panel) {
@@ -75,7 +83,8 @@ export class NotebookLines {
     let watched = null;
     const changed = (_, { sourceChange }) => {
       const newLine = sourceChange?.some(({ insert }) => insert?.includes?.("\n"));
-      if (newLine && line.ready) queueMicrotask(() => this.#onNewLine(panel)); // the editor is in the midst of it
+      // The editor is in the midst of it.
+      if (newLine && line.ready) queueMicrotask(() => this.#onNewLine(panel));
     };
     const watch = (cell) => {
       watched?.changed.disconnect(changed);
@@ -88,15 +97,14 @@ export class NotebookLines {
     watch(panel.content.activeCell);
   }
 
-  /** The completer asks at each key, but not on an empty line: there, a block is wanted if one was opened. */
+  /** On an empty line, a block is wanted if one was opened. */
   #onNewLine(panel) {
     const editor = panel.content.activeCell?.editor;
     if (!editor) return;
     const { line } = editor.getCursorPosition();
     if (editor.getLine(line)?.trim()) return;
     if (/:\s*(#.*)?$/.test(editor.getLine(line - 1) ?? "")) {
-      this.#opened = true;
-      this.#invoke(panel);
+      this.suggest(panel);
     } else this.onLeave();
   }
 

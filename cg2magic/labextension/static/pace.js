@@ -5,8 +5,8 @@ const SHORTEST = 25;
 const LONGEST = 300;
 
 /**
- * The pause follows how long answers take. A question that the next key makes void costs the machine what
- * it computes until then, so a slow model is asked only when the typing pauses, a quick one nearly at each key.
+ * The pause follows how long answers take. A question that the next key makes void costs the machine what it
+ * computes until then, so a slow model is asked when the typing pauses, a quick one nearly at each key.
  */
 export class Pace {
   #usual = 100;

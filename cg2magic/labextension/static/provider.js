@@ -5,6 +5,9 @@ import { Pace } from "./pace.js";
 
 const NOTHING = { items: [] };
 const INVOKED = 0; // InlineCompletionTriggerKind.Invoke
+/** Characters of a cell that are sent, on each side of the cursor. */
+const NEAR = 20_000;
+const STEP = 5_000;
 
 export class Provider {
   name = "cg2magic";
@@ -34,27 +37,30 @@ export class Provider {
   async fetch(request, context) {
     const turn = ++this.#turn;
     this.#streams.clear();
+    const byHand = context.triggerKind === INVOKED && !this.#lines.takeOwn();
     const panel = context.widget;
     const line = this.#lines.of(panel);
-    const place = line?.ready ? placeIn(panel, request) : null;
+    const place = line?.ready ? placeIn(panel, request.text) : null;
+    const isStale = () =>
+      turn !== this.#turn || !line.ready || !place.isCursorAt(panel.content.activeCell?.editor);
     if (!place) {
       this.#give();
       return NOTHING;
     }
 
-    const byHand = context.triggerKind === INVOKED && !this.#lines.takeOpening();
     if (!byHand) {
       const [known, typed] = this.#memory.find(place);
-      if (known && (await known.beyond(typed))) return this.#items(known, typed, turn);
-      if (turn !== this.#turn) return NOTHING;
+      if (known && (await known.beyond(typed))) return isStale() ? NOTHING : this.#items(known, typed, turn);
+      // The same place again, and the model knew nothing to say there.
+      if (turn !== this.#turn || (known?.done && !typed)) return NOTHING;
     }
     this.#give();
     const accepted = this.#memory.wasTaken(place);
     if (!byHand && !accepted) await this.#pace.pause();
-    if (turn !== this.#turn || !line.ready) return NOTHING;
+    if (isStale()) return NOTHING;
     const answer = this.#ask(line, panel, place, byHand, accepted);
     const asked = performance.now();
-    if (!(await answer.beyond("")) || turn !== this.#turn) return NOTHING;
+    if (!(await answer.beyond("")) || isStale()) return NOTHING;
     this.#pace.took(performance.now() - asked);
     return this.#items(answer, "", turn);
   }
@@ -65,12 +71,12 @@ export class Provider {
     while (answer && turn === this.#turn && !answer.done) {
       await answer.change();
       const [text] = answer.rest(typed);
-      if (text && turn === this.#turn) yield { response: { insertText: text, isIncomplete: !answer.done, token } };
+      if (!text || turn !== this.#turn) continue;
+      yield { response: { insertText: text, isIncomplete: !answer.done, token } };
     }
   }
 
   #items(answer, typed, turn) {
-    if (turn !== this.#turn) return NOTHING;
     this.current = answer.rest(typed).map((insertText, i) => {
       const token = `${turn}/${i}`;
       const isIncomplete = !answer.done;
@@ -85,8 +91,8 @@ export class Provider {
     this.#memory.keep(answer);
     this.#asked = [line, answer];
     line.ask(answer, {
-      prefix: place.prefix,
-      suffix: place.suffix,
+      prefix: nearTheEnd(place.prefix),
+      suffix: place.suffix.slice(0, NEAR),
       document: this.#lines.document(panel),
       candidates: byHand ? line.state.candidates : 1,
       accepted,
@@ -104,10 +110,15 @@ export class Provider {
   }
 }
 
-/** The place of a request in its cell; null in anything but a code cell. */
-function placeIn(panel, { text, offset }) {
-  const cell = panel.content?.activeCell?.model;
-  if (cell?.type !== "code") return null;
-  const at = offset === [...text].length ? text.length : [...text].slice(0, offset).join("").length;
-  return new Place(cell.id, text.slice(0, at), text.slice(at));
+/** The place of the cursor in its cell; null in anything but a code cell. */
+function placeIn(panel, text) {
+  const { model, editor } = panel.content?.activeCell ?? {};
+  if (model?.type !== "code" || !editor) return null;
+  const at = editor.getOffsetAt(editor.getCursorPosition());
+  return new Place(model.id, text.slice(0, at), text.slice(at));
+}
+
+/** The end of a long text. It begins at steps, so that the texts of one key and the next begin alike. */
+function nearTheEnd(text) {
+  return text.slice(Math.ceil(Math.max(0, text.length - NEAR) / STEP) * STEP);
 }

@@ -1,4 +1,5 @@
-// The item that says how it stands, and switches: in the status bar, or in the notebook's toolbar where there is none.
+// The item that says how it stands, and switches: in the status bar, or in the notebook's toolbar where there
+// is none.
 
 const WORDS = {
   off: ["off", "Suggestions while typing are off; click to switch them on. This loads the model."],
@@ -9,7 +10,7 @@ const WORDS = {
 };
 const WAITS = " This kernel has no subshells: there are none while a cell runs.";
 
-/** What an item says for a line: its state, its short text and its explanation; null where there is nothing to say. */
+/** What an item says for a line: its state, a word and an explanation; null where there is nothing to say. */
 function said(line) {
   if (!line?.state) return null;
   const { state, error } = line.state;
@@ -22,11 +23,15 @@ function makeItem(Widget, lineOf) {
   const button = document.createElement("button");
   button.type = "button";
   button.onclick = () => lineOf()?.turn();
+  // The cursor stays in the cell. Else the item beside ours, which names the mode, would grow, and push ours
+  // from under the mouse.
+  button.onmousedown = (event) => event.preventDefault();
   Object.assign(button.style, {
     all: "unset",
     boxSizing: "border-box",
     height: "100%",
     padding: "0 6px",
+    minWidth: "7em", // as long as its longest text, or it would push its neighbours about
     cursor: "pointer",
     font: "inherit",
     color: "inherit",
@@ -59,7 +64,7 @@ export function showStatus({ Widget, statusBar, tracker, lines }) {
   const add = (panel) => {
     const { widget, draw } = makeItem(Widget, () => lines.of(panel));
     panel.toolbar.addItem("cg2magic-inline", widget);
-    lines.listen(draw);
+    panel.disposed.connect(lines.listen(draw));
   };
   tracker.forEach(add);
   tracker.widgetAdded.connect((_, panel) => add(panel));

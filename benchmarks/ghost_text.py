@@ -1,0 +1,185 @@
+"""How quick suggestions while typing are: ``python -m benchmarks.ghost_text``.
+
+It takes four minutes, and wants a Chromium and what the tests want. Everything is real: JupyterLab, its
+kernel, the embedded model, a notebook of 30 cells, and keys. The page is watched from outside: what it
+sends, what it shows, and what Chromium's profiler says of our files.
+"""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.benchmark.machine import this_machine
+from tests.browser.notebook_page import MODEL, NotebookPage
+from tests.browser.serving import CHROMIUM_FLAGS, TOKEN, serve
+from tests.browser.typist import GHOST, KERNEL, Typist
+from tests.conftest import find_chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import CDPSession
+
+CELLS, QUESTIONS = 30, 80
+KEYS, KEYS_A_SECOND = 500, 8
+PACKAGE = Path(__file__).parents[1] / "cg2magic"
+
+# From the moment a question is sent to the moment its first text is on the page.
+WATCH = f"""() => {{
+  globalThis.took = [];
+  let asked = null;
+  {KERNEL}.anyMessage.connect((_, {{ msg, direction }}) => {{
+    if (direction === "send" && msg.content.data?.do === "ask") asked = performance.now();
+  }});
+  new MutationObserver(() => {{
+    if (!asked || !document.querySelector('{GHOST}')?.textContent) return;
+    took.push(performance.now() - asked);
+    asked = null;
+  }}).observe(document.body, {{ childList: true, subtree: true, characterData: true }});
+}}"""
+
+# In the kernel: how long the worker goes on after a cancellation, be it reading a prompt or writing.
+CANCEL = """
+import random, time
+from cg2magic.manager import manager
+from cg2magic.request import Request, Sampling
+
+random.seed(1)
+took = []
+for turn in range(60):
+    prompt = TEXT[200 * turn : 200 * turn + 2500]
+    job = manager().aside(Request((prompt,), Sampling(max_new_tokens=64, temperature=1.0, seed=turn)))
+    time.sleep(random.uniform(0.0, 0.4))
+    began, writes = time.perf_counter(), manager().status().writing is not None
+    job.cancel()
+    while manager().status().writing is not None:
+        time.sleep(0.0005)
+    if writes:
+        took.append(1000 * (time.perf_counter() - began))
+print(took)
+"""
+
+
+def code() -> str:
+    """Ordinary Python that no model was trained on: our own."""
+    return "".join(path.read_text("utf-8") for path in sorted((PACKAGE / "benchmark").glob("*.py")))
+
+
+def fill(notebook: NotebookPage) -> None:
+    """Give the notebook its cells, some lines each."""
+    lines = code().split("\n")
+    for i in range(CELLS):
+        notebook.add("\n".join(lines[9 * i : 9 * i + 9]))
+
+
+def first_text(typist: Typist) -> list[float]:
+    """Milliseconds from a question to the first text on the page; a key each time, and then a look."""
+    typist.page.evaluate(WATCH)
+    typist.begin("def describe(machine, values, ")
+    for (
+        key
+    ) in "results):\nfor value in values:\nmachine.cores = value\nprint(machine.describe(value, results))"[
+        :QUESTIONS
+    ]:
+        typist.keyboard.type(key)
+        time.sleep(0.7)
+    return typist.page.evaluate("() => took")
+
+
+def type_on(typist: Typist) -> None:
+    """Press the keys, at an even pace."""
+    typist.begin("def on")
+    lines = (line.strip() for line in code().split("\n"))  # the editor indents by itself
+    due = time.monotonic()
+    for key in "\n".join(lines)[:KEYS]:
+        typist.keyboard.type(key)
+        due += 1 / KEYS_A_SECOND
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def our_time(profile: dict[str, Any]) -> tuple[float, float]:
+    """Milliseconds of the main thread with a function of ours on its stack: in all, and at a stretch."""
+    ours: set[int] = set()
+    for node in profile["nodes"]:  # parents come first
+        if "/cg2magic/static/" in node["callFrame"]["url"] or node["id"] in ours:
+            ours |= {node["id"], *node.get("children", ())}
+    total = longest = stretch = 0.0
+    for sample, microseconds in zip(profile["samples"], profile["timeDeltas"], strict=True):
+        stretch = stretch + microseconds / 1000 if sample in ours else 0.0
+        total += microseconds / 1000 if sample in ours else 0.0
+        longest = max(longest, stretch)
+    return total, longest
+
+
+def run(notebook: NotebookPage, source: str) -> Any:
+    """Run a cell, and read what it prints."""
+    cell = notebook.add_and_run(source)
+    printed = notebook.output(cell).inner_text()
+    notebook.page.evaluate(f"(index) => {MODEL}.deleteCell(index)", notebook.index(cell))
+    return ast.literal_eval(printed)
+
+
+def memory(cdp: CDPSession, notebook: NotebookPage) -> tuple[float, float]:
+    """Megabytes of the page's heap, and of the kernel's process."""
+    resident = run(notebook, "import psutil\nprint(psutil.Process().memory_info().rss)")
+    cdp.send("HeapProfiler.collectGarbage")
+    cdp.send("Performance.enable")
+    metrics = {each["name"]: each["value"] for each in cdp.send("Performance.getMetrics")["metrics"]}
+    return metrics["JSHeapUsedSize"] / 1e6, resident / 1e6
+
+
+def report(notebook: NotebookPage, log: Path) -> None:
+    """Measure, and print a line for each bar."""
+    typist, page = Typist(notebook), notebook.page
+    errors: list[str] = []
+    page.on("console", lambda said: errors.extend([said.text] * (said.type == "error")))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    fill(notebook)
+    typist.switch_on(floor=0.35)
+    cdp = page.context.new_cdp_session(page)
+
+    took = sorted(first_text(typist))
+    late = took[int(0.95 * len(took))]
+    middle = statistics.median(took)
+    print(f"first text: median {middle:.0f} ms, 95th percentile {late:.0f} ms ({len(took)} times)")
+
+    before = memory(cdp, notebook)
+    cdp.send("Profiler.enable")
+    cdp.send("Profiler.setSamplingInterval", {"interval": 200})
+    cdp.send("Profiler.start")
+    type_on(typist)
+    total, longest = our_time(cdp.send("Profiler.stop")["profile"])
+    print(f"main thread: {total / KEYS:.2f} ms a key, at most {longest:.1f} ms at a stretch ({KEYS} keys)")
+    waiting = run(notebook, "from cg2magic.manager import manager\nprint(manager().status().queued)")
+    grown = [now - then for now, then in zip(memory(cdp, notebook), before, strict=True)]
+    print(f"after them: {waiting} waiting, page {grown[0]:+.1f} MB, kernel {grown[1]:+.1f} MB")
+
+    ends = sorted(run(notebook, f"TEXT = {code()[:16_000]!r}\n{CANCEL}"))
+    print(
+        f"cancelled: median {statistics.median(ends):.0f} ms, at most {ends[-1]:.0f} ms ({len(ends)} times)"
+    )
+    noted = [line for line in log.read_text("utf-8").splitlines() if "Traceback" in line or "[E " in line]
+    print(f"errors: {errors + noted or 'none'}")
+
+
+def main() -> None:
+    """Start all of it, and report."""
+    from playwright.sync_api import sync_playwright
+
+    print(this_machine().describe())
+    with (
+        tempfile.TemporaryDirectory() as home,
+        serve(Path(home)) as server,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS) as browser,
+    ):
+        notebook = NotebookPage.create(browser, server.url, server.root, TOKEN, "lab", "bench")
+        report(notebook, server.log)
+        notebook.shut_down()
+
+
+if __name__ == "__main__":
+    main()
