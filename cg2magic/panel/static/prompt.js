@@ -4,7 +4,7 @@ let prompts = 0;
 
 /** The button, and what it opens. */
 function promptView(model) {
-  const text = ownKeys(make("pre", "cg2-code cg2-prompt", { id: `cg2-prompt-${(prompts += 1)}` }));
+  const text = ownKeys(make("div", "cg2-code cg2-prompt", { id: `cg2-prompt-${(prompts += 1)}` }));
   text.tabIndex = 0;
   text.ariaLabel = "What the model read";
   text.role = "region";
