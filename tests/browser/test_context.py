@@ -38,8 +38,12 @@ def test_cells_that_were_never_run_are_seen_above_and_for_an_infill_below(loaded
 def test_a_cell_that_waits_gets_the_document_all_the_same(loaded):
     loaded.add("limit = 5")
     asked = loaded.add_and_run("%%complete -m 4 --wait -o ideas\nprint(limit")
-    _, prompt = read(loaded, asked)
+    panel, prompt = read(loaded, asked)
     assert prompt.startswith("limit = 5\n\n# %%\nprint(")
+    # And the page is heard afterwards: the button is off until the next suggestion comes.
+    regenerate = button(panel, "Regenerate")
+    regenerate.click()
+    loaded.page.wait_for_function("(node) => !node.disabled", arg=regenerate.element_handle())
 
 
 def test_the_prompt_is_opened_and_read_with_the_keyboard(loaded):

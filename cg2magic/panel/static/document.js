@@ -16,8 +16,8 @@ function documentOf(context, cellId, panelId) {
 }
 
 /**
- * Tell the kernel the document, beside the cell that may be waiting for it; or by a message, which is read
- * once no cell runs. Where there is no document the kernel is told so, and need not wait.
+ * Tell the kernel the document, by a message; where the cell waits for the suggestion no message is read, so
+ * there beside it. Where there is no document the kernel is told so, and need not wait.
  */
 async function tellDocument(model) {
   const context = notebookOf(model);
@@ -25,6 +25,6 @@ async function tellDocument(model) {
   const told = context ? JSON.stringify(documentOf(context, model.get("cell_id"), panelId)) : "";
   // A text of JSON is one of Python as well.
   const code = `__import__("cg2magic.panel.widget").panel.widget.tell("${panelId}", ${JSON.stringify(told)})`;
-  const heard = await runBeside(context?.sessionContext?.session?.kernel, code);
-  if (!heard) model.send({ do: "document", document: told });
+  const kernel = context?.sessionContext?.session?.kernel;
+  if (!(model.get("waits") && (await runBeside(kernel, code)))) model.send({ do: "document", document: told });
 }
