@@ -80,7 +80,6 @@ def present(
             check=manager().checks.agree,
             go_on=go_on,
             tell=page.tell if page else None,
-            waits=wait,
             insert=insert,
         ).show()
     except KeyboardInterrupt:

@@ -301,10 +301,11 @@ class CG2(Magics):
             args.context, " ".join(names), values=args.vars_values, tokens=self.context_tokens
         )
 
-    def _submit(self, request: Request, settings: Settings) -> tuple[Job, Page | None]:
+    def _submit(self, request: Request, settings: Settings, *, wait: bool) -> tuple[Job, Page | None]:
         """Queue a request in its context; the page is still to be shown the panel that asks it."""
         request = self._notebook.seen_by_kernel(request, settings)
-        page = frontend.page_of(self.shell) if settings.level != "none" else None
+        # While a cell waits, no message of its page is read.
+        page = frontend.page_of(self.shell) if settings.level != "none" and not wait else None
         if page is None:
             return manager().submit(request), None
         late = partial(self._notebook.seen_by_page, page, request, settings)
@@ -333,8 +334,9 @@ class CG2(Magics):
         request = Request(
             parts, sampling, args.language, args.model, check=check, header=args.header, form=form
         )
-        job, page = self._submit(request, self._settings(args))
-        frontend.present(job, self.shell, insert=args.insert, wait=args.wait or bool(args.output), page=page)
+        wait = args.wait or bool(args.output)
+        job, page = self._submit(request, self._settings(args), wait=wait)
+        frontend.present(job, self.shell, insert=args.insert, wait=wait, page=page)
         if args.output:
             self.shell.user_ns[args.output] = job.result()
 

@@ -52,8 +52,6 @@ class Panel(anywidget.AnyWidget):
         returns the new job; without it the heat map is only looked at.
     tell : callable, optional
         Called once as ``tell(document)`` with the page's document, None where the page can't reach it.
-    waits : bool
-        Whether the cell runs until the job is done, so that no message of the page is read before that.
     insert : {"ask", "below", "replace", "none"}
         Whether the page waits for a button, does it by itself once the job is done, or offers Copy
         only.
@@ -68,7 +66,6 @@ class Panel(anywidget.AnyWidget):
     insert = traitlets.Enum(("ask", "below", "replace", "none"), "ask").tag(sync=True)
     can_regenerate = traitlets.Bool().tag(sync=True)
     asks_document = traitlets.Bool().tag(sync=True)
-    waits = traitlets.Bool().tag(sync=True)
     card = traitlets.Dict().tag(sync=True)
     saved = traitlets.Dict().tag(sync=True)
     heat = traitlets.Dict().tag(sync=True)  # of a job that is finished
@@ -86,7 +83,6 @@ class Panel(anywidget.AnyWidget):
         check: Callable[[Job], None] | None = None,
         go_on: Callable[[Job, int, int, int], Job] | None = None,
         tell: Callable[[Document | None], None] | None = None,
-        waits: bool = False,
         insert: Insert = "ask",
     ) -> None:
         panel_id = uuid.uuid4().hex
@@ -105,7 +101,6 @@ class Panel(anywidget.AnyWidget):
             insert=insert,
             can_regenerate=regenerate is not None,
             asks_document=tell is not None,
-            waits=waits,
             card=self._card(job.snapshot()),
         )
         self.on_msg(self._on_message)
@@ -295,10 +290,3 @@ def stop(panel_id: str) -> None:
     panel = _shown.get(panel_id)
     if panel is not None:
         panel.job.cancel()
-
-
-def tell(panel_id: str, document: str) -> None:
-    """Tell that panel the document of its page; run by the page as `stop` is."""
-    panel = _shown.get(panel_id)
-    if panel is not None:
-        panel.told(document)

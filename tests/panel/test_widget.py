@@ -11,7 +11,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from cg2magic.job import Job
-from cg2magic.panel.widget import Panel, stop, tell
+from cg2magic.panel.widget import Panel, stop
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
 
 SETUP = """
@@ -224,9 +224,8 @@ def test_a_candidate_that_is_written_has_no_caret_and_can_be_used_while_others_a
     assert ["caret"] in second["lines"][0]["of"]
 
 
-def test_stopping_or_telling_an_unknown_panel_does_nothing():
+def test_stopping_an_unknown_panel_does_nothing():
     stop("no such panel")
-    tell("no such panel", "")
 
 
 def test_the_page_is_asked_for_its_document_and_tells_it_once():

@@ -16,15 +16,12 @@ function documentOf(context, cellId, panelId) {
 }
 
 /**
- * Tell the kernel the document, by a message; where the cell waits for the suggestion no message is read, so
- * there beside it. Where there is no document the kernel is told so, and need not wait.
+ * Tell the kernel the document; where there is none it is told so, and need not wait. It is a message and not
+ * code on a subshell: JupyterLab makes a subshell for the widget's messages just now, and they were no
+ * longer heard when another one came and went meanwhile.
  */
-async function tellDocument(model) {
+function tellDocument(model) {
   const context = notebookOf(model);
-  const panelId = model.get("panel_id");
-  const told = context ? JSON.stringify(documentOf(context, model.get("cell_id"), panelId)) : "";
-  // A text of JSON is one of Python as well.
-  const code = `__import__("cg2magic.panel.widget").panel.widget.tell("${panelId}", ${JSON.stringify(told)})`;
-  const kernel = context?.sessionContext?.session?.kernel;
-  if (!(model.get("waits") && (await runBeside(kernel, code)))) model.send({ do: "document", document: told });
+  const told = context ? JSON.stringify(documentOf(context, model.get("cell_id"), model.get("panel_id"))) : "";
+  model.send({ do: "document", document: told });
 }
