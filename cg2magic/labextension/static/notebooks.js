@@ -4,6 +4,8 @@ import { KernelLine } from "./kernel-line.js";
 
 /** Characters of a notebook that are sent, the nearest cells first; a model's context holds far less. */
 const FAR = 100_000;
+/** Milliseconds between two words of what has changed. */
+const CALM = 250;
 
 export class NotebookLines {
   /** Called when an earlier answer may no longer hold: in another cell, or after an execution. */
@@ -16,6 +18,7 @@ export class NotebookLines {
   #lines = new WeakMap();
   #listeners = new Set();
   #own = false;
+  #telling = null;
 
   /** `invoke(panel)` has the completer ask for a suggestion. */
   constructor(tracker, invoke) {
@@ -108,7 +111,11 @@ export class NotebookLines {
     } else this.onLeave();
   }
 
+  /** Tell the listeners, some times a second at most: between two keys much begins and ends. */
   #tell() {
-    for (const listener of this.#listeners) listener();
+    this.#telling ??= setTimeout(() => {
+      this.#telling = null;
+      for (const listener of this.#listeners) listener();
+    }, CALM);
   }
 }
