@@ -57,7 +57,8 @@ def test(session: nox.Session) -> None:
     # The recipe that made the embedded model is tested as well.
     recipe = "training/requirements.txt"
     install(session, "--editable", ".[test]", "--requirement", recipe, reads=("pyproject.toml", recipe))
-    session.run("pytest", *session.posargs)
+    # Two at a time: much of it is waiting for a browser or a kernel. A file's tests share what they start.
+    session.run("pytest", "--numprocesses=2", "--dist=loadfile", *session.posargs)
 
 
 @nox.session

@@ -169,7 +169,7 @@ def test_status_models_and_history_say_what_there_is(cg2, capsys):
     assert "no model is loaded" in capsys.readouterr().out
     cg2.run_cell("%cg2 history")
     assert "no suggestions yet" in capsys.readouterr().out
-    cg2.run_cell("%%complete -m 4 -o ideas\nx = 1")
+    cg2.run_cell("%%complete -m 4 --context none -o ideas\nx = 1")
     capsys.readouterr()
     cg2.run_cell("%cg2")
     assert "mini: " in (status := capsys.readouterr().out)
