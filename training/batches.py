@@ -181,4 +181,4 @@ def _from_a_line(text: str, rng: random.Random, longest: int) -> str:
     if natural < 0 or natural > start + 1500:
         natural = text.rfind("\n", 0, start)
     begin = natural + 1 if natural >= 0 else 0
-    return text[begin : begin + longest].lstrip("\n").removeprefix("# %%\n") or text[:longest]
+    return text[begin : begin + longest].lstrip("\n").removeprefix(f"{spans.SEPARATOR}\n") or text[:longest]

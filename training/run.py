@@ -12,7 +12,7 @@ import math
 import os
 import random
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import torch
@@ -58,7 +58,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help=f"a trial: unless told otherwise, on {' and '.join(SMALL)}, in a folder of its own",
     )
     parser.add_argument(
-        "--until", metavar="HH:MM", help="end at this time of today, if the hours last longer"
+        "--until", metavar="HH:MM", help="end when the clock next shows this time, if the hours last longer"
     )
     parser.add_argument(
         "--from", dest="start", type=Path, metavar="DIR", help="begin a run from this exported checkpoint"
@@ -97,12 +97,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def _today(clock: str | None) -> float:
-    """Return a time of today in seconds since the epoch; never, if there is none."""
+def _next(clock: str | None) -> float:
+    """Return when the clock next shows a time, in seconds since the epoch; never, if there is none."""
     if clock is None:
         return math.inf
     hour, minute = clock.split(":")
-    return datetime.now().astimezone().replace(hour=int(hour), minute=int(minute), second=0).timestamp()
+    now = datetime.now().astimezone()
+    then = now.replace(hour=int(hour), minute=int(minute), second=0)
+    return (then if then > now else then + timedelta(days=1)).timestamp()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -127,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     hours = options.minutes / 60 if options.minutes else options.hours
     plan = Plan(
         hours=hours,
-        until=_today(options.until),
+        until=_next(options.until),
         decay=options.decay,
         long=options.long,
         muon=options.rate * Plan.muon,

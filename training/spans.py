@@ -35,6 +35,8 @@ KINDS = {
     "nothing": 0.05,
 }
 HOLES = {1: 0.34, 2: 0.24, 3: 0.20, 4: 0.22}
+#: Stands between the cells of a notebook.
+SEPARATOR = "# %%"
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -71,7 +73,7 @@ def window(text: str, rng: random.Random, longest: int) -> str:
     while len(piece) > longest and last > first + 1:
         last -= max(1, (last - first) // 4)
         piece = "".join(lines[first:last])
-    piece = piece[:longest].removeprefix("# %%\n")
+    piece = piece[:longest].removeprefix(f"{SEPARATOR}\n")
     return piece.rstrip("\n") if rng.random() < 0.5 else piece
 
 
@@ -99,8 +101,11 @@ def _lines(text: str) -> list[tuple[int, int]]:
 
 
 def _pick_line(text: str, rng: random.Random) -> tuple[int, int] | None:
-    """Pick a line with something in it; the first line of a text seldom."""
-    full = [(start, end) for start, end in _lines(text) if text[start:end].strip()]
+    """Pick a line with something in it; the first line of a text seldom.
+
+    Where a cell ends is never to be filled in: people leave holes inside of a cell.
+    """
+    full = [(start, end) for start, end in _lines(text) if text[start:end].strip() not in {"", SEPARATOR}]
     if not full:
         return None
     # People leave a hole after they have written something: the last lines more often than the first.
@@ -138,7 +143,7 @@ def _rest_of_line(text: str, rng: random.Random) -> Hole | None:
 
 
 def _some_lines(text: str, rng: random.Random) -> Hole | None:
-    """Two to six lines of one block: from a line's indentation on, as long as the lines are as deep."""
+    """Two to six lines of one block of a cell: from a line's indentation on, as long as they are as deep."""
     line = _pick_line(text, rng)
     if line is None:
         return None
@@ -149,7 +154,8 @@ def _some_lines(text: str, rng: random.Random) -> Hole | None:
     for number in range(at + 1, len(lines)):
         start, end = lines[number]
         if text[start:end].strip():
-            if _indent(text, start, end) < depth or count == wanted:
+            ends = text[start:end] == SEPARATOR
+            if ends or _indent(text, start, end) < depth or count == wanted:
                 break
             last, count = number, count + 1
     return Hole(line[0] + depth, lines[last][1]) if count > 1 else None

@@ -115,3 +115,14 @@ def test_a_window_is_a_piece_of_the_text_at_lines():
         piece = spans.window(text, random.Random(seed), 700)
         assert piece in text
         assert len(piece) <= 700
+
+
+def test_where_a_cell_ends_is_never_filled_in():
+    cells = "\n\n# %%\n".join(["import numpy as np", "a = 1\nb = 2", "print(a + b)"])
+    filled = [
+        fill
+        for seed in range(600)
+        for fill in parts_and_fills(cells, spans.holes(cells, random.Random(seed)))[1]
+    ]
+    assert any("b = 2" in fill for fill in filled)
+    assert not any(spans.SEPARATOR in fill for fill in filled)
