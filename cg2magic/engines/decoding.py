@@ -111,7 +111,6 @@ class Decoding:
             if drafts is not None:
                 for i in draft[:accepted]:
                     drafts.extend(i)
-                drafts.settle(len(draft), accepted)
             if accepted < len(draft):
                 cache.crop(accepted - len(draft))
         return tuple(fed)

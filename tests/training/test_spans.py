@@ -118,7 +118,7 @@ def test_a_window_is_a_piece_of_the_text_at_lines():
 
 
 def test_where_a_cell_ends_is_never_filled_in():
-    cells = "\n\n# %%\n".join(["import numpy as np", "a = 1\nb = 2", "print(a + b)"])
+    cells = "import numpy as np\n\n# %%\na = 1\nb = 2\n\n# %%\nprint(a + b)"
     filled = [
         fill
         for seed in range(600)
