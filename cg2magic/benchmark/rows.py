@@ -42,7 +42,8 @@ def meanings(workload: Workload) -> dict[str, Meaning]:
         "drafts_none": Meaning("drafts on text without repetition", TIMES, "more"),
         "int8_loss": Meaning("int8: mean change of loss", "nats", "less"),
         "int8_agreement": Meaning("int8: top-1 agreement with float", "%", "more"),
-        "int8_outliers": Meaning("int8: the same, a few channels 50 times as large", "%", "more"),
+        "int8_outliers": Meaning("int8: the same, some channels 50 times as large", "%", "more"),
+        "int8_no_outliers": Meaning("int8: that model without such channels", "%", "more"),
         "read_limit": Meaning("streaming read of memory", "GB/s", "more"),
     }
 

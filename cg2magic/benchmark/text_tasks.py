@@ -95,7 +95,7 @@ class TextTasks:
             return
         try:
             found: Distance = self.mini.ask("distance", "int8", self.workload.accuracy_tokens)
-            outliers: float = self.mini.ask("outlier_agreement", str(self.folder / "outliers"))
+            outliers, none = self.mini.ask("outlier_agreement", str(self.folder / "outliers"))
         except WorkerError as error:
             self.results.remarks.append(f"the accuracy of int8 was not measured: {error}")
             yield f"mini: {error}"
@@ -103,7 +103,9 @@ class TextTasks:
         self.results.add("int8_loss", "mini", found.loss)
         self.results.add("int8_agreement", "mini", 100 * found.agreement)
         self.results.add("int8_outliers", "outliers", 100 * outliers)
+        self.results.add("int8_no_outliers", "outliers", 100 * none)
         yield (
             f"mini in int8: loss {found.loss:+.4f} nats, top-1 agreement {found.agreement:.2%} "
-            f"on {found.tokens:,} tokens; with outlier channels {outliers:.2%}"
+            f"on {found.tokens:,} tokens; on random weights with outlier channels {outliers:.2%}, "
+            f"without {none:.2%}"
         )
