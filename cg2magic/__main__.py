@@ -104,6 +104,12 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         "--groups", type=int, metavar="G", help="groups in its qkv_proj, where it doesn't say"
     )
     parser.add_argument("--gguf", action="store_true", help="write OUT/model.gguf too, for llama.cpp")
+    parser.add_argument(
+        "--outtype",
+        choices=("auto", "q8_0"),
+        default="auto",
+        help="of the GGUF: the same precision, or 8 bits, which a CPU reads twice as fast as 16",
+    )
 
 
 def _models(args: argparse.Namespace) -> None:
@@ -189,6 +195,7 @@ def _export(args: argparse.Namespace) -> None:
             precision=args.precision,
             groups=args.groups,
             gguf=args.gguf,
+            outtype=args.outtype,
             progress=on_progress,
         )
     print(f"{done.folder}: {gigabytes(done.nbytes)} in {done.precision}, attention in {done.groups} groups")

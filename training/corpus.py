@@ -34,7 +34,7 @@ def kept_packages(fetched: Iterable[tuple[Source, Path]]) -> Iterator[Document]:
 
 def build(sources: list[Source], folder: Path) -> dict[str, object]:
     """Fetch, extract, filter, deduplicate, hold out; write the corpus and return the report."""
-    fetched = fetch_all(sources, folder / "archives")
+    fetched = fetch_all([source for source in sources if source.role != "baseline"], folder / "archives")
     counts: Counter[str] = Counter()
     near = NearDuplicates()
     for document in kept_packages(fetched):

@@ -45,7 +45,7 @@ class Source:
     file, sha256 : str
         The archive's name and digest.
     role : str
-        ``train``, or ``evaluate`` for what training must never see.
+        ``train``, ``evaluate`` for what training must never see, ``baseline`` for a model to compare with.
     weight : float
         How much more often than others its documents are drawn.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -303,10 +304,14 @@ class LlamaCpp:
 
     def convert(self) -> None:
         """Make of the checkpoint what it needs, unless that is there."""
-        from cg2magic.benchmark.gguf_file import write_gguf
+        from cg2magic.models.export import export
 
-        if not self._model.exists():
-            write_gguf(self.place.checkpoint, self._model, self.place.shape)
+        if self._model.exists():
+            return
+        with tempfile.TemporaryDirectory(dir=self.place.folder) as folder:
+            exported = Path(folder) / "exported"
+            export(str(self.place.checkpoint), exported, gguf=True, outtype="q8_0")
+            (exported / "model.gguf").replace(self._model)
 
     def start(self) -> None:
         """Import what its memory is counted from."""

@@ -125,6 +125,7 @@ def export(
     precision: str = "auto",
     groups: int | None = None,
     gguf: bool = False,
+    outtype: str = "auto",
     shard: int = SHARD,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exported:
@@ -142,6 +143,8 @@ def export(
         Groups in its ``qkv_proj``, where it doesn't say.
     gguf : bool
         Write a ``model.gguf`` beside it, for llama.cpp.
+    outtype : {"auto", "q8_0"}
+        Precision of that, see `write_gguf`.
     shard : int
         The most bytes of one file of weights.
     progress : callable, optional
@@ -182,7 +185,7 @@ def export(
         unfinished.mkdir()
         nbytes = _write(unfinished, source, load_tokenizer(found.folder), shard, watch)
         if gguf:
-            write_gguf(unfinished, unfinished / "model.gguf")
+            write_gguf(unfinished, unfinished / "model.gguf", outtype)
         if folder.exists():
             folder.rmdir()
         unfinished.rename(folder)

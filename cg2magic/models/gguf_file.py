@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 
-def write_gguf(folder: Path, file: Path) -> None:
+def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
     """Write the checkpoint in `folder`, which `export` made, as one GGUF; tensor by tensor.
 
-    Matrices keep their precision; vectors are in float32, as llama.cpp wants them.
+    Parameters
+    ----------
+    folder, file : Path
+    outtype : {"auto", "q8_0"}
+        Of matrices: their own precision, or 8 bits in blocks of 32 with a scale each. Vectors are in float32,
+        as llama.cpp wants them.
 
     Raises
     ------
@@ -43,18 +48,27 @@ def write_gguf(folder: Path, file: Path) -> None:
     writer = gguf.GGUFWriter(file, "phi2")
     _write_fields(writer, config)
     _write_vocabulary(writer, folder, config)
-    kinds = {"F16": gguf.GGMLQuantizationType.F16, "BF16": gguf.GGMLQuantizationType.BF16}
+    types = gguf.GGMLQuantizationType
+    of_dtype = {"F16": types.F16, "BF16": types.BF16}
+    kinds = {}
     for name, info in weights.infos.items():
-        kind = kinds.get(info.dtype) if len(info.shape) > 1 else None
+        kind = types.Q8_0 if outtype == "q8_0" else of_dtype.get(info.dtype, types.F32)
+        kinds[name] = kind = types.F32 if len(info.shape) < 2 else kind
         target = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        size = info.numel * (2 if kind else 4)
-        kind = kind or gguf.GGMLQuantizationType.F32
+        in_block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+        size = info.numel // in_block * block_bytes
         writer.add_tensor_info(target, info.shape, np.dtype(np.float32), size, raw_dtype=kind)
+    if outtype == "q8_0":
+        writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for name, tensor in weights.stream():
-        writer.write_tensor_data(_array(tensor, vector=len(weights.infos[name].shape) < 2))
+        if kinds[name] is types.Q8_0:
+            writer.write_tensor_data(gguf.quantize(tensor.float().numpy(), kinds[name]))
+        else:
+            writer.write_tensor_data(_array(tensor, vector=kinds[name] is types.F32))
     writer.close()
 
 

@@ -110,6 +110,26 @@ def test_the_precision_is_that_of_the_checkpoint_unless_another_is_asked_for(tmp
     assert f"serve it with: vllm serve {tmp_path / 'bf16'}" in capsys.readouterr().out
 
 
+def test_a_gguf_in_8_bits_holds_the_weights_of_the_export(tmp_path):
+    gguf = pytest.importorskip("gguf")
+    assert main(["export", "mini", str(tmp_path / "m"), "--gguf", "--outtype", "q8_0"]) == 0
+    read = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "m" / "model.gguf").tensors}
+    with safe_open(tmp_path / "m" / "model.safetensors", "pt") as weights:
+        for name, there, kind in (
+            ("output.weight", "lm_head.weight", "Q8_0"),
+            ("blk.3.ffn_down.weight", "model.layers.3.mlp.fc2.weight", "Q8_0"),
+            ("blk.3.ffn_down.bias", "model.layers.3.mlp.fc2.bias", "F32"),
+        ):
+            tensor, exact = read[name], weights.get_tensor(there).float()
+            assert tensor.tensor_type.name == kind
+            near = torch.tensor(gguf.dequantize(tensor.data, tensor.tensor_type)).view(exact.shape)
+            # Half a step of the block's largest at most.
+            assert (near - exact).abs().max() <= exact.abs().max() / 127
+    assert (tmp_path / "m" / "model.gguf").stat().st_size < 0.7 * (
+        tmp_path / "m" / "model.safetensors"
+    ).stat().st_size
+
+
 def test_a_count_of_groups_that_is_wrong_is_not_exported(tmp_path):
     with pytest.raises(LoadError, match="make sense only in 8"):
         export("mini", tmp_path / "out", groups=4)
