@@ -19,12 +19,32 @@ from cg2magic.notebook import Page
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from cg2magic.inline.pages import Pages
 
-def page_of(shell: InteractiveShell) -> Page | None:
-    """Give the page the running cell is in, to be asked for its document; None where that can't be."""
+
+def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None = None) -> Page | None:
+    """Give the page the running cell is in, which tells its document; None where that can't be.
+
+    The panel asks it once it is shown. While a cell waits, nothing that the panel sends is read; then the
+    labextension, which has a subshell, has been asked already, if it is there.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    wait : bool
+        Whether the cell waits for its suggestion.
+    pages : Pages, optional
+        Those with the labextension.
+    """
     parent = _parent(shell)
     can_ask = parent.get("content", {}).get("allow_stdin", False)
-    return Page() if can_ask and parent.get("metadata", {}).get("cellId") else None
+    cell_id = parent.get("metadata", {}).get("cellId")
+    if not (can_ask and cell_id):
+        return None
+    if not wait:
+        return Page()
+    asked = pages.ask(parent["header"]["session"], cell_id) if pages else None
+    return asked or Page(seconds=0)  # one that tells nothing is not waited for
 
 
 def present(
@@ -46,7 +66,7 @@ def present(
     wait : bool
         Return only when it is. A terminal and a client without a person always wait.
     page : Page, optional
-        To be told the document, which the panel sends.
+        To be told the document by the panel, unless the cell waits.
 
     Raises
     ------
@@ -79,7 +99,7 @@ def present(
             record=manager().record,
             check=manager().checks.agree,
             go_on=go_on,
-            tell=page.tell if page else None,
+            tell=page.tell if page and not wait else None,
             insert=insert,
         ).show()
     except KeyboardInterrupt:

@@ -147,8 +147,10 @@ class CG2(Magics):
 
         The model sees the rest of the notebook too: the cells above as they stand there (in an infill
         those below as well), and a line of type and shape for each variable that the cell mentions, as far
-        as there is room. *Prompt* in the panel shows all it read. ``--context cell`` leaves out the other
-        cells, ``--context none`` the variables too, and ``--vars`` names those to describe::
+        as there is room. *Prompt* in the panel shows all it read. Where no page tells the cells (in a
+        terminal or VS Code, and with --wait or -o also where ipykernel is older than 7) it sees those that
+        were executed. ``--context cell`` leaves out the other cells, ``--context none`` the variables too,
+        and ``--vars`` names those to describe::
 
             In [4]: %%complete --context cell --vars df columns
                ...: df[
@@ -302,10 +304,12 @@ class CG2(Magics):
         )
 
     def _submit(self, request: Request, settings: Settings, *, wait: bool) -> tuple[Job, Page | None]:
-        """Queue a request in its context; the page is still to be shown the panel that asks it."""
+        """Queue a request in its context, which its page may still have to tell."""
         request = self._notebook.seen_by_kernel(request, settings)
-        # While a cell waits, no message of its page is read.
-        page = frontend.page_of(self.shell) if settings.level != "none" and not wait else None
+        page = None
+        if settings.level != "none":
+            pages = self.ghosts.pages if self.ghosts else None
+            page = frontend.page_of(self.shell, wait=wait, pages=pages)
         if page is None:
             return manager().submit(request), None
         late = partial(self._notebook.seen_by_page, page, request, settings)

@@ -1,7 +1,8 @@
 """The notebook around the shell: where its cells come from, and what of them a request may see.
 
-A page is asked for its document when the panel appears in it, and tells it while the request waits for its
-turn. Where there is no page, or it doesn't tell in time, what was executed serves.
+A page is asked for its document when the panel appears in it, or by `inline.pages` while the cell waits, and
+tells it while the request waits for its turn. Where there is no page, or it doesn't tell in time, what was
+executed serves. `frontend.page_of` decides who is asked.
 """
 
 from __future__ import annotations
@@ -62,10 +63,13 @@ class Notebook:
         return self._within(executed, request, settings)
 
     def seen_by_page(self, page: Page, request: Request, settings: Settings) -> Request:
-        """Give the request the document, once the page tells it; else leave it as it is."""
+        """Give the request the document, once the page tells it; else say that it has less."""
         document = page.document()
         if document is None:
-            return request
+            has = request.context
+            if has is None or has.note or settings.level != "notebook":
+                return request
+            return replace(request, context=replace(has, note="executed cells only"))
         self._metadata = document.metadata
         return self._within(document, request, settings)
 

@@ -1,4 +1,4 @@
-"""Whether there is ghost text in this kernel, and all that stands behind it."""
+"""Whether there is ghost text in this kernel, and all that stands behind it and shares its channel."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cg2magic.errors import Cg2Error
 from cg2magic.inline.ask import Ask
 from cg2magic.inline.busy import RunningCell
 from cg2magic.inline.channel import Channel
+from cg2magic.inline.pages import Pages
 from cg2magic.inline.writer import Writer
 from cg2magic.manager import manager
 
@@ -25,11 +26,17 @@ class Switch:
     ----------
     settings : CG2
         Its trait `inline` is the switch; the pages are told when it changes, and may turn it.
+
+    Attributes
+    ----------
+    pages : Pages
+        To be asked for their document, whether the switch is on or off.
     """
 
     def __init__(self, settings: CG2) -> None:
         self._settings = settings
         self._channel = Channel(self._heard)
+        self.pages = Pages(self._channel.tell)
         self._running = RunningCell(settings.shell)
         self._writer = Writer(manager(), self._channel.tell)
         self._loading = threading.Lock()
@@ -48,7 +55,11 @@ class Switch:
         match told.get("do"):
             case "hello":
                 self._met = True
+                if told.get("session"):
+                    self.pages.greet(told["session"])
                 self._changed()
+            case "document":
+                self.pages.told(told["id"], told["document"])
             case "turn":
                 self._settings.inline = bool(told["on"])
             case "ask" if self._settings.inline:

@@ -71,7 +71,7 @@ def serve(home: Path) -> Iterator[Server]:
                 "metadata": {"debugger": False},
             },
         )
-    # What the wheel installs: the labextension of this checkout.
+    # What the wheel installs: the labextension of this checkout, and not a copy that is installed.
     labextension = home / "data/labextensions/cg2magic"
     labextension.parent.mkdir(parents=True)
     labextension.symlink_to(Path(__file__).parents[2] / "cg2magic/labextension", target_is_directory=True)
@@ -81,6 +81,7 @@ def serve(home: Path) -> Iterator[Server]:
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_PREFER_ENV_PATH": "0",
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),

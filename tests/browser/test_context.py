@@ -5,13 +5,21 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.asking import button
+from tests.browser.notebook_page import NotebookPage
+from tests.browser.typist import KERNEL
 
 pytestmark = pytest.mark.browser
 
 
+def load(page):
+    """Load the extension, and wait until the page and the kernel have found each other."""
+    page.add_and_run("%load_ext cg2magic")
+    page.page.get_by_role("button", name="Suggestions while typing").wait_for()
+
+
 @pytest.fixture
 def loaded(notebook):
-    notebook.add_and_run("%load_ext cg2magic")
+    load(notebook)
     return notebook
 
 
@@ -35,13 +43,64 @@ def test_cells_that_were_never_run_are_seen_above_and_for_an_infill_below(loaded
     assert panel.get_by_text("2 cells, ").first.is_visible()
 
 
-def test_a_cell_that_waits_sees_what_was_executed(loaded):
-    loaded.add_and_run("limit = 5")
+@pytest.mark.parametrize("option", ["--wait", "-o ideas"])
+def test_a_cell_that_waits_sees_them_too_and_its_panel_works_afterwards(loaded, option):
     loaded.add("limit = 6")
-    asked = loaded.add_and_run("%%complete -m 4 --wait -o ideas\nprint(limit")
-    _, prompt = read(loaded, asked)
-    assert "limit = 5\n\n# %%\n" in prompt
+    asked = loaded.add(f"%%infill -m 4 {option}\nprint(limit, |)")
+    loaded.add("last = 9")
+    loaded.run(asked)
+    panel, prompt = read(loaded, asked)
+    assert "limit = 6\n\n# %%\nprint(limit" in prompt
+    assert ")\n\n# %%\nlast = 9\n" in prompt
+    button(panel, "Insert below").click()
+    button(panel, "Show").click()
+    # The kernel hears the panel: it takes the word back when it shows another suggestion.
+    button(panel, "Regenerate").click()
+    panel.get_by_text("inserted below").wait_for(state="hidden")
+    panel.and_(loaded.page.locator("[data-state=done]")).wait_for()
+    button(panel, "Insert below").click()
+    panel.get_by_text("Inserted below").wait_for()
+    assert [cell["source"][:12] for cell in loaded.cells()][-3:] == [
+        "print(limit,",
+        "print(limit,",
+        "last = 9",
+    ]
+
+
+def test_of_two_pages_on_a_kernel_the_one_whose_cell_waits_tells_its_own(own_notebook):
+    one = own_notebook()
+    load(one)
+    one.add("limit = 'saved'")
+    one.save()
+    # It finds the extension loaded, as a page does that was reloaded.
+    other = NotebookPage(one.page.context.new_page(), one.path, one.url)
+    other.page.set_default_timeout(60_000)
+    other.open()
+    other.page.get_by_role("button", name="Suggestions while typing").wait_for()
+    for page, text in ((one, "limit = 'here'"), (other, "limit = 'there'")):
+        page.add(text)
+        _, prompt = read(page, page.add_and_run("%%complete -m 2 --wait\nprint(limit"))
+        assert f"limit = 'saved'\n\n# %%\n{text}\n\n# %%\nprint(" in prompt
+
+
+def test_a_kernel_that_was_restarted_waits_for_no_page_and_then_finds_it_again(own_notebook):
+    page = own_notebook()
+    load(page)
+    page.page.evaluate(f"() => {KERNEL}.restart()")
+    page.page.get_by_role("button", name="Suggestions while typing").wait_for(state="hidden")
+    page.wait_until_idle()
+    page.add("limit = 6")
+    # In the cell that loads it, nobody knows of the extension yet.
+    asked = page.add_and_run(
+        "%load_ext cg2magic\nexecuted = 5\n"
+        "get_ipython().run_cell_magic('complete', '-m 2 --wait', 'print(limit')"
+    )
+    panel, prompt = read(page, asked)
     assert "limit = 6" not in prompt
+    assert panel.get_by_text("executed cells only").first.is_visible()
+    page.page.get_by_role("button", name="Suggestions while typing").wait_for()
+    _, prompt = read(page, page.add_and_run("%%complete -m 2 --wait\nprint(limit"))
+    assert "limit = 6\n\n# %%\n" in prompt
 
 
 def test_the_prompt_is_opened_and_read_with_the_keyboard(loaded):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cg2magic import frontend
-from cg2magic.context import Document, Settings
+from cg2magic.context import Document, Settings, gather
 from cg2magic.manager import manager
 from cg2magic.notebook import Notebook, Page
 from cg2magic.request import Request
@@ -129,13 +131,17 @@ def test_what_the_page_tells_takes_the_place_of_what_was_executed(around):
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_page_without_a_document_or_an_answer_leaves_what_was_executed(around, answers):
+def test_a_page_without_a_document_or_an_answer_leaves_what_was_executed_and_it_is_said(around, answers):
 
     request = around.seen_by_kernel(Request(("x",)), Settings())
     page = Page(0.01)
     if answers:
         page.tell(None)
-    assert around.seen_by_page(page, request, Settings()) is request
+    seen = around.seen_by_page(page, request, Settings())
+    assert texts(seen) == texts(request)
+    assert seen.context.note == "executed cells only"
+    alone = replace(request, context=gather(Document(), request.parts, {}, Settings("cell")))
+    assert around.seen_by_page(page, alone, Settings("cell")) is alone
 
 
 def test_an_off_switch_holds_where_the_page_is_too_slow_to_tell_it_again(around):

@@ -47,6 +47,12 @@ class Page:
         printed, self.printed = "".join(self.printed), []
         return printed.strip()
 
+    def start(self, code, cell):
+        """Run a cell of this page's notebook, and don't wait for its end."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True}
+        message = self.session.msg("execute_request", content | {"user_expressions": {}})
+        self.client.shell_channel.send(message | {"metadata": {"cellId": cell}})
+
     def connect(self):
         """Find the kernel's comm; None where there is none."""
         found = self.request("comm_info_request", {"target_name": "cg2magic.inline"})["comms"]
@@ -141,6 +147,85 @@ def test_while_a_cell_runs_questions_are_answered_and_its_figures_stay_open(page
     while not page.printed:
         page._hear(page.client.iopub_channel.get_msg(timeout=60))
     assert "".join(page.printed).strip() == "1"
+
+
+NOTEBOOK = {
+    "cells": [
+        {"id": "a", "cell_type": "code", "source": "above = 1"},
+        {"id": "b", "cell_type": "code", "source": ""},
+        {"id": "c", "cell_type": "code", "source": "below = 1"},
+    ],
+    "active": 1,
+    "metadata": {},
+}
+WAITS = "%%infill -m 2 --wait\nprint(|)"
+NOTES = "from cg2magic.manager import manager; print(*manager().history[-1].job.snapshot().notes)"
+
+
+@pytest.fixture
+def waiting(page):
+    """A page without a subshell, in a kernel in which something was executed; it is still to say hello."""
+    page.subshell = None
+    page.run("%load_ext cg2magic")
+    page.run("%config CG2.inline = False\nexecuted = 1")
+    page.connect()
+    page.told.clear()
+    return page
+
+
+def test_a_page_that_said_no_hello_is_not_asked_by_a_cell_that_waits(waiting):
+    waiting.start(WAITS, "b")
+    assert "executed = 1" in waiting.run("%cg2 prompt")
+    # A page that answers only between the cells is as if it were none, and so is another one.
+    for hello in ({"session": None}, {"session": "another"}):
+        waiting.send(do="hello", **hello)
+        waiting.start(WAITS, "b")
+        assert "executed = 1" in waiting.run("%cg2 prompt")
+    assert waiting.run(NOTES) == "executed cells only"
+    assert not [told for told in waiting.told if "document" in told]
+
+
+@pytest.fixture
+def beside(waiting):
+    """The same with a subshell, and it has said so."""
+    if "kernel subshells" not in waiting.request("kernel_info_request", {}).get("supported_features", ()):
+        pytest.skip("this ipykernel has no subshells")
+    waiting.subshell = waiting.request("create_subshell_request", {}, "control")["subshell_id"]
+    waiting.send(do="hello", session=waiting.session.session)
+    waiting.until(lambda told: told.get("state") == "off")
+    yield waiting
+    waiting.request("delete_subshell_request", {"subshell_id": waiting.subshell}, "control")
+    waiting.subshell = None
+
+
+def test_a_cell_that_waits_sees_what_its_page_tells_above_and_below(beside):
+    beside.start(WAITS, "b")
+    asked = beside.until(lambda told: "document" in told)
+    assert (asked["session"], asked["cell"]) == (beside.session.session, "b")
+    beside.send(do="document", id="of another question", document=None)
+    beside.send(do="document", id=asked["document"], document=NOTEBOOK)
+    prompt = beside.run("%cg2 prompt")
+    assert "above = 1" in prompt
+    assert "below = 1" in prompt
+    assert "executed = 1" not in prompt
+    assert beside.run(NOTES) == ""
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_where_the_cell_is_gone_or_the_page_is_silent_what_was_executed_is_seen(beside, answers):
+    beside.start(WAITS, "b")
+    asked = beside.until(lambda told: "document" in told)
+    if answers:
+        beside.send(do="document", id=asked["document"], document=None)
+    assert "executed = 1" in beside.run("%cg2 prompt")
+    assert beside.run(NOTES) == "executed cells only"
+    # An answer that comes too late changes nothing, and nothing of it is left for the next cell.
+    beside.send(do="document", id=asked["document"], document=NOTEBOOK)
+    beside.start(WAITS + "  # again", "b")
+    again = beside.until(lambda told: "document" in told)
+    assert again["document"] != asked["document"]
+    beside.send(do="document", id=again["document"], document=None)
+    assert "above = 1" not in beside.run("%cg2 prompt")
 
 
 def test_unloading_takes_the_comm_away(page):

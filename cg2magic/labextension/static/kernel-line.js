@@ -10,15 +10,20 @@ export class KernelLine {
 
   #session;
   #changed;
+  #documentAround;
   #kernel = null;
   #comm = null;
   #looksAgain = false;
   #answers = new Map();
 
-  /** `changed` is called when there is something new to show. */
-  constructor(sessionContext, changed) {
+  /**
+   * `changed` is called when there is something new to show; `documentAround(id)` gives the notebook around a
+   * cell, null where there is no such cell.
+   */
+  constructor(sessionContext, changed, documentAround) {
     this.#session = sessionContext;
     this.#changed = changed;
+    this.#documentAround = documentAround;
     sessionContext.kernelChanged.connect(() => this.#take());
     sessionContext.statusChanged.connect((_, status) => this.#follow(status));
     sessionContext.iopubMessage.connect((_, message) => {
@@ -103,7 +108,8 @@ export class KernelLine {
         comm.commsOverSubshells = "perCommTarget"; // whatever the setting for widgets is
         await comm.subshellStarted;
       }
-      this.#send({ do: "hello" });
+      // By its session the kernel knows which page a running cell is in; it waits only for one that answers.
+      this.#send({ do: "hello", session: this.beside ? kernel.clientId : null });
     } catch {
       // The kernel went away meanwhile: the next one is looked at.
     }
@@ -114,6 +120,11 @@ export class KernelLine {
   }
 
   #hear(data) {
+    if (data.document) {
+      // A cell waits for what is around it. Every page hears it; the one it is run in answers.
+      if (data.session !== this.#kernel?.clientId) return;
+      this.#send({ do: "document", id: data.document, document: this.#documentAround(data.cell) });
+    }
     if (data.state) {
       this.state = data;
       if (data.state !== "ready") this.#endAll();

@@ -60,9 +60,8 @@ export class NotebookLines {
   }
 
   /** The notebook as the kernel reads it, without the text of the cell that asks. */
-  document(panel) {
+  document(panel, active = panel.content.activeCellIndex) {
     const { cells, metadata } = panel.context.model.sharedModel;
-    const active = panel.content.activeCellIndex;
     const sources = new Map();
     for (let [reach, left] = [1, FAR]; left > 0 && reach < cells.length; reach++) {
       for (const index of [active - reach, active + reach]) {
@@ -76,8 +75,15 @@ export class NotebookLines {
     return { cells: cells.map(tell), active, metadata: { cg2magic: metadata.cg2magic ?? {} } };
   }
 
+  /** The same around a cell that is run, wherever the cursor has gone meanwhile. */
+  #documentAround(panel, id) {
+    const active = panel.context.model.sharedModel.cells.findIndex((cell) => cell.id === id);
+    return active < 0 ? null : this.document(panel, active);
+  }
+
   #add(panel) {
-    const line = new KernelLine(panel.sessionContext, () => this.#tell());
+    const around = (id) => this.#documentAround(panel, id);
+    const line = new KernelLine(panel.sessionContext, () => this.#tell(), around);
     this.#lines.set(panel, line);
     panel.disposed.connect(() => line.dispose());
     panel.sessionContext.iopubMessage.connect((_, { header }) => {
