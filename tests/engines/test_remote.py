@@ -9,12 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cg2magic.context import Cell, Document, gather
 from cg2magic.engines.remote import RemoteEngine
 from cg2magic.engines.remote_model import reach
 from cg2magic.request import Request, Sampling, Suggestion
 from tests import servers
 
 PLAIN = "import numpy as np\n\n\ndef mean(values):\n"
+CELLS = ("import numpy as np\nvalues = np.arange(10)\n", "", "print(total)\n")
+
+
+def in_a_notebook(*parts: str) -> Request:
+    """A request in the second of three cells, with what the kernel knows."""
+    document = Document(tuple(Cell(None, "code", source) for source in CELLS), active=1)
+    return Request(parts, Sampling(max_new_tokens=16), context=gather(document, parts, {"values": range(10)}))
+
 
 REQUESTS = {
     "a completion": Request((PLAIN,), Sampling(max_new_tokens=24)),
@@ -26,6 +35,8 @@ REQUESTS = {
     "two holes": Request(
         ("import numpy as np\nx = np.", "\ny = np.", "\nprint(x, y)"), Sampling(max_new_tokens=12)
     ),
+    "a completion in a notebook": in_a_notebook("total = values."),
+    "a hole in a notebook": in_a_notebook("total = ", "\ntotal += 1\n"),
     "a stop text": Request((PLAIN,), Sampling(max_new_tokens=24, stop=("mean",))),
 }
 
@@ -36,6 +47,14 @@ def test_greedy_text_is_token_for_token_that_of_the_model_in_this_process(reques
     assert here.tokens
     assert [(token.id, token.text) for token in there.tokens] == [(t.id, t.text) for t in here.tokens]
     assert (there.spans, there.finish_reason) == (here.spans, here.finish_reason)
+
+
+@pytest.mark.parametrize("name", ["a completion in a notebook", "a hole in a notebook"])
+def test_the_server_is_sent_the_cells_and_variables_around(name, remote):
+    seen = remote.generate(REQUESTS[name]).seen
+    assert CELLS[0] in seen.text
+    assert "# values: range" in seen.text
+    assert ("print(total)" in seen.text) == REQUESTS[name].is_infill
 
 
 def test_log_probabilities_and_alternatives_are_the_same(remote, local):
