@@ -36,7 +36,7 @@ REQUESTS = {
         ("import numpy as np\nx = np.", "\ny = np.", "\nprint(x, y)"), Sampling(max_new_tokens=12)
     ),
     "a completion in a notebook": in_a_notebook("total = values."),
-    "a hole in a notebook": in_a_notebook("total = ", "\ntotal += 1\n"),
+    "a hole in a notebook": in_a_notebook("total = ", "\ntotal += sum(values)\n"),
     "a stop text": Request((PLAIN,), Sampling(max_new_tokens=24, stop=("mean",))),
 }
 
