@@ -19,18 +19,25 @@ MARKS = ("<!-- figures: written by python training/evaluate.py --card -->", "<!-
 def write(
     model: Path, work: Path, figures: dict[str, object], others: dict[str, dict[str, float]], run: str = "run"
 ) -> None:
-    """Put the figures between the card's marks; draw the curve; list the sources."""
+    """Put the figures between the card's marks; draw the curve; list the sources.
+
+    Where the work folder has no such run, a model is only measured again: what is known of how it was trained
+    stays as it is.
+    """
+    kept, state = model / "figures.json", work / run / "state.pt"
     for name, row in figures["bits per byte"].items():
         row |= {other: values[name] for other, values in others.items()}
     # First what a run that begins from this checkpoint goes on counting from.
-    figures = {"training": totals(work / run), "measured": _here_and_now(), **figures}
-    (model / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    training = totals(work / run) if state.exists() else json.loads(kept.read_text())["training"]
+    figures = {"training": training, "measured": _here_and_now(), **figures}
+    kept.write_text(json.dumps(figures, indent=1) + "\n")
     card = model / "README.md"
     before, _, rest = card.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     card.write_text(f"{before}{MARKS[0]}\n{table(figures)}\n{MARKS[1]}{after}")
-    draw(work / run / "log.csv", model / "curve.png")
-    (model / "SOURCES.md").write_text(sources(work))
+    if state.exists():
+        draw(work / run / "log.csv", model / "curve.png")
+        (model / "SOURCES.md").write_text(sources(work))
 
 
 def totals(run: Path) -> dict[str, float]:

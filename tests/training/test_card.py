@@ -22,6 +22,21 @@ def test_the_tables_of_the_card_are_the_figures_that_were_kept(figures):
     assert f"{card.MARKS[0]}\n{card.table(figures)}\n{card.MARKS[1]}" in text
 
 
+def test_a_model_that_is_only_measured_again_keeps_how_it_was_trained(figures, tmp_path):
+    for name in ("figures.json", "README.md", "SOURCES.md"):
+        (tmp_path / name).write_bytes((MINI / name).read_bytes())
+    measured = {key: figures[key] for key in figures if key not in ("training", "measured")}
+    measured = json.loads(json.dumps(measured))
+    one = next(iter(measured["bits per byte"]))
+    others = {"a baseline": dict.fromkeys(measured["bits per byte"], 4.5)}
+    card.write(tmp_path, tmp_path / "no such work", measured, others)
+    now = json.loads((tmp_path / "figures.json").read_text())
+    assert now["training"] == figures["training"]
+    assert now["bits per byte"][one]["a baseline"] == 4.5
+    assert card.table(now) in (tmp_path / "README.md").read_text()
+    assert (tmp_path / "SOURCES.md").read_bytes() == (MINI / "SOURCES.md").read_bytes()
+
+
 def test_the_model_in_the_package_still_gives_the_figures_of_the_fixed_sample(figures):
     kept, now = figures["sample"], sample(load_model("mini", device="cpu", precision="fp32"))
     assert now["bits per byte"] == pytest.approx(kept["bits per byte"], abs=0.005)
