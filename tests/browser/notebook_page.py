@@ -77,6 +77,15 @@ class NotebookPage:
         session = "globalThis.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session"
         self.page.wait_for_function(f"() => {session}?.kernel?.status === 'idle'")
 
+    def wait_until_back(self) -> None:
+        """Wait for a kernel that was restarted.
+
+        A page may miss that it is idle (seen once, on a busy machine); the answer to what it sends says so.
+        """
+        kernel = "jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+        self.page.evaluate(f"async () => {{ await {kernel}.requestKernelInfo() }}")
+        self.wait_until_idle()
+
     def shut_down(self) -> None:
         """End the kernel, as the server's owner may; a page may have none."""
         session = "jupyterapp.shell.currentWidget.context.sessionContext.session"

@@ -88,7 +88,7 @@ def test_a_kernel_that_was_restarted_waits_for_no_page_and_then_finds_it_again(o
     load(page)
     page.page.evaluate(f"() => {KERNEL}.restart()")
     page.page.get_by_role("button", name="Suggestions while typing").wait_for(state="hidden")
-    page.wait_until_idle()
+    page.wait_until_back()
     page.add("limit = 6")
     # In the cell that loads it, nobody knows of the extension yet.
     asked = page.add_and_run(

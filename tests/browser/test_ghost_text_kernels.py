@@ -76,7 +76,7 @@ def test_a_kernel_that_restarts_while_a_suggestion_is_written_leaves_the_page_wo
     typist.keyboard.type("return 1")
     assert typist.source() == "def mean(values):\n    return 1"
     assert typist.sent("ask") == []
-    notebook.wait_until_idle()
+    notebook.wait_until_back()
     notebook.add_and_run("%load_ext cg2magic")
     typist.wait_for("off")
     assert [line for line in said if "cg2magic" in line] == []

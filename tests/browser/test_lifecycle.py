@@ -65,7 +65,7 @@ def test_when_the_kernel_restarts_what_was_written_stays_usable(own_notebook):
     assert notebook.sources()[-1] == MEAN[0] + FILL[:18] + MEAN[1]
 
     # The page goes on working with the new kernel.
-    notebook.wait_until_idle()
+    notebook.wait_until_back()
     again = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
     wrote(notebook.panel(again), 6)
     button(notebook.panel(again), "Stop").click()
