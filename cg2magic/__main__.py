@@ -106,9 +106,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gguf", action="store_true", help="write OUT/model.gguf too, for llama.cpp")
     parser.add_argument(
         "--outtype",
-        choices=("auto", "q8_0"),
         default="auto",
-        help="of the GGUF: the same precision, or 8 bits, which a CPU reads twice as fast as 16",
+        help="of the GGUF: auto (the same precision), q8_0 (8 bits, which a CPU reads twice as fast as 16)",
     )
 
 

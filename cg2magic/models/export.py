@@ -28,7 +28,7 @@ from cg2magic.models.checkpoint import (
     qkv_rows,
 )
 from cg2magic.models.files import Located, locate, read_config
-from cg2magic.models.gguf_file import write_gguf
+from cg2magic.models.gguf_file import OUTTYPES, write_gguf
 from cg2magic.models.loading import load_model, load_tokenizer
 from cg2magic.models.placement import check_memory
 from cg2magic.models.watch import Watch
@@ -161,6 +161,10 @@ def export(
         raise LoadError(f"{folder} is there already and not empty; give another folder, or empty it first")
     if precision not in ("auto", *_DTYPES):
         raise LoadError(f"there is no precision {precision!r} to export in; use auto, {', '.join(_DTYPES)}")
+    if outtype not in OUTTYPES:
+        raise LoadError(f"there is no outtype {outtype!r} of a GGUF here; use {' or '.join(OUTTYPES)}")
+    if outtype != "auto" and not gguf:
+        raise LoadError(f"outtype {outtype} is that of a GGUF, and none is asked for; add --gguf (gguf=True)")
     found = locate(name, watch)
     fields = read_config(found.folder)
     if fields["model_type"] != "codegen":

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 
+OUTTYPES = ("auto", "q8_0")
+
+
 def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
     """Write the checkpoint in `folder`, which `export` made, as one GGUF; tensor by tensor.
 
@@ -29,8 +32,8 @@ def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
     ----------
     folder, file : Path
     outtype : {"auto", "q8_0"}
-        Of matrices: their own precision, or 8 bits in blocks of 32 with a scale each. Vectors are in float32,
-        as llama.cpp wants them.
+        Of matrices: their own precision, or 8 bits in blocks of 32 with a scale each, where rows are made of
+        such blocks. Vectors are in float32, as llama.cpp wants them.
 
     Raises
     ------
@@ -52,8 +55,10 @@ def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
     of_dtype = {"F16": types.F16, "BF16": types.BF16}
     kinds = {}
     for name, info in weights.infos.items():
-        kind = types.Q8_0 if outtype == "q8_0" else of_dtype.get(info.dtype, types.F32)
-        kinds[name] = kind = types.F32 if len(info.shape) < 2 else kind
+        kind = types.F32 if len(info.shape) < 2 else of_dtype.get(info.dtype, types.F32)
+        if outtype == "q8_0" and len(info.shape) > 1 and info.shape[-1] % 32 == 0:
+            kind = types.Q8_0
+        kinds[name] = kind
         target = names.get_name(name, try_suffixes=(".weight", ".bias"))
         in_block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
         size = info.numel // in_block * block_bytes
