@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from training import corpus, spans
+from training.copies import Copies
 from training.sources import Source
-from training.tokenizer import END, SEP
+from training.tokenizer import END
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,6 +29,8 @@ class Mixture:
     ----------
     infill : float
         Share of the tokens that are samples of span corruption.
+    copies : float
+        Share of the rows that teach to look things up (``copies.py``).
     examples, tests : float
         Share of the samples that are drawn from examples and from tests; the rest is library code.
     rest, causal : float
@@ -36,6 +39,7 @@ class Mixture:
     """
 
     infill: float = 0.6
+    copies: float = 0.0
     examples: float = 0.35
     tests: float = 0.03
     rest: float = 0.25
@@ -118,7 +122,9 @@ class Batches:
         self.rows, self.context, self.seed = rows, context, seed
         self._mixture, self._documents, self._tokenizer = mixture, documents, tokenizer
         self._infill = spans.Infill(tokenizer)
-        self._end, self._sep = tokenizer.token_to_id(END), tokenizer.token_to_id(SEP)
+        self._end = tokenizer.token_to_id(END)
+        # Bytes and merges come first in the vocabulary, then what is not text.
+        self._copies = Copies(range(self._end), self._text)
 
     def batch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return ids, their targets (the ids that follow) and loss weights, each (rows, context)."""
@@ -133,8 +139,13 @@ class Batches:
     def _row(self, rng: random.Random) -> Piece:
         row = Piece([], [], [])
         size = self.context + 1
+        copies = rng.random() < self._mixture.copies
+        if copies and rng.random() < 0.5:
+            ids, weights = self._copies.row(rng, size, self._mixture.causal)
+            return Piece(ids, list(ids), weights)
         while len(row.ids) < size:
-            for whole, part in zip(row, self._piece(rng, size - len(row.ids)), strict=True):
+            piece = self._copied(rng) if copies else self._piece(rng, size - len(row.ids))
+            for whole, part in zip(row, piece, strict=True):
                 whole += part
         return Piece(*(part[:size] for part in row))
 
@@ -145,10 +156,16 @@ class Batches:
             made = self._infilled(text, rng, room)
             if made:
                 return made
-        ids = self._tokenizer.encode(_from_a_line(text, rng, 6 * room), add_special_tokens=False).ids
+        ids = self._ids(text, rng, room)
         # Only a text that ends here has an end to learn.
         ids = [*ids, self._end] if len(ids) < room else ids
         return Piece(ids[:room], ids[:room], [self._mixture.causal] * min(len(ids), room))
+
+    def _ids(self, text: str, rng: random.Random, room: int) -> list[int]:
+        return self._tokenizer.encode(_from_a_line(text, rng, 6 * room), add_special_tokens=False).ids
+
+    def _text(self, rng: random.Random, room: int) -> list[int]:
+        return self._ids(self._documents.draw(rng), rng, room)[:room]
 
     def _chance_of_infill(self, room: int) -> float:
         typical_infill, typical_causal = 150, max(1, min(room, 400))
@@ -164,12 +181,18 @@ class Batches:
                 continue
             ids, before = self._infill.sample(*spans.parts_and_fills(piece, chosen))
             if len(ids) < room:
-                ids = [*ids, self._end]
-                targets, weights = list(ids), [self._mixture.rest] * before + [1.0] * (len(ids) - before)
-                for mask, first in self._infill.first_of_fills(ids):
-                    targets[mask + 1], weights[mask + 1] = first, 1.0
-                return Piece(ids, targets, weights)
+                return self._sample(ids, before, self._mixture.rest)
         return None
+
+    def _copied(self, rng: random.Random) -> Piece:
+        return self._sample(*self._infill.join(*self._copies.holes(rng)), 0.0)
+
+    def _sample(self, ids: list[int], before: int, rest: float) -> Piece:
+        ids = [*ids, self._end]
+        targets, weights = list(ids), [rest] * before + [1.0] * (len(ids) - before)
+        for mask, first in self._infill.first_of_fills(ids):
+            targets[mask + 1], weights[mask + 1] = first, 1.0
+        return Piece(ids, targets, weights)
 
 
 def _from_a_line(text: str, rng: random.Random, longest: int) -> str:

@@ -73,10 +73,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--long", type=float, default=Plan.long, help="share at the end with twice the context"
     )
+    parser.add_argument("--rows", type=int, default=Plan.rows, help="samples in a batch")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2, help="one thread each; they share every batch")
     parser.add_argument(
         "--infill", type=float, default=Mixture.infill, help="share of tokens in infill samples"
+    )
+    parser.add_argument(
+        "--copies", type=float, default=Mixture.copies, help="share of rows that teach to look things up"
     )
     parser.add_argument(
         "--rest", type=float, default=Mixture.rest, help="weight of the loss outside of the fills"
@@ -121,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
             tokenizer.save(tokenizer.load(options.start), options.work, Shape().n_positions)
         prepare(sources, options.work)
     team = form(options.processes, options.work / options.run)
-    mixture = replace(Mixture(), infill=options.infill, rest=options.rest)
+    mixture = replace(Mixture(), infill=options.infill, rest=options.rest, copies=options.copies)
     documents = {
         "train": Documents(options.work, sources, mixture),
         "held out": held_out(options.work, sources),
@@ -132,6 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         until=_next(options.until),
         decay=options.decay,
         long=options.long,
+        rows=options.rows,
         muon=options.rate * Plan.muon,
         adam=options.rate * Plan.adam,
         seed=options.seed,

@@ -257,12 +257,17 @@ class Infill:
 
     def sample(self, parts: list[str], fills: list[str]) -> tuple[list[int], int]:
         """Return the ids of a sample, and how many of them come before the first fill."""
+        healed = [self.heal(part) for part in parts[:-1]]
+        answers = [self._ids(back + fill) for (_, back), fill in zip(healed, fills, strict=True)]
+        return self.join([*(kept for kept, _ in healed), self._ids(parts[-1])], answers)
+
+    def join(self, parts: list[list[int]], fills: list[list[int]]) -> tuple[list[int], int]:
+        """Return a sample of parts and fills that are ids already, and how many ids precede the fills."""
         prompt: list[int] = []
         answers: list[int] = []
-        for number, (part, fill) in enumerate(zip(parts, fills, strict=False)):
-            kept, given_back = self.heal(part)
-            prompt += [*kept, self._masks[number]]
-            answers += [self._masks[number], *self._ids(given_back + fill), self._eom]
-        prompt += [*self._ids(parts[-1]), self._end, self._sep]
+        for mask, part, fill in zip(self._masks, parts, fills, strict=False):
+            prompt += [*part, mask]
+            answers += [mask, *fill, self._eom]
+        prompt += [*parts[-1], self._end, self._sep]
         # The first <mask_1> is part of what the product sends.
         return prompt + answers, len(prompt) + 1
