@@ -31,16 +31,18 @@ class Mixture:
         Share of the tokens that are samples of span corruption.
     copies : float
         Share of the rows that teach to look things up (``copies.py``).
-    examples, tests : float
-        Share of the samples that are drawn from examples and from tests; the rest is library code.
+    examples, functions, tests : float
+        Share of the samples that are drawn from examples, from functions with what they do in words
+        (``functions.py``), and from tests; the rest is library code.
     rest, causal : float
         Weight of the loss on the parts around the holes, and on causal text; on the fills it is 1, and also
         on the first token of a hole where it is asked for at the mask in the prompt.
     """
 
     infill: float = 0.6
-    copies: float = 0.0
+    copies: float = 0.1
     examples: float = 0.35
+    functions: float = 0.15
     tests: float = 0.03
     rest: float = 0.25
     causal: float = 0.35
@@ -59,11 +61,16 @@ class Documents:
         largest_share: float = 0.05,
     ) -> None:
         weight = {source.name: source.weight for source in sources}
-        pools: dict[str, list[tuple[str, float, str]]] = {"example": [], "library": [], "test": []}
+        pools: dict[str, list[tuple[str, float, str]]] = {
+            "example": [],
+            "function": [],
+            "library": [],
+            "test": [],
+        }
         for document in corpus.read(folder / f"{part}.jsonl"):
             mass = len(document.text) * weight.get(document.source, 1.0)
             pools[document.kind].append((document.text, mass, document.source))
-        shares = {"example": mixture.examples, "test": mixture.tests}
+        shares = {"example": mixture.examples, "function": mixture.functions, "test": mixture.tests}
         shares["library"] = 1 - sum(shares.values())
         self._kinds = [kind for kind in pools if pools[kind]]
         self._shares = [shares[kind] for kind in self._kinds]

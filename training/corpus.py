@@ -13,6 +13,7 @@ from pathlib import Path
 
 from training.clean import NearDuplicates, filtered, is_held_out
 from training.extract import STDLIB, Document, documents, standard_library, with_short_docstrings
+from training.functions import functions
 from training.sources import Source, fetch_all, members
 
 
@@ -72,10 +73,10 @@ def build(sources: list[Source], folder: Path) -> dict[str, object]:
                 leaked += [f"{document.source}/{document.path} ~ {name}" for name in kept_out[:1]]
                 counts["near a kept package" if kept_out else "near duplicate"] += 1
                 continue
-            if not out and document.kind == "library" and not _keeps_docstrings(document):
-                document = replace(document, text=with_short_docstrings(document.text))
-            sizes[f"{'held out' if out else 'train'} {document.kind}"] += len(document.text.encode())
-            (held_out if out else train).write(json.dumps(asdict(document)) + "\n")
+            written = [document] if out else list(_to_learn_from(document))
+            for one in written:
+                sizes[f"{'held out' if out else 'train'} {one.kind}"] += len(one.text.encode())
+                (held_out if out else train).write(json.dumps(asdict(one)) + "\n")
     report = {
         "bytes": dict(sizes),
         "dropped or replaced": dict(counts),
@@ -84,6 +85,16 @@ def build(sources: list[Source], folder: Path) -> dict[str, object]:
     }
     (folder / "corpus.json").write_text(json.dumps(report, indent=1))
     return report
+
+
+def _to_learn_from(document: Document) -> Iterator[Document]:
+    """Yield what a document gives to the training text: library code, and its functions once more."""
+    if document.kind == "library":
+        if described := "\n\n\n".join(functions(document.text)):
+            yield replace(document, kind="function", text=described + "\n")
+        if not _keeps_docstrings(document):
+            document = replace(document, text=with_short_docstrings(document.text))
+    yield document
 
 
 def _keeps_docstrings(document: Document, share: float = 0.25) -> bool:

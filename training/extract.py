@@ -37,7 +37,7 @@ SKIPPED = re.compile(
 
 @dataclass(frozen=True)
 class Document:
-    """One text: where it is from, what kind it is (``example``, ``library`` or ``test``), and the text."""
+    """One text: where it is from, its kind (``example``, ``function``, ``library``, ``test``), the text."""
 
     source: str
     path: str

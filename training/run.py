@@ -41,7 +41,7 @@ def prepare(sources: list[Source], work: Path) -> None:
 
 def held_out(work: Path, sources: list[Source]) -> Documents:
     """Return the held-out files, to draw validation batches from."""
-    mixture = Mixture(examples=0.5, tests=0.0)
+    mixture = Mixture(examples=0.5, functions=0.0, tests=0.0)
     return Documents(work, sources, mixture, part="held_out")
 
 
@@ -78,6 +78,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2, help="one thread each; they share every batch")
     parser.add_argument(
         "--infill", type=float, default=Mixture.infill, help="share of tokens in infill samples"
+    )
+    parser.add_argument(
+        "--functions",
+        type=float,
+        default=Mixture.functions,
+        help="share of samples from functions with docstrings",
     )
     parser.add_argument(
         "--copies", type=float, default=Mixture.copies, help="share of rows that teach to look things up"
@@ -125,7 +131,13 @@ def main(arguments: list[str] | None = None) -> None:
             tokenizer.save(tokenizer.load(options.start), options.work, Shape().n_positions)
         prepare(sources, options.work)
     team = form(options.processes, options.work / options.run)
-    mixture = replace(Mixture(), infill=options.infill, rest=options.rest, copies=options.copies)
+    mixture = replace(
+        Mixture(),
+        infill=options.infill,
+        rest=options.rest,
+        copies=options.copies,
+        functions=options.functions,
+    )
     documents = {
         "train": Documents(options.work, sources, mixture),
         "held out": held_out(options.work, sources),

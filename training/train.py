@@ -10,7 +10,7 @@ import csv
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -274,7 +274,8 @@ class Run:
     def validate(self) -> tuple[float, float]:
         """Return the averaged weights' loss on held-out files, nats a token: of text, and of fills."""
         if not hasattr(self, "_fixed"):
-            kinds = (Mixture(infill=0.0), Mixture(infill=1.0, rest=0.0, causal=0.0))
+            plain = Mixture(infill=0.0, copies=0.0)
+            kinds = (plain, replace(plain, infill=1.0, rest=0.0, causal=0.0))
             rows = {"rows": 8, "context": self.plan.context, "seed": 1}
             self._fixed = [
                 Batches(self.tokenizer, self.documents["held out"], kind, **rows).batch(0) for kind in kinds
