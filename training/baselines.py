@@ -37,6 +37,17 @@ def bits_per_byte(score: Score, texts: Iterable[str]) -> float:
     return sum(nats) / math.log(2) / sum(sizes)
 
 
+def seen_before(score: Score, texts: list[str]) -> dict[str, float]:
+    """Return the bits per byte of texts, and of the same texts right behind themselves.
+
+    A model that looks things up needs hardly any for the second time; the difference tells how well it does.
+    """
+    once, twice = ([score(text * times) for text in texts] for times in (1, 2))
+    nats = [after - before for (after, _), (before, _) in zip(twice, once, strict=True)]
+    sizes = [after - before for (_, after), (_, before) in zip(twice, once, strict=True)]
+    return {"first": bits_per_byte(score, texts), "again": sum(nats) / math.log(2) / sum(sizes)}
+
+
 def of_network(
     model: PreTrainedModel, tokens: PreTrainedTokenizerBase, context: int, begin: str = tokenizer.END
 ) -> Score:

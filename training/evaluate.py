@@ -24,7 +24,7 @@ from cg2magic.engines.local import LocalEngine
 from cg2magic.models.loading import LoadedModel, load_model
 from cg2magic.request import Request, Sampling
 from training import baselines, card, corpus, spans
-from training.baselines import bits_per_byte, of_network
+from training.baselines import bits_per_byte, of_network, seen_before
 from training.export import MINI, SAMPLE
 from training.extract import parses
 from training.sources import WORK, Source, fetch_all, read_sources
@@ -170,6 +170,7 @@ def sample(loaded: LoadedModel) -> dict[str, object]:
     score = of_network(loaded.model, loaded.tokenizer, loaded.context)
     return {
         "bits per byte": bits_per_byte(score, [SAMPLE]),
+        "bits per byte, seen before": seen_before(score, [SAMPLE]),
         "infill": infills(engine, line_holes([SAMPLE], "line", 4), 40),
         "completions of notebook openings": openings(engine, OPENINGS[:3], 48),
     }
@@ -215,10 +216,13 @@ def measure(loaded: LoadedModel, unseen: Unseen, cases: int) -> dict[str, object
         for kind, longest in kinds:
             if holes := line_holes(group, kind, cases):
                 found[f"{kind}, {name}"] = infills(engine, holes, longest)
+    texts = unseen.texts()
+    pieces = [text[: text.rindex("\n", 0, 500) + 1] for text in texts["kept packages"]]
     chosen = human_eval_holes(unseen.problems)[: max(1, cases * 2)]
     found["line, HumanEval solutions"] = infills(engine, chosen, 40)
     return {
-        "bits per byte": {name: {"mini": bits_per_byte(score, t)} for name, t in unseen.texts().items()},
+        "bits per byte": {name: {"mini": bits_per_byte(score, text)} for name, text in texts.items()},
+        "bits per byte, seen before": seen_before(score, pieces),
         "infill": found,
         "completions of notebook openings": openings(engine),
         "sample": sample(loaded),
