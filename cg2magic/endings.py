@@ -126,7 +126,7 @@ def _is_open(code: str) -> bool:
 
 
 def loop_end(text: str) -> int | None:
-    """Where a text that has begun to repeat itself ends: after its first round."""
+    """Where a text that has begun to repeat itself ends: after its first round, and no line is cut apart."""
     tail = text[-1200:]
     for period in range(1, len(tail) // _LINES + 1):
         rounds = _LINES if "\n" in tail[-period:] else _ROUNDS
@@ -136,7 +136,10 @@ def loop_end(text: str) -> int | None:
             first = len(text) - length
             while first > 0 and text[first - 1] == text[first - 1 + period]:
                 first -= 1
-            return first + period
+            end = first + period
+            # Where the line before the loop ends as the loop's do, the first round begins within that line.
+            apart = "\n" in tail[-period:] and text[end - 1] != "\n"
+            return text.index("\n", end) if apart else end
     return _nesting_end(text)
 
 

@@ -109,6 +109,19 @@ def test_a_loop_is_cut_to_its_first_round():
     assert lines[: loop_end(lines)] == "a = 1\nprint(values)"
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        # the line before ends in the same "')" as those that repeat
+        ("ax.set_xlabel('x')\n" + "ax.set_ylabel('y')\n" * 3, "ax.set_xlabel('x')\nax.set_ylabel('y')"),
+        # the first round begins within the line of the prompt
+        ("normal(size=9)\nsample = rng." * 3, "normal(size=9)\nsample = rng.normal(size=9)"),
+    ],
+)
+def test_a_loop_of_lines_ends_where_a_line_does(text, kept):
+    assert text[: loop_end(text)] == kept
+
+
 def test_a_header_that_is_nested_in_itself_is_a_loop():
     text = "for i in range(3):\n    for i in range(3):\n        for i in range(3):\n            for"
     assert text[: loop_end(text)] == "for i in range(3):"
