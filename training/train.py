@@ -52,7 +52,7 @@ class Plan:
     until: float = math.inf
     decay: float = 0.5
     long: float = 0.1
-    rows: int = 4
+    rows: int = 8
     context: int = 512
     muon: float = 0.01
     adam: float = 2e-3
