@@ -25,7 +25,7 @@ def ready(panel):
 
 
 def test_a_completion_is_inserted_below_its_cell_and_runs(loaded):
-    asked = loaded.add_and_run("%%complete --stop '\\n' -m 12\nprint(6 * 7)  # the answer")
+    asked = loaded.add_and_run("%%complete --stop '\\n' -m 12\nprint(6 * 7)  # the answer to")
     other = loaded.add("other = 1")
     panel = ready(loaded.panel(asked))
     loaded.select(other)
@@ -33,7 +33,7 @@ def test_a_completion_is_inserted_below_its_cell_and_runs(loaded):
     panel.get_by_text("Inserted below").wait_for()
     cells = loaded.cells()
     at = loaded.index(asked) + 1
-    assert cells[at]["source"].startswith("print(6 * 7)  # the answer")
+    assert cells[at]["source"].startswith("print(6 * 7)  # the answer to")
     assert "\n" not in cells[at]["source"]
     assert cells[at + 1]["source"] == "other = 1"
 
