@@ -47,6 +47,14 @@ class Mixture:
     rest: float = 0.25
     causal: float = 0.35
 
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        for name in ("infill", "copies", "examples", "functions", "tests"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share, from 0 to 1, not {getattr(self, name):g}.")
+        if self.examples + self.functions + self.tests > 1:
+            raise ValueError("examples, functions and tests are together more than 1: lower one of them.")
+
 
 class Documents:
     """Documents to draw from: first the kind, then a document by length times weight."""
@@ -151,7 +159,8 @@ class Batches:
             ids, weights = self._copies.row(rng, size, self._mixture.causal)
             return Piece(ids, list(ids), weights)
         while len(row.ids) < size:
-            piece = self._copied(rng) if copies else self._piece(rng, size - len(row.ids))
+            room = size - len(row.ids)
+            piece = self._copied(rng, room) if copies else self._piece(rng, room)
             for whole, part in zip(row, piece, strict=True):
                 whole += part
         return Piece(*(part[:size] for part in row))
@@ -191,8 +200,10 @@ class Batches:
                 return self._sample(ids, before, self._mixture.rest)
         return None
 
-    def _copied(self, rng: random.Random) -> Piece:
-        return self._sample(*self._infill.join(*self._copies.holes(rng)), 0.0)
+    def _copied(self, rng: random.Random, room: int) -> Piece:
+        piece = self._sample(*self._infill.join(*self._copies.holes(rng)), 0.0)
+        # As in `_infilled`: a cut-off fill would teach not to close it.
+        return piece if len(piece.ids) <= room else self._piece(rng, room)
 
     def _sample(self, ids: list[int], before: int, rest: float) -> Piece:
         ids = [*ids, self._end]

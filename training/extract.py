@@ -246,11 +246,8 @@ def with_short_docstrings(text: str, longest: int = 5) -> str:
     Half of the library code of scientific packages is reference prose. The model is for code, and its first
     sentence says most.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parsed(text)
+    if tree is None:
         return text
     lines = text.splitlines()
     for node in ast.walk(tree):
@@ -268,12 +265,16 @@ def with_short_docstrings(text: str, longest: int = 5) -> str:
     return "\n".join(line for line in lines if line is not None) + "\n"
 
 
-def parses(code: str) -> bool:
-    """Whether Python accepts the code."""
+def parsed(code: str) -> ast.Module | None:
+    """Return the syntax tree of Python code, without its warnings; None if it is no Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(code)
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+        return None
+
+
+def parses(code: str) -> bool:
+    """Whether Python accepts the code."""
+    return parsed(code) is not None

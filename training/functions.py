@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
+
+from training.extract import parsed
 
 LONGEST_DOCSTRING, LONGEST_BODY = 18, 24
 UNDERLINE = re.compile(r"\s*(-{3,}|={3,})\s*$")
@@ -23,11 +24,8 @@ def functions(text: str) -> Iterator[str]:
 
     Of the docstring remain what comes before its first section, and the section with examples.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(text)
+    if tree is None:
         return
     lines = text.splitlines()
     for node in tree.body:

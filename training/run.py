@@ -11,7 +11,6 @@ import argparse
 import math
 import os
 import random
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -101,6 +100,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run", default="run", help="name of the run's folder in the work folder")
     options = parser.parse_args(arguments)
     small = options.minutes is not None
+    if options.rows < options.processes:
+        parser.error(f"--rows {options.rows}: each of the {options.processes} processes needs one at least.")
+    try:
+        options.mixture = Mixture(
+            infill=options.infill, rest=options.rest, copies=options.copies, functions=options.functions
+        )
+    except ValueError as error:
+        parser.error(str(error))
     options.packages = options.packages or (SMALL if small else None)
     options.work = options.work or (WORK / "small" if small else WORK)
     options.cases = options.cases or (5 if small else 150)
@@ -131,15 +138,8 @@ def main(arguments: list[str] | None = None) -> None:
             tokenizer.save(tokenizer.load(options.start), options.work, Shape().n_positions)
         prepare(sources, options.work)
     team = form(options.processes, options.work / options.run)
-    mixture = replace(
-        Mixture(),
-        infill=options.infill,
-        rest=options.rest,
-        copies=options.copies,
-        functions=options.functions,
-    )
     documents = {
-        "train": Documents(options.work, sources, mixture),
+        "train": Documents(options.work, sources, options.mixture),
         "held out": held_out(options.work, sources),
     }
     hours = options.minutes / 60 if options.minutes else options.hours
@@ -156,7 +156,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     shape = Shape(n_layer=options.layers, n_embd=options.width)
     tokens = tokenizer.load(options.work)
-    run = Run(options.work / options.run, shape, plan, tokens, documents, mixture, team, options.start)
+    run = Run(
+        options.work / options.run, shape, plan, tokens, documents, options.mixture, team, options.start
+    )
     run.train()
     team.part()
     if not team.leads:

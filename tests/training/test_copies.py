@@ -6,10 +6,11 @@ import random
 from itertools import pairwise
 
 import pytest
+import torch
 
 from training.batches import Batches, Mixture
 from training.copies import Copies
-from training.spans import MASKS
+from training.spans import EOM, MASKS
 
 TEXT = list(range(1000, 1040))
 
@@ -59,3 +60,6 @@ def test_a_batch_of_copies_has_rows_of_both_kinds(tokens):
     assert (weights.sum(1) > 0).all()
     with_holes = (ids == tokens.token_to_id(MASKS[0])).any(1)
     assert 0 < with_holes.sum() < 16
+    # Each mask stands in a prompt and in its answer, and each answer is closed: none is cut off.
+    masks = torch.isin(ids, torch.tensor([tokens.token_to_id(mask) for mask in MASKS])).sum(1)
+    assert (masks == 2 * (ids == tokens.token_to_id(EOM)).sum(1)).all()
