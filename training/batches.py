@@ -30,7 +30,8 @@ class Mixture:
     infill : float
         Share of the tokens that are samples of span corruption.
     copies : float
-        Share of the rows that teach to look things up (``copies.py``).
+        Share of the rows that teach to look things up (``copies.py``) at the full learning rate. It falls
+        with it: many copies late make greedy text go round in circles.
     examples, functions, tests : float
         Share of the samples that are drawn from examples, from functions with what they do in words
         (``functions.py``), and from tests; the rest is library code.
@@ -121,7 +122,7 @@ class Batches:
     """Packed rows of ``context`` ids with a target and a loss weight for each.
 
     Each batch is drawn from a generator seeded by (seed, number of the batch), so a resumed run goes on
-    with the batches that an unbroken run would have seen.
+    with the pieces that an unbroken run would have seen.
     """
 
     def __init__(
@@ -141,20 +142,23 @@ class Batches:
         # Bytes and merges come first in the vocabulary, then what is not text.
         self._copies = Copies(range(self._end), self._text)
 
-    def batch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return ids, their targets (the ids that follow) and loss weights, each (rows, context)."""
+    def batch(self, number: int, rate: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ids, their targets (the ids that follow) and loss weights, each (rows, context).
+
+        ``rate`` is the factor of the learning rate, which the share of copies follows.
+        """
         rng = random.Random(f"{self.seed}/{number}")
-        rows = [self._row(rng) for _ in range(self.rows)]
+        rows = [self._row(rng, rate * self._mixture.copies) for _ in range(self.rows)]
         return (
             torch.tensor([row.ids[:-1] for row in rows]),
             torch.tensor([row.targets[1:] for row in rows]),
             torch.tensor([row.weights[1:] for row in rows]),
         )
 
-    def _row(self, rng: random.Random) -> Piece:
+    def _row(self, rng: random.Random, share_of_copies: float) -> Piece:
         row = Piece([], [], [])
         size = self.context + 1
-        copies = rng.random() < self._mixture.copies
+        copies = rng.random() < share_of_copies
         if copies and rng.random() < 0.5:
             ids, weights = self._copies.row(rng, size, self._mixture.causal)
             return Piece(ids, list(ids), weights)

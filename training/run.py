@@ -85,7 +85,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="share of samples from functions with docstrings",
     )
     parser.add_argument(
-        "--copies", type=float, default=Mixture.copies, help="share of rows that teach to look things up"
+        "--copies",
+        type=float,
+        default=Mixture.copies,
+        help="share of rows that teach to look things up; it falls with the learning rate",
     )
     parser.add_argument(
         "--rest", type=float, default=Mixture.rest, help="weight of the loss outside of the fills"

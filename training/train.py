@@ -180,11 +180,12 @@ class Run:
             if not long and self.done > 1 - plan.long:
                 long = True
                 batches = self._batches(max(1, plan.rows // 2), 2 * plan.context)
-            decaying = self.step > plan.warmup_steps and plan.rate(self.step, self.done) < 1
+            rate = plan.rate(self.step, self.done)
+            decaying = self.step > plan.warmup_steps and rate < 1
             if decaying and self.team.leads and self._decay_is_new():
                 self.save("before_decay.pt")
             number = (self.past.steps + self.step) * self.team.size + self.team.rank
-            losses.append(self._train_step(hidden, *batches.batch(number)))
+            losses.append(self._train_step(hidden, rate, *batches.batch(number, rate)))
             if not self.team.leads:
                 continue
             if time.monotonic() - logged > 480:
@@ -211,8 +212,9 @@ class Run:
         left = min(self.plan.hours * 3600 - self.seconds, self.plan.until - time.time())
         return self.seconds / (self.seconds + left) if left > 0 else 1.0
 
-    def _train_step(self, hidden: torch.nn.Module, ids: Tensor, targets: Tensor, weights: Tensor) -> float:
-        rate = self.plan.rate(self.step, self.done)
+    def _train_step(
+        self, hidden: torch.nn.Module, rate: float, ids: Tensor, targets: Tensor, weights: Tensor
+    ) -> float:
         for optimizer, base in zip(self.optimizers, (self.plan.muon, self.plan.adam), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * rate

@@ -102,12 +102,12 @@ def test_another_token_is_chosen_with_the_keyboard_and_the_suggestion_goes_on_fr
 def test_a_click_lists_what_else_was_likely_and_pointing_elsewhere_leaves_it(notebook, ready):
     panel = ready("%%infill -m 12\ndef mean(values):\n    |\n    return total / len(values)")
     panel.get_by_text("heat map").click()
-    tokens(panel).nth(1).hover()
+    tokens(panel).first.hover()
     hovered = [button.inner_text() for button in others(panel).all()]
-    tokens(panel).nth(2).click()
+    tokens(panel).last.click()
     listed = [button.inner_text() for button in others(panel).all()]
     assert listed != hovered
-    tokens(panel).nth(0).hover()
+    tokens(panel).first.hover()
     assert [button.inner_text() for button in others(panel).all()] == listed
     first = panel.locator("pre").first.text_content()
     choice = others(panel).and_(notebook.page.locator(":enabled")).first

@@ -49,11 +49,14 @@ def test_a_fill_stands_whole_in_the_parts_between_what_surrounds_its_hole(copies
         assert any(wanted == part[at : at + len(wanted)] for part in parts for at in range(len(part)))
 
 
-def test_a_batch_of_copies_has_rows_of_both_kinds(tokens):
-    class OneText:
-        def draw(self, _: random.Random) -> str:
-            return "total = 0\nfor value in values:\n    total += value\n" * 9
+class OneText:
+    """Documents that are all the same."""
 
+    def draw(self, _: random.Random) -> str:
+        return "total = 0\nfor value in values:\n    total += value\n" * 9
+
+
+def test_a_batch_of_copies_has_rows_of_both_kinds(tokens):
     batches = Batches(tokens, OneText(), Mixture(copies=1.0), rows=16, context=128, seed=0)
     ids, _, weights = batches.batch(0)
     assert ids.shape == weights.shape == (16, 128)
@@ -63,3 +66,16 @@ def test_a_batch_of_copies_has_rows_of_both_kinds(tokens):
     # Each mask stands in a prompt and in its answer, and each answer is closed: none is cut off.
     masks = torch.isin(ids, torch.tensor([tokens.token_to_id(mask) for mask in MASKS])).sum(1)
     assert (masks == 2 * (ids == tokens.token_to_id(EOM)).sum(1)).all()
+
+
+def test_the_share_of_copies_follows_the_learning_rate(tokens):
+    copies, none = (
+        Batches(tokens, OneText(), Mixture(copies=share), rows=16, context=128, seed=0)
+        for share in (1.0, 0.0)
+    )
+    at_the_end = copies.batch(0, rate=0.0)[0]
+    assert at_the_end.equal(none.batch(0)[0])
+    assert not at_the_end.equal(copies.batch(0)[0])
+    # At half the rate, half of the rows are none; the first of a batch is drawn from the same chance in both.
+    plain = [copies.batch(n, rate=0.5)[0][0].equal(none.batch(n)[0][0]) for n in range(40)]
+    assert 8 < sum(plain) < 32
