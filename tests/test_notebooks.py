@@ -95,7 +95,7 @@ def test_the_completion_goes_on_from_the_prompt_as_python(executed):
 
 def test_the_infill_stands_between_its_two_ends(executed):
     text = shown(executed, "infill")["text/plain"]
-    assert re.search(r"def hello_world\(\):\n(.*\n)+.*return name", text)
+    assert re.search(r"fig, ax = plt\.subplots\(\)\n.*\S.*\n(.*\n)*.*ax\.set_xlabel", text)
 
 
 def test_both_holes_are_filled_in_their_places(executed):
