@@ -100,7 +100,7 @@ def test_another_token_is_chosen_with_the_keyboard_and_the_suggestion_goes_on_fr
 
 
 def test_a_click_lists_what_else_was_likely_and_pointing_elsewhere_leaves_it(notebook, ready):
-    panel = ready("%%infill -m 12\ndef mean(values):\n    |\n    return total / len(values)")
+    panel = ready("%%infill -m 12\ndef mean(values):\n    total = |\n    return total / len(values)")
     panel.get_by_text("heat map").click()
     tokens(panel).first.hover()
     hovered = [button.inner_text() for button in others(panel).all()]
