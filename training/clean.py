@@ -86,7 +86,7 @@ def filtered(found: Iterable[Document], counts: Counter[str]) -> Iterable[Docume
         yield document
 
 
-def signature(text: str, permutations: int = 64) -> MinHash:
+def sketched(text: str, permutations: int = 64) -> MinHash:
     """Return the MinHash of the set of a text's longer lines."""
     lines = {line for raw in text.splitlines() if len(line := " ".join(raw.split())) > 12}
     sketch = MinHash(num_perm=permutations, hashfunc=_line_hash)
@@ -105,13 +105,8 @@ class NearDuplicates:
         self._index = MinHashLSH(threshold=threshold, num_perm=64)
         self._count = 0
 
-    def find(self, text: str) -> list[str]:
-        """Return the names of the documents that are near this one."""
-        return self._index.query(signature(text))
-
-    def add(self, text: str, name: str) -> list[str]:
-        """Return what is near, and remember the text if nothing is."""
-        sketch = signature(text)
+    def add(self, sketch: MinHash, name: str) -> list[str]:
+        """Return the names of the documents near the one of this sketch; remember it if there are none."""
         near = self._index.query(sketch)
         if not near:
             self._index.insert(f"{name}#{self._count}", sketch)

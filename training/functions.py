@@ -22,14 +22,15 @@ FIELD = re.compile(
 def functions(text: str) -> Iterator[str]:
     """Yield the plain functions of a module that have a docstring and a short body.
 
-    Of the docstring remain what comes before its first section, and the section with examples.
+    Of the docstring remain what comes before its first section, and the section with examples. Decorators are
+    left off: most of them register, cache or warn, and say nothing of what is computed.
     """
     tree = parsed(text)
     if tree is None:
         return
     lines = text.splitlines()
     for node in tree.body:
-        if not isinstance(node, ast.FunctionDef) or node.decorator_list or len(node.body) < 2:
+        if not isinstance(node, ast.FunctionDef) or len(node.body) < 2:
             continue
         first, second = node.body[:2]
         if ast.get_docstring(node, clean=False) is None or second.lineno <= first.end_lineno:

@@ -84,11 +84,19 @@ def holes(text: str, rng: random.Random) -> list[Hole]:
     for _ in range(wanted * 4):
         kind = rng.choices(list(KINDS), KINDS.values())[0]
         hole = _MAKERS[kind](text, rng)
+        # Else "a docstring begins here" is the answer to every hole at the top of a function.
+        if hole and _opens_string(text[hole.start : hole.end]):
+            continue
         if hole and all(hole.end < other.start or hole.start > other.end for other in chosen):
             chosen.append(hole)
             if len(chosen) == wanted:
                 break
     return sorted(chosen, key=lambda hole: hole.start)
+
+
+def _opens_string(fill: str) -> bool:
+    """Whether a text has one end of a string of several lines, and not the other."""
+    return any(fill.count(quotes) % 2 for quotes in ('"""', "'''"))
 
 
 def _lines(text: str) -> list[tuple[int, int]]:

@@ -60,7 +60,7 @@ def on_its_line(x): return x
 
 @cached
 def decorated(x):
-    """Return what it is given; the decorator belongs to it."""
+    """Return what it is given; whether it was cached is no matter."""
     return x
 
 
@@ -73,7 +73,8 @@ class Scaler:
 
 def test_a_function_keeps_what_it_does_and_its_examples():
     found = list(functions(MODULE))
-    assert [ast.parse(one).body[0].name for one in found] == ["scaled", "one_line", "fields"]
+    assert [ast.parse(one).body[0].name for one in found] == ["scaled", "one_line", "fields", "decorated"]
+    assert "@" not in found[3]
     assert found[0] == (
         "def scaled(values, factor=2.0):\n"
         '    """Return the values, each of them times a factor.\n'
@@ -98,7 +99,7 @@ def test_a_library_module_is_learnt_from_and_its_functions_once_more():
     given = Document("package", "module.py", "library", MODULE)
     function, whole = _to_learn_from(given)
     assert (function.kind, whole.kind) == ("function", "library")
-    assert function.text.count("\ndef ") == 2
+    assert function.text.count("\ndef ") == 3
     assert function.text.endswith("return x\n")
     example = Document("package", "plot.py", "example", MODULE)
     assert list(_to_learn_from(example)) == [example]

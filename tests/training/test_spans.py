@@ -126,3 +126,12 @@ def test_where_a_cell_ends_is_never_filled_in():
     ]
     assert any("b = 2" in fill for fill in filled)
     assert not any(spans.SEPARATOR in fill for fill in filled)
+
+
+def test_a_docstring_that_only_opens_is_never_a_fill():
+    docstring = '    """Return the mean.\n\n    Of numbers.\n    """\n'
+    text = f"def mean(values):\n{docstring}    return sum(values) / len(values)\n"
+    made = [spans.holes(text, random.Random(seed)) for seed in range(400)]
+    fills = {text[hole.start : hole.end] for each in made for hole in each}
+    assert all(fill.count('"""') % 2 == 0 for fill in fills)
+    assert {"return sum(values) / len(values)", "Of numbers."} <= fills
