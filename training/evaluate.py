@@ -194,16 +194,20 @@ class Unseen:
 
     def texts(self) -> dict[str, list[str]]:
         """Return the texts whose probability is measured, the same each time."""
-        rng = random.Random("evaluate files")
         examples = [d.text[:1200] for d in self.files if d.kind == "example"]
-        library = [d.text for d in self.files if d.kind == "library" and len(d.text) > 1500]
+        library = [d.text[:1200] for d in self.files if d.kind == "library" and len(d.text) > 1500]
         groups = {
             "HumanEval, prompt and solution": [p["prompt"] + p["canonical_solution"] for p in self.problems],
-            "held-out examples": rng.sample(examples, min(80, len(examples))),
-            "held-out library code": [t[:1200] for t in rng.sample(library, min(40, len(library)))],
-            "kept packages": [t[:1200] for t in rng.sample(self.kept, min(40, len(self.kept)))],
+            "held-out examples": _some(examples, 80),
+            "held-out library code": _some(library, 40),
+            "kept packages": _some([text[:1200] for text in self.kept], 40),
         }
         return {name: group for name, group in groups.items() if group}
+
+
+def _some(texts: list[str], count: int) -> list[str]:
+    """Draw some texts; which ones depends on these texts alone."""
+    return random.Random("evaluate files").sample(texts, min(count, len(texts)))
 
 
 def measure(loaded: LoadedModel, unseen: Unseen, cases: int) -> dict[str, object]:
