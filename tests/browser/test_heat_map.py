@@ -100,7 +100,8 @@ def test_another_token_is_chosen_with_the_keyboard_and_the_suggestion_goes_on_fr
 
 
 def test_a_click_lists_what_else_was_likely_and_pointing_elsewhere_leaves_it(notebook, ready):
-    panel = ready("%%infill -m 12\ndef mean(values):\n    total = |\n    return total / len(values)")
+    # A fill of several tokens: two numbers at least.
+    panel = ready("%%infill -m 12\nimport numpy as np\n\nx = np.linspace(|\ny = np.sin(x)")
     panel.get_by_text("heat map").click()
     tokens(panel).first.hover()
     hovered = [button.inner_text() for button in others(panel).all()]
@@ -116,7 +117,7 @@ def test_a_click_lists_what_else_was_likely_and_pointing_elsewhere_leaves_it(not
     panel.and_(notebook.page.locator("[data-state=done]")).wait_for(timeout=60_000)
     second = panel.locator("pre").nth(1).text_content()
     assert second != first
-    assert second.rstrip().endswith("return total / len(values)")
+    assert second.rstrip().endswith("y = np.sin(x)")
 
     # In light and in dark, at every level.
     for theme in ("JupyterLab Dark", "JupyterLab Light"):

@@ -263,6 +263,7 @@ def test_regenerate_writes_another_suggestion_into_the_same_card(notebook, done)
     panel.get_by_role("status").get_by_text("Suggestion ready").wait_for()
     panel.get_by_text("inserted below").wait_for(state="hidden")
     button(panel, "Insert below").click()
+    panel.get_by_text("inserted below").wait_for()
     assert notebook.sources()[-2:] == [WHOLE, WHOLE]
 
 
