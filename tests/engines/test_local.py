@@ -151,7 +151,7 @@ def test_the_prefix_cache_stays_within_its_bound(engine):
 
 
 def test_a_seeded_candidate_does_not_depend_on_how_many_there_are(engine):
-    # Rounding may move a draw that lies at the very edge of a token, as one of seed 11 does; this one's do not.
+    # Rounding may move a draw that lies at the very edge of a token, as one of seed 11 does.
     request = Request((PLAIN,), Sampling(n=2, temperature=0.9, seed=12, max_new_tokens=12))
     two = engine.generate(request).suggestions
     five = engine.generate(replace(request, sampling=replace(request.sampling, n=5))).suggestions
