@@ -58,7 +58,8 @@ def test(session: nox.Session) -> None:
     recipe = "training/requirements.txt"
     install(session, "--editable", ".[test]", "--requirement", recipe, reads=("pyproject.toml", recipe))
     # Two at a time: much of it is waiting for a browser or a kernel. A file's tests share what they start.
-    session.run("pytest", "--numprocesses=2", "--dist=loadfile", *session.posargs)
+    # In the order of the files, in which the long ones, of the benchmark and the browser, are early.
+    session.run("pytest", "--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", *session.posargs)
 
 
 @nox.session
