@@ -61,7 +61,7 @@ def test_log_probabilities_and_alternatives_are_the_same(remote, local):
     request = REQUESTS["a completion"]
     (there,), (here,) = remote.generate(request).suggestions, local.generate(request).suggestions
     for ours, theirs in zip(here.tokens, there.tokens, strict=True):
-        assert theirs.logprob == pytest.approx(ours.logprob, abs=2e-3)
+        assert theirs.logprob == pytest.approx(ours.logprob, abs=5e-3)
         assert [a.id for a in theirs.alternatives[:2]] == [a.id for a in ours.alternatives[:2]]
         assert len(theirs.alternatives) == 5
 
@@ -97,7 +97,8 @@ def test_stop_keeps_what_was_written_and_ends_the_work_on_the_server(remote):
 
 
 def test_twenty_notebooks_at_once_get_each_its_own_answer(server, local):
-    requests = [Request((f"{PLAIN}    # case {i}\n",), Sampling(max_new_tokens=12)) for i in range(20)]
+    begins = (f"{PLAIN}    # case ", "import pandas as pd\n\ncase = ")
+    requests = [Request((f"{begins[i % 2]}{i}\n",), Sampling(max_new_tokens=12)) for i in range(20)]
     expected = [local.generate(request).suggestions[0].text for request in requests]
     assert len(set(expected)) > 1
 
