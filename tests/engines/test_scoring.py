@@ -165,7 +165,7 @@ def test_features_do_not_depend_on_the_texts_beside_them():
     texts = [TEXT[: 3 + 17 * i] for i in range(9)] + ["x", "y = 2"]
     together = cg2magic.embed(texts)
     alone = np.concatenate([cg2magic.embed([text]) for text in texts])
-    near = {"abs": 1e-5, "rel": 1e-5}  # some values are above 20
+    near = {"abs": 1e-5, "rel": 1e-6}  # float32 has no more digits: some values are above 20
     assert together == pytest.approx(alone, **near)
     assert cg2magic.embed(texts[::-1])[::-1] == pytest.approx(together, **near)
 
