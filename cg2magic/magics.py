@@ -15,6 +15,7 @@ from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
 from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.context.settings import LEVELS, Settings
+from cg2magic.engines.spec import SERVERS
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
 from cg2magic.inline import Switch
@@ -38,6 +39,9 @@ class CG2(Magics):
     device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
     tokenizer = Unicode(
         "", help="Of a model on a server, where its name there doesn't tell: a name, a Hub id or a folder."
+    ).tag(config=True)
+    server_timeout = Float(
+        SERVERS.timeout, min=0.1, help="Seconds a server may be silent before it is given up."
     ).tag(config=True)
     precision = Unicode("auto", help="Of its weights: auto, int8, fp32, bf16, fp16.").tag(config=True)
     samples = Int(1, min=1, help="How many candidates.").tag(config=True)
@@ -275,6 +279,10 @@ class CG2(Magics):
     @observe("allow_execution")
     def _allow(self, change: Bunch) -> None:
         manager().checks.allowed = change.new
+
+    @observe("server_timeout")
+    def _wait_for_servers(self, change: Bunch) -> None:
+        SERVERS.timeout = change.new
 
     def apply_config(self) -> None:
         """Let the manager know which model is to be loaded when none is."""

@@ -298,7 +298,7 @@ class Manager:
             wanted = ModelSpec(job.request.model) if job.request.model else self._spec or self.default
 
             def show(progress: Progress) -> None:
-                job.update(state="loading", model=wanted.name, progress=progress)
+                job.update(state="loading", model=wanted.label, progress=progress)
 
             engine = self._resident(wanted, show, job.cancelled.is_set)
             job.settle()

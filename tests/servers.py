@@ -29,11 +29,11 @@ class Served:
 
 
 @contextmanager
-def llama_cpp(model: Path, *key: str) -> Iterator[Served]:
-    """Serve a GGUF with llama.cpp, which takes a second."""
+def llama_cpp(model: Path, *options: str) -> Iterator[Served]:
+    """Serve a GGUF with llama.cpp, which takes a second; the options are those of `tests.llama_server`."""
     paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.llama_server", str(model), *key],
+        [sys.executable, "-m", "tests.llama_server", str(model), *options],
         cwd=HERE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.PIPE,

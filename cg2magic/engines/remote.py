@@ -22,8 +22,9 @@ from typing import Any, NoReturn
 
 from cg2magic.candidate import Candidate
 from cg2magic.engines.engine import Report, Written, notes_on, prompt_for, seen
-from cg2magic.engines.remote_client import Cancelled, ServerError, run
+from cg2magic.engines.remote_client import Cancelled, ContextExceededError, run
 from cg2magic.engines.remote_model import RemoteModel
+from cg2magic.engines.remote_route import ServerError
 from cg2magic.engines.remote_tokens import ALTERNATIVES, TokenReader
 from cg2magic.errors import GenerationError, UsageError
 from cg2magic.families import FORMATS
@@ -64,21 +65,32 @@ class RemoteEngine:
         GenerationError
             If the server fails before anything is written. What is written before it fails is kept.
         """
-        prompt = prompt_for(request, self.vocabulary, self.loaded.context)
-        notes = [*notes_on(request, prompt, self.loaded.context)]
-        candidates = [Candidate(request, prompt, self.vocabulary) for _ in range(request.sampling.n)]
+        while True:
+            prompt = prompt_for(request, self.vocabulary, self.loaded.context)
+            notes = [*notes_on(request, prompt, self.loaded.context)]
+            candidates = [Candidate(request, prompt, self.vocabulary) for _ in range(request.sampling.n)]
 
-        def changed() -> None:
-            report(tuple(candidate.suggestion() for candidate in candidates))
+            def changed(candidates: list[Candidate] = candidates) -> None:
+                report(tuple(candidate.suggestion() for candidate in candidates))
 
-        try:
-            run(self._write(request.sampling, prompt, candidates, changed), cancelled)
-        except Cancelled:
-            pass
-        except ServerError as error:
-            if not any(candidate.suggestion().tokens for candidate in candidates):
-                raise GenerationError(str(error)) from None
-            notes.append(f"{error}; what was written until then is kept")
+            try:
+                run(self._write(request.sampling, prompt, candidates, changed), cancelled)
+            except Cancelled:
+                pass
+            except ServerError as error:
+                written = any(candidate.suggestion().tokens for candidate in candidates)
+                if (
+                    isinstance(error, ContextExceededError)
+                    and error.context < self.loaded.context
+                    and not written
+                ):
+                    # Each of a server's slots may have less than the model; only now it says how much.
+                    self.loaded = replace(self.loaded, context=error.context)
+                    continue
+                if not written:
+                    raise GenerationError(str(error)) from None
+                notes.append(f"{error}; what was written until then is kept")
+            break
         for candidate in candidates:
             candidate.cancel()  # those that are not finished
         suggestions = tuple(candidate.suggestion() for candidate in candidates)

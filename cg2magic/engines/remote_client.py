@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
-import os
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,30 +15,46 @@ from typing import Any, TypeVar
 
 import httpx
 
+from cg2magic.engines.remote_route import KEY, Route, ServerError, has_key, without_key
+from cg2magic.engines.spec import SERVERS
 from cg2magic.errors import Cg2Error
 from cg2magic.models.wording import one_line
 
 _T = TypeVar("_T")
 
-#: The only place where a key is looked for. It is read for each request and kept nowhere.
-KEY = "CG2MAGIC_API_KEY"
-
-#: Seconds to connect, and between two pieces of an answer: a full server lets requests wait for their turn.
-_CONNECT, _READ = 10.0, 120.0
+#: Seconds to connect.
+_CONNECT = 10.0
 
 #: The server is busy: come again, so many times in all, after these seconds, doubled each time.
 _BUSY = (429, 503)
 _TRIES, _PAUSE, _LONGEST_PAUSE = 5, 0.5, 30.0
 
+#: What follows the base in the addresses that people copy.
+_CALL = re.compile(r"(?:/(?:chat/)?(?:completions|models))?/*(?:#.*)?$")
+
 _LOOK = 0.05  # seconds between two looks at whether it was cancelled
 
-
-class ServerError(Cg2Error):
-    """The server can't be reached, refuses, or answers what can't be understood."""
+#: How servers say how much a prompt and its answer may take: llama.cpp in a field of its own and in words, vLLM in
+#: words.
+_TOLD_CONTEXT = re.compile(r'"n_ctx"\s*:\s*(\d+)|context (?:length|size)[^.\d]{0,20}(\d[\d,]*) tokens')
 
 
 class Cancelled(Exception):  # noqa: N818 - an answer to a wish, not a fault
     """The person stopped it."""
+
+
+class ContextExceededError(ServerError):
+    """The prompt is longer than the server has room for.
+
+    Attributes
+    ----------
+    context : int
+        The most tokens that it takes.
+    """
+
+    def __init__(self, text: str, context: int) -> None:
+        super().__init__(text)
+        self.context = context
 
 
 class Client:
@@ -48,14 +64,16 @@ class Client:
     ----------
     url : str
         Its base, such as ``http://host:8000/v1``.
-    connect, read : float
-        Seconds to wait for a connection, and for the next piece of an answer.
     """
 
-    def __init__(self, url: str, *, connect: float = _CONNECT, read: float = _READ) -> None:
+    def __init__(self, url: str) -> None:
         self.url = _checked(url)
-        self.timeout = httpx.Timeout(read, connect=connect)
-        self._tls = httpx.create_ssl_context()  # certificates are verified; made once, for it takes a while
+        self._route = Route.to(self.url)
+
+    @property
+    def timeout(self) -> httpx.Timeout:
+        """How long is waited for a connection, and for the next piece of an answer."""
+        return httpx.Timeout(SERVERS.timeout, connect=_CONNECT)
 
     @property
     def host(self) -> str:
@@ -76,14 +94,14 @@ class Client:
         """Send JSON and yield the events of the answer as they come; closing this closes the connection."""
         ended = False
         async with self._answer("POST", path, {**body, "stream": True}) as answer:
-            async for line in answer.aiter_lines():
-                if not line.startswith("data:"):
-                    continue  # comments and empty lines keep a connection alive
-                data = line.removeprefix("data:").strip()
+            async for data in _events(answer):
                 if data == "[DONE]":
                     ended = True
                     break
-                yield self._parsed(data)
+                event = self._parsed(data)
+                # Not every server says that it is done once it has said why.
+                ended |= _says_why(event)
+                yield event
         if not ended:
             raise ServerError(f"{self.host} broke off in the middle of its answer")
 
@@ -91,10 +109,8 @@ class Client:
     async def _answer(
         self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> AsyncIterator[httpx.Response]:
-        key = os.environ.get(KEY, "")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            async with httpx.AsyncClient(verify=self._tls, timeout=self.timeout, headers=headers) as http:
+            async with self._route.client(self.timeout) as http:
                 request = http.build_request(method, f"{self.url}/{path}", json=body)
                 answer = await self._patiently(http, request)
                 try:
@@ -103,7 +119,9 @@ class Client:
                     yield answer
                 finally:
                     await answer.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
+        except Cg2Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever fails below may hold the key
             raise self._unreached(error) from None
 
     async def _patiently(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
@@ -126,7 +144,7 @@ class Client:
     def _parsed(self, text: str) -> Any:
         try:
             parsed = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
             raise ServerError(f"{self.host} answers what is not of the completions API: {_short(text)}")
@@ -137,15 +155,18 @@ class Client:
     def _refused(self, answer: httpx.Response, text: str) -> ServerError:
         status = answer.status_code
         try:
-            told = _message(json.loads(text))
-        except ValueError:
-            told = _short(text)
-        if status in (401, 403):
-            do = (
-                f"it refuses the key in {KEY}"
-                if os.environ.get(KEY)
-                else f"it wants a key: put it into {KEY}"
+            fields = json.loads(text)
+        except (ValueError, RecursionError):
+            fields = None
+        told = _short(text) if fields is None else _message(fields)
+        # An error of the API is JSON; what a proxy says is a page.
+        if self._route.proxy and (status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED or fields is None):
+            return ServerError(
+                f"{self._route.name} gave {status} for {self.host} ({told}): if it can be reached without, name it "
+                "in NO_PROXY"
             )
+        if status in (401, 403):
+            do = f"it refuses the key in {KEY}" if has_key() else f"it wants a key: put it into {KEY}"
             return ServerError(f"{self.host} let nobody in ({status}): {do}")
         if status in _BUSY:
             wait = answer.headers.get("retry-after")
@@ -158,7 +179,10 @@ class Client:
             )
         if answer.is_redirect:
             return ServerError(f"{self.host} points elsewhere ({status}): give the address it points to")
-        return ServerError(f"{self.host} refused the request ({status}): {told}")
+        said = f"{self.host} refused the request ({status}): {told}"
+        if context := _TOLD_CONTEXT.search(text):
+            return ContextExceededError(said, int((context[1] or context[2]).replace(",", "")))
+        return ServerError(said)
 
     def _unreached(self, error: Exception) -> ServerError:
         if "CERTIFICATE" in str(error).upper():
@@ -166,15 +190,61 @@ class Client:
                 f"{self.host} has a certificate that can't be verified ({one_line(error)}); name the one of "
                 "your organisation in SSL_CERT_FILE"
             )
+        if self._route.proxy and isinstance(
+            error, httpx.ProxyError | httpx.ConnectError | httpx.ConnectTimeout
+        ):
+            return ServerError(
+                f"{self._route.name} does not lead to {self.host} ({one_line(error)}): if it can be reached without, "
+                "name it in NO_PROXY"
+            )
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return ServerError(
                 f"nothing answers at {self.host} ({one_line(error)}): is the server up? is this its address?"
             )
         if isinstance(error, httpx.TimeoutException):
-            return ServerError(f"{self.host} was silent for {self.timeout.read:g} s: it may be overloaded")
-        if isinstance(error, UnicodeEncodeError):
-            return ServerError(f"the key in {KEY} holds a character that no key has")
+            return ServerError(
+                f"{self.host} was silent for {SERVERS.timeout:g} s: it may be overloaded; "
+                "%config CG2.server_timeout = 600 waits longer"
+            )
         return ServerError(f"{self.host} broke off ({one_line(error)})")
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[str]:
+    """Yield the data of server-sent events; several lines of one are joined.
+
+    Lines end as that standard has it, not as Python's `str.splitlines`: JSON may hold U+2028. Some servers leave out
+    the blank line between two events, so data that is whole is not waited with.
+    """
+    lines: list[str] = []
+    left = b""
+    async for more in answer.aiter_bytes():
+        *whole, left = (left + more).replace(b"\r\n", b"\n").split(b"\n")
+        for raw in whole:
+            line = raw.decode(errors="replace").removeprefix("\ufeff").removesuffix("\r")
+            if line.startswith("data:"):
+                lines.append(line.removeprefix("data:").strip())
+            if lines and (not line or _is_whole("\n".join(lines))):
+                yield "\n".join(lines)
+                lines.clear()
+    last = left.decode(errors="replace")
+    if last.startswith("data:"):
+        lines.append(last.removeprefix("data:").strip())
+    if lines:
+        yield "\n".join(lines)
+
+
+def _is_whole(data: str) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return data == "[DONE]"
+    return True
+
+
+def _says_why(event: Mapping[str, Any]) -> bool:
+    """Whether an event tells why the answer ends."""
+    choices = event.get("choices")
+    return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
 def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
@@ -195,10 +265,14 @@ def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
 
 
 def _checked(url: str) -> httpx.URL:
+    """Read the address of an API; one of a single call of it is taken for its base."""
     try:
-        parsed = httpx.URL(url.rstrip("/"))
+        parsed = httpx.URL(_CALL.sub("", url.strip()))
     except httpx.InvalidURL as error:
-        raise ServerError(f"{url} is no address: {one_line(error)}") from None
+        # It may hold a password.
+        raise ServerError(
+            f"that is no address ({one_line(error)}); one is like http://host:8000/v1"
+        ) from None
     if parsed.userinfo or parsed.query:
         # It would be kept in the history, and shown.
         raise ServerError(f"an address holds no key or password: put the key into {KEY}")
@@ -228,7 +302,6 @@ def _message(fields: Any) -> str:
 
 
 def _short(text: str, limit: int = 200) -> str:
-    """Text of the server as one short line; should it repeat the key, that is left out."""
-    key = os.environ.get(KEY)
-    text = " ".join((text.replace(key, "…") if key else text).split()) or "nothing"
+    """Text of the server as one short line."""
+    text = " ".join(without_key(text).split()) or "nothing"
     return text if len(text) <= limit else text[:limit] + "…"

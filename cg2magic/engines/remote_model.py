@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cg2magic.engines.remote_client import Cancelled, Client, ServerError, run
+from cg2magic.engines.remote_client import Cancelled, Client, run
+from cg2magic.engines.remote_route import ServerError
+from cg2magic.engines.remote_tokens import ALTERNATIVES, TokenReader
 from cg2magic.errors import LoadError
-from cg2magic.families import family_of
+from cg2magic.families import FORMATS, family_of
 from cg2magic.models.catalog import find
 from cg2magic.models.files import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
 from cg2magic.models.watch import LoadCancelled
+from cg2magic.vocabulary import Vocabulary
 
 #: Where neither the server nor the tokenizer tells: what CodeGen2 has.
 _CONTEXT = 2048
@@ -100,18 +103,19 @@ def reach(
     """
     started = time.perf_counter()
     try:
-        client = Client(url)
-        told = _choose(run(client.get("models"), cancelled), served, client.host)
+        client, listed = _find(url, cancelled)
+        told = _choose(listed, served, client.host)
         found, source = _tokenizer(told, tokenizer)
-        body = {"model": told["id"], "prompt": _SAMPLE, "max_tokens": 1, "temperature": 0}
-        counted = run(client.post("completions", body), cancelled).get("usage", {}).get("prompt_tokens")
+        counted = run(_count(client, told["id"]), cancelled)
+        family = family_of(found.get_vocab())
+        run(_prove(client, told["id"], Vocabulary(found, FORMATS[family].steering)), cancelled)
     except ServerError as error:
         raise LoadError(str(error)) from None
     except Cancelled:
         raise LoadCancelled("the load was cancelled") from None
     # With or without the beginning of text in front.
     ours = len(found.encode(_SAMPLE, add_special_tokens=False))
-    if isinstance(counted, int) and counted not in (ours, ours + 1):
+    if counted is not None and counted not in (ours, ours + 1):
         raise LoadError(
             f"the tokenizer {source} is not that of {told['id']} at {client.host}: it cuts a text into "
             f"{ours} tokens, the server into {counted}; name the right one with --tokenizer"
@@ -123,10 +127,61 @@ def reach(
         served=told["id"],
         tokenizer=found,
         tokenizer_source=source,
-        family=family_of(found.get_vocab()),
+        family=family,
         context=_context(told, found),
         seconds=time.perf_counter() - started,
     )
+
+
+def _find(url: str, cancelled: Callable[[], bool]) -> tuple[Client, Mapping[str, Any]]:
+    """Find the API at an address, and what it lists; most people leave out the ``/v1`` that it ends in.
+
+    llama.cpp lists its models without that as well, but has another API there.
+    """
+    url = url if "://" in url else f"http://{url}"
+    given = Client(url)
+    if not given.url.path.rstrip("/").endswith("/v1"):
+        client = Client(f"{given.url}/v1")
+        try:
+            return client, run(client.get("models"), cancelled)
+        except ServerError:
+            pass  # what is wrong is told for the address that was given
+    return given, run(given.get("models"), cancelled)
+
+
+async def _count(client: Client, served: str) -> int | None:
+    """Ask how many tokens the server makes of the sample; None where it doesn't say."""
+    body = {"model": served, "prompt": _SAMPLE, "max_tokens": 1, "temperature": 0}
+    usage = (await client.post("completions", body)).get("usage")
+    counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return counted if isinstance(counted, int) and not isinstance(counted, bool) else None
+
+
+async def _prove(client: Client, served: str, vocabulary: Vocabulary) -> None:
+    """Ask for one token as the engine does, so that a server that can't tell it is refused at once.
+
+    Raises
+    ------
+    ServerError
+        It takes text only, or doesn't tell its tokens.
+    """
+    body = {
+        "model": served, "prompt": vocabulary.encode(_SAMPLE), "max_tokens": 1, "temperature": 0,
+        "logprobs": ALTERNATIVES, "return_tokens_as_token_ids": True,
+    }  # fmt: skip
+    try:
+        answer = await client.post("completions", body)
+    except ServerError as error:
+        raise ServerError(
+            f"{error}; it took the same prompt as text, so it may not take token ids and logprobs, which cg2magic "
+            "needs: vLLM and llama.cpp do"
+        ) from None
+    reader = TokenReader(vocabulary, client.host)
+    choice = reader.choice(answer)
+    if choice is None or not (reader.tokens(choice) or choice.get("finish_reason") == "stop"):
+        raise ServerError(
+            f"{client.host} does not tell the tokens it writes (logprobs); vLLM and llama.cpp do"
+        )
 
 
 def _choose(answer: Mapping[str, Any], served: str | None, host: str) -> Mapping[str, Any]:
@@ -143,7 +198,8 @@ def _choose(answer: Mapping[str, Any], served: str | None, host: str) -> Mapping
             return models[0]
         raise ServerError(f"{host} serves several models: choose with --model of {names}")
     for told in models:
-        if served in (told["id"], *(told.get("aliases") or ())):
+        aliases = told.get("aliases")
+        if served in (told["id"], *(aliases if isinstance(aliases, list) else ())):
             return told
     raise ServerError(f"{host} has no model {served!r}; it serves {names}")
 
@@ -153,7 +209,8 @@ def _tokenizer(told: Mapping[str, Any], name: str | None) -> tuple[FileTokenizer
         for folder in _folders(name, offline=False):
             return FileTokenizer(folder), name
         raise LoadError(f"there is no tokenizer {name!r}: give a folder with a tokenizer.json, or a Hub id")
-    for candidate in dict.fromkeys((told["id"], told.get("root") or told["id"])):
+    root = told.get("root")
+    for candidate in dict.fromkeys((told["id"], root if isinstance(root, str) and root else told["id"])):
         for folder in _folders(candidate, offline=True):
             return FileTokenizer(folder), candidate
     raise LoadError(
@@ -185,9 +242,10 @@ def _folders(name: str, *, offline: bool) -> Iterator[Path]:
 
 
 def _context(told: Mapping[str, Any], tokenizer: FileTokenizer) -> int:
-    meta = told.get("meta") or {}
-    for length in (told.get("max_model_len"), meta.get("n_ctx"), tokenizer.fields.get("model_max_length")):
+    meta = told.get("meta")
+    slot = meta.get("n_ctx") if isinstance(meta, dict) else None
+    for length in (told.get("max_model_len"), slot, tokenizer.fields.get("model_max_length")):
         # A tokenizer that knows no length has a huge number there.
-        if isinstance(length, int) and 0 < length < 10**7:
+        if isinstance(length, int) and not isinstance(length, bool) and 0 < length < 10**7:
             return length
     return _CONTEXT

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from cg2magic.engines.remote_client import ServerError
+from cg2magic.engines.remote_route import ServerError
 from cg2magic.request import TokenLogprob
 from cg2magic.vocabulary import Vocabulary
 
@@ -62,7 +62,7 @@ class TokenReader:
             return []
         try:
             return self._objects(told["content"]) if "content" in told else self._lists(told)
-        except (TypeError, KeyError, ValueError, AttributeError):
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             raise ServerError(f"{self.host} tells its tokens in a form that is not known here") from None
 
     def _objects(self, content: Sequence[Mapping[str, Any]]) -> list[TokenLogprob]:

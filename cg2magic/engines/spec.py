@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,27 @@ if TYPE_CHECKING:
 
 # What loading makes of "auto" and None.
 _RESOLVED = ("device", "precision", "groups", "served")
+
+
+#: An address without its scheme: a host with a port.
+_HOST = re.compile(r"(?:\[[0-9a-f:]+\]|[\w-][\w.-]+):\d+(?:/|\Z)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class ServerSettings:
+    """How servers are dealt with, those that are used already too.
+
+    Attributes
+    ----------
+    timeout : float
+        Seconds to wait for the next piece of an answer: a full server lets requests wait for their turn.
+    """
+
+    timeout: float = 120.0
+
+
+#: Those of this kernel.
+SERVERS = ServerSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +58,14 @@ class ModelSpec:
     @property
     def is_remote(self) -> bool:
         """Whether the name is the address of a server."""
-        return self.name.casefold().startswith(("http://", "https://"))
+        return self.name.casefold().startswith(("http://", "https://")) or bool(_HOST.match(self.name))
+
+    @property
+    def label(self) -> str:
+        """The name as it may be shown: what a person put into an address to be let in is left out."""
+        if not self.is_remote:
+            return self.name
+        return re.sub(r"(?<=//)[^/?#]*@", "", self.name).partition("?")[0]
 
     def is_met_by(self, held: ModelSpec, loaded: LoadedModel | RemoteModel) -> bool:
         """Whether a model that was loaded for `held` will do."""

@@ -26,16 +26,27 @@ class StandIn:
     models : list of dict
     prompt_tokens : int
         What it counts in any prompt.
+    probed : callable
+        Its answer to a request that is not streamed, of which there are some while it is loaded.
     requests : list of dict
         What it was asked.
+    base : str
+        Where its API begins.
     """
 
     answer: Callable[[BaseHTTPRequestHandler, dict], None] = lambda *_: None
     models: Any = field(default_factory=lambda: [{"id": "mini"}])
     prompt_tokens: int = len(FileTokenizer(MINI).encode(_SAMPLE, add_special_tokens=False))
+    probed: Callable[[dict], Any] | None = None
     requests: list[dict] = field(default_factory=list)
+    base: str = "/v1"
     url: str = ""
     over: threading.Event = field(default_factory=threading.Event)
+
+    def usual(self, body: dict) -> dict:
+        """Answer as servers do: with a token, and a count."""
+        del body
+        return tokens(5, finish="length") | {"usage": {"prompt_tokens": self.prompt_tokens}}
 
 
 @contextmanager
@@ -48,12 +59,18 @@ def stand_in(**how: Any) -> Iterator[StandIn]:
             pass
 
         def do_GET(self) -> None:
-            reply(self, 200, {"data": state.models})
+            if self.path != f"{state.base}/models":
+                reply(self, 404, "")
+            else:
+                reply(self, 200, {"data": state.models})
 
         def do_POST(self) -> None:
+            if self.path != f"{state.base}/completions":
+                reply(self, 404, "")
+                return
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if not body.get("stream"):
-                reply(self, 200, {"choices": [], "usage": {"prompt_tokens": state.prompt_tokens}})
+                reply(self, 200, (state.probed or state.usual)(body))
                 return
             state.requests.append(body)
             state.answer(self, body)
@@ -61,7 +78,7 @@ def stand_in(**how: Any) -> Iterator[StandIn]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         server.block_on_close = False
-        state.url = f"http://127.0.0.1:{server.server_port}/v1"
+        state.url = f"http://127.0.0.1:{server.server_port}{state.base}"
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield state

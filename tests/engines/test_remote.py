@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -192,3 +194,22 @@ def test_the_key_is_taken_from_the_environment_and_never_shown(exported, monkeyp
         engine = RemoteEngine(model)
         assert engine.generate(REQUESTS["a completion"]).suggestions[0].tokens
         assert "sesame" not in "".join([repr(model), repr(vars(model.client)), repr(vars(engine))])
+
+
+def test_an_address_without_v1_finds_the_api(server):
+    engine = RemoteEngine(reach(server.url.removesuffix("/v1")))
+    assert engine.loaded.url == server.url
+    assert engine.generate(REQUESTS["a completion"]).suggestions[0].tokens
+
+
+@pytest.mark.skipif(servers.VLLM in os.environ, reason="the slots are llama.cpp's")
+def test_the_room_of_a_slot_is_learned_where_the_server_does_not_tell_it(exported):
+    request = Request(("x = 1\n" * 200 + PLAIN,), Sampling(max_new_tokens=16))
+    with servers.llama_cpp(exported / "model.gguf", "--slot", "256") as served:
+        model = reach(served.url)
+        # As where a server lists nothing but the model's own length.
+        engine = RemoteEngine(replace(model, context=1024))
+        written = engine.generate(request)
+    assert engine.loaded.context == 256
+    assert written.suggestions[0].tokens
+    assert "the model's context is 256" in written.notes[0]

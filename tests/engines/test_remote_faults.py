@@ -10,8 +10,8 @@ import pytest
 
 from cg2magic.engines import remote_client
 from cg2magic.engines.remote import RemoteEngine
-from cg2magic.engines.remote_client import Client
 from cg2magic.engines.remote_model import reach
+from cg2magic.engines.spec import SERVERS
 from cg2magic.errors import GenerationError, LoadError
 from cg2magic.job import Job
 from cg2magic.manager import Manager
@@ -28,7 +28,7 @@ WORD = Vocabulary(FileTokenizer(MINI)).encode("x = 1")
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(remote_client, "_PAUSE", 0.001)
-    monkeypatch.setattr(remote_client, "_READ", 20.0)
+    monkeypatch.setattr(SERVERS, "timeout", 20.0)
 
 
 def ask(answer, request=REQUEST):
@@ -106,7 +106,7 @@ def test_waiting_for_a_busy_server_can_be_cancelled():
     assert written.suggestions[0].finish_reason == "cancelled"
 
 
-def test_a_silent_server_can_be_cancelled_and_is_given_up_in_the_end():
+def test_a_silent_server_can_be_cancelled_and_is_given_up_in_the_end(monkeypatch):
     asked = threading.Event()
 
     def answer(handler, _):
@@ -118,8 +118,8 @@ def test_a_silent_server_can_be_cancelled_and_is_given_up_in_the_end():
         engine = RemoteEngine(reach(server.url))
         written = engine.generate(REQUEST, cancelled=asked.is_set)
         assert written.suggestions[0].finish_reason == "cancelled"
-        engine.loaded.client.timeout = Client(server.url, read=0.2).timeout
-        with pytest.raises(GenerationError, match=r"was silent for 0\.2 s"):
+        monkeypatch.setattr(SERVERS, "timeout", 0.2)
+        with pytest.raises(GenerationError, match=r"was silent for 0\.2 s.*CG2\.server_timeout"):
             engine.generate(REQUEST)
 
 

@@ -1,0 +1,164 @@
+"""The way to a server: straight or through a proxy, with which key, and whom its certificate has to convince.
+
+httpx reads all of this from the environment too, but opens every proxy that is named there, needed or not, and asks
+them for the person's own machine as well. A key has no business on a proxy on the way to a server on loopback.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx
+
+from cg2magic.errors import Cg2Error
+
+#: The only place where a key is looked for. It is read for each request and kept nowhere.
+KEY = "CG2MAGIC_API_KEY"
+
+_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+class ServerError(Cg2Error):
+    """The server can't be reached, refuses, or answers what can't be understood."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_key(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a server is reached.
+
+    Attributes
+    ----------
+    proxy : str or None
+        Address of the proxy; with the password that may be in it, so it is never shown.
+    tls : ssl.SSLContext or None
+        None where nothing is encrypted.
+    variable : str
+        What names the proxy, such as ``"http_proxy"``.
+    """
+
+    proxy: str | None = None
+    tls: ssl.SSLContext | None = None
+    variable: str = ""
+
+    @classmethod
+    def to(cls, url: httpx.URL) -> Route:
+        """Find the way to a server, as the environment and the system have it.
+
+        Raises
+        ------
+        ServerError
+            A proxy or a file of certificates is named that can't be used.
+        """
+        proxy, variable = _proxy(url)
+        encrypted = url.scheme == "https" or (proxy or "").startswith("https:")
+        return cls(proxy, _tls() if encrypted else None, variable)
+
+    @property
+    def name(self) -> str:
+        """The proxy as a person reads it."""
+        host = httpx.URL(self.proxy or "").netloc.decode()
+        return f"the proxy {host} ({self.variable})" if self.variable else f"the system's proxy {host}"
+
+    def client(self, timeout: httpx.Timeout) -> httpx.AsyncClient:
+        """Open it; nothing of the environment is read any more.
+
+        Raises
+        ------
+        ServerError
+            The key or the proxy can't be used.
+        """
+        key = _key()
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        verify = self.tls if self.tls is not None else False  # nothing there that could be verified
+        try:
+            return httpx.AsyncClient(
+                verify=verify, timeout=timeout, headers=headers, proxy=self.proxy, trust_env=False
+            )
+        except ImportError:
+            raise ServerError(
+                f"{self.name} speaks SOCKS, for which httpx needs the package socksio: "
+                "pip install socksio, or name the server in NO_PROXY"
+            ) from None
+
+
+def without_key(text: str) -> str:
+    """Leave the key out of a text, however it is written there."""
+    raw = os.environ.get(KEY, "")
+    for written in {raw, raw.strip()}:
+        for form in (written, repr(written)[1:-1], quote(written, safe="")):
+            text = text.replace(form, "…") if len(form) > 1 else text
+    return text
+
+
+def has_key() -> bool:
+    """Whether there is a key."""
+    return bool(os.environ.get(KEY, "").strip())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    host = host.strip("[]").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or address.is_unspecified
+    return False
+
+
+def _key() -> str:
+    # A file that a key comes from ends with a newline, and so does the variable.
+    key = os.environ.get(KEY, "").strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise ServerError(f"the key in {KEY} holds a character that no key has: copy it once more")
+    return key
+
+
+def _proxy(url: httpx.URL) -> tuple[str | None, str]:
+    """Give the proxy for a server and the variable that names it."""
+    known = urllib.request.getproxies()
+    scheme = url.scheme if known.get(url.scheme) else "all"
+    address = known.get(scheme, "").strip()
+    host = url.host if url.port is None else f"{url.host}:{url.port}"
+    if not address or is_loopback(url.host) or urllib.request.proxy_bypass(host):
+        return None, ""
+    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
+    variable = next((name for name in names if os.environ.get(name)), "")
+    address = address if "://" in address else f"http://{address}"
+    said = variable or "your system's settings"
+    try:
+        parsed = httpx.URL(address)
+    except httpx.InvalidURL:
+        raise ServerError(f"the proxy in {said} is no address; one is like http://host:3128") from None
+    if parsed.scheme == "socks":  # as desktops write it
+        parsed = parsed.copy_with(scheme="socks5")
+    if parsed.scheme not in _SCHEMES or not parsed.host:
+        raise ServerError(
+            f"the proxy in {said} is {parsed.scheme}://{parsed.host}, which can't be used: it has to be one of "
+            f"{', '.join(_SCHEMES)}; or name the server in NO_PROXY"
+        )
+    return str(parsed), variable
+
+
+def _tls() -> ssl.SSLContext:
+    """Make what verifies certificates, which takes a while."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        path = os.environ.get(name)
+        if path and not os.path.exists(path):
+            raise ServerError(f"{name} names {path}, which isn't there: correct it, or unset it")
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ValueError):
+        raise ServerError(
+            "the file in SSL_CERT_FILE holds no certificates: correct it, or unset it"
+        ) from None
