@@ -1,7 +1,7 @@
 """llama.cpp's server, from the package xllamacpp, in a process of its own.
 
-``python -m tests.llama_server MODEL.gguf [KEY] [--slot N]`` prints its address once it listens, and serves until its
-standard input is closed, so that it never outlives whoever started it.
+``python -m tests.llama_server MODEL.gguf [KEY] [--slot N]`` prints its address once it listens, and serves
+until its standard input is closed, so that it never outlives whoever started it.
 """
 
 from __future__ import annotations

@@ -34,8 +34,7 @@ _CALL = re.compile(r"(?:/(?:chat/)?(?:completions|models))?/*(?:#.*)?$")
 
 _LOOK = 0.05  # seconds between two looks at whether it was cancelled
 
-#: How servers say how much a prompt and its answer may take: llama.cpp in a field of its own and in words, vLLM in
-#: words.
+#: How servers say how much a prompt and its answer may take: llama.cpp in a field and in words, vLLM in words.
 _TOLD_CONTEXT = re.compile(r'"n_ctx"\s*:\s*(\d+)|context (?:length|size)[^.\d]{0,20}(\d[\d,]*) tokens')
 
 
@@ -162,8 +161,8 @@ class Client:
         # An error of the API is JSON; what a proxy says is a page.
         if self._route.proxy and (status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED or fields is None):
             return ServerError(
-                f"{self._route.name} gave {status} for {self.host} ({told}): if it can be reached without, name it "
-                "in NO_PROXY"
+                f"{self._route.name} gave {status} for {self.host} ({told}): if that can be reached "
+                "without it, name it in NO_PROXY"
             )
         if status in (401, 403):
             do = f"it refuses the key in {KEY}" if has_key() else f"it wants a key: put it into {KEY}"
@@ -190,14 +189,13 @@ class Client:
                 f"{self.host} has a certificate that can't be verified ({one_line(error)}); name the one of "
                 "your organisation in SSL_CERT_FILE"
             )
-        if self._route.proxy and isinstance(
-            error, httpx.ProxyError | httpx.ConnectError | httpx.ConnectTimeout
-        ):
+        unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        if self._route.proxy and (unconnected or isinstance(error, httpx.ProxyError)):
             return ServerError(
-                f"{self._route.name} does not lead to {self.host} ({one_line(error)}): if it can be reached without, "
-                "name it in NO_PROXY"
+                f"{self._route.name} does not lead to {self.host} ({one_line(error)}): if that can be "
+                "reached without it, name it in NO_PROXY"
             )
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        if unconnected:
             return ServerError(
                 f"nothing answers at {self.host} ({one_line(error)}): is the server up? is this its address?"
             )
@@ -212,8 +210,8 @@ class Client:
 async def _events(answer: httpx.Response) -> AsyncIterator[str]:
     """Yield the data of server-sent events; several lines of one are joined.
 
-    Lines end as that standard has it, not as Python's `str.splitlines`: JSON may hold U+2028. Some servers leave out
-    the blank line between two events, so data that is whole is not waited with.
+    Lines end as that standard has it, not as Python's `str.splitlines`: JSON may hold U+2028. Some servers
+    leave out the blank line between two events, so data that is whole is not waited with.
     """
     lines: list[str] = []
     left = b""

@@ -173,8 +173,8 @@ async def _prove(client: Client, served: str, vocabulary: Vocabulary) -> None:
         answer = await client.post("completions", body)
     except ServerError as error:
         raise ServerError(
-            f"{error}; it took the same prompt as text, so it may not take token ids and logprobs, which cg2magic "
-            "needs: vLLM and llama.cpp do"
+            f"{error}; it took the same prompt as text, so it may not take token ids and logprobs, which "
+            "are needed here: vLLM and llama.cpp do"
         ) from None
     reader = TokenReader(vocabulary, client.host)
     choice = reader.choice(answer)

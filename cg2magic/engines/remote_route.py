@@ -1,7 +1,7 @@
-"""The way to a server: straight or through a proxy, with which key, and whom its certificate has to convince.
+"""The way to a server: directly or through a proxy, with which key, and how its certificate is verified.
 
-httpx reads all of this from the environment too, but opens every proxy that is named there, needed or not, and asks
-them for the person's own machine as well. A key has no business on a proxy on the way to a server on loopback.
+httpx reads the environment too, but opens every proxy named there, needed or not, and sends requests for the
+person's own machine through them. A key for a server on loopback has no business on a proxy.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ssl
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -144,8 +145,8 @@ def _proxy(url: httpx.URL) -> tuple[str | None, str]:
         parsed = parsed.copy_with(scheme="socks5")
     if parsed.scheme not in _SCHEMES or not parsed.host:
         raise ServerError(
-            f"the proxy in {said} is {parsed.scheme}://{parsed.host}, which can't be used: it has to be one of "
-            f"{', '.join(_SCHEMES)}; or name the server in NO_PROXY"
+            f"the proxy in {said} is {parsed.scheme}://{parsed.host}, which can't be used: it has to be "
+            f"one of {', '.join(_SCHEMES)}; or name the server in NO_PROXY"
         )
     return str(parsed), variable
 
@@ -154,7 +155,7 @@ def _tls() -> ssl.SSLContext:
     """Make what verifies certificates, which takes a while."""
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         path = os.environ.get(name)
-        if path and not os.path.exists(path):
+        if path and not Path(path).exists():
             raise ServerError(f"{name} names {path}, which isn't there: correct it, or unset it")
     try:
         return httpx.create_ssl_context()
