@@ -34,7 +34,7 @@ _CALL = re.compile(r"(?:/(?:chat/)?(?:completions|models))?/*(?:#.*)?$")
 
 _LOOK = 0.05  # seconds between two looks at whether it was cancelled
 
-#: How servers say how much a prompt and its answer may take: llama.cpp in a field and in words, vLLM in words.
+#: How servers say what a prompt and its answer may take: llama.cpp in a field or in words, vLLM in words.
 _TOLD_CONTEXT = re.compile(r'"n_ctx"\s*:\s*(\d+)|context (?:length|size)[^.\d]{0,20}(\d[\d,]*) tokens')
 
 
