@@ -185,9 +185,10 @@ class CG2(Magics):
 
         Put a | where text is missing, once or several times. One that is alone on its line is a hole,
         and so is one where no operator can be, as in x = | or f(a, |). Beside such a hole every other |
-        of the cell is an operator, as in a | b, or text. Where there is none you are asked, as about
-        r"a|b": write \| for one that is not a hole, or choose another mark with --cursor. In strings
-        and comments \| is your own, and stays as it is::
+        of the cell is an operator, as in a | b, or text. A single | may also stand at either end of a
+        string or a comment, as in "Hello |". What is not clear, as r"a|b" without another hole, is asked
+        about: write \| for one that is not a hole, or choose another mark with --cursor. In strings and
+        comments \| is your own, and stays as it is::
 
             In [1]: %%infill
                ...: def hello_world():
