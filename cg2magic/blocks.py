@@ -30,6 +30,14 @@ _STATEMENT_BEGINS = frozenset(
     ("\n", ";", "=", "&&", "||", "|", "(", "{", "then", "do", "else", "elif", "begin", "ensure", "return")
 )
 
+#: A regular expression between slashes, at the begin of a line, or behind what a value can follow.
+_PATTERN = (
+    r"(?:(?<![^\n])|(?<=[=(,:\[!&|?{};~])"
+    + "".join(rf"|(?<=\b{word})" for word in ("return", "split", "grep", "if", "unless", "when", "and", "or"))
+    # The outline of `\|` is a blank and a bar, see `holes`.
+    + r")[ \t]*/(?![/*]|\s(?!\|))(?:\\[^\n]|\[(?:\\[^\n]|[^\]\\\n])*(?:\]|\Z)|[^/\\\n\[])+(?:/|\Z)"
+)
+
 #: What closes around a block, and belongs to the statement it is in.
 _CLOSES_ALONG = re.compile(r"[)\];,]*")
 
@@ -66,6 +74,8 @@ def _tokens(language: Language) -> re.Pattern[str]:
     # `$#` and `${#` of shells and of Perl begin no comment.
     quiet += [rf"(?<![\w$\{{]){re.escape(mark)}[^\n]*" for mark in language.comments]
     quiet.append(r"'(?:\\[^\n]|[^'\\\n])'")
+    if language.patterns:
+        quiet.append(_PATTERN)
     quiet += [rf"{quote}(?:\\.|[^{quote}\\\n])*{quote}?" for quote in language.quotes]
     return re.compile(rf"(?s)(?:{'|'.join(quiet)})|(?P<seen>[^\W\d]\w*|&&|\|\||[ \t\r]+|.)")
 
@@ -176,12 +186,9 @@ def block_end(prompt: str, text: str, language: Language) -> int | None:
     return kept - begin if written and blanks > 1 else None
 
 
-def is_quiet(code: str, place: int, language: Language) -> bool:
-    """Whether a character of the code is inside of a comment or a string."""
-    for found in _tokens(language).finditer(code):
-        if found.end() > place:
-            return found["seen"] is None
-    return False
+def quiet_spans(code: str, language: Language) -> list[tuple[int, int]]:
+    """Where comments and strings begin and end."""
+    return [found.span() for found in _tokens(language).finditer(code) if found["seen"] is None]
 
 
 @dataclass(frozen=True, slots=True)

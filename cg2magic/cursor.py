@@ -1,43 +1,50 @@
 r"""Where the holes of a cell are: ``split`` takes the marks out of it, ``join`` puts them in.
 
-A mark is the text ``|``, or the one given with ``--cursor MARK``.
+A mark is the text ``|``, or the one given with ``--cursor MARK``: that one is a hole wherever it stands, and
+``|`` is then plain text.
 
-- A backslash before a mark makes it plain text: ``\|`` is read as ``|`` and is never a hole. Before a mark,
-  and only there, two backslashes are one: ``\\|`` is a backslash and a hole, ``\\\|`` is the text ``\|``.
-- A mark other than ``|`` is a hole wherever it stands, and ``|`` is then plain text.
-- ``|`` is also Python's or, so it is a hole
+``|`` is also Python's or, and part of many a text. Some can be nothing but holes:
 
-  - alone on its line, whatever is around that line;
-  - where it cannot be an operator: ``x = |``, ``f(a, |)``, ``plt.|``, ``n = x |`` at the end of a statement;
-  - in a string or a comment, if it is the only mark of the cell.
+- one alone on its line, whatever is around that line;
+- one where no operator can be: ``x = |``, ``f(a, |)``, ``plt.|``, ``n = x |`` at the end of a statement, and
+  ``f"{|:.2f}"``, as what is in the braces of an f-string is code;
+- one that is all of a docstring: triple quotes, and nothing else in them.
 
-  Anywhere else it may be code as well as a hole: that is not guessed at, the person is asked.
-- In other languages ``|`` is a hole alone on its line, and where neither of its sides can be an operand:
-  ``x = |;``, ``f(a, |)``, ``return |``; not so in shells, whose pipe may end a line. Everywhere else the
-  person is asked.
+If there is one of these, every other ``|`` of the cell is what it looks like: an operator, or text. If not,
+
+- the only mark of the cell is a hole in a string or a comment too, at either end of the text in its line:
+  ``"|"``, ``"Hello |!"``, ``"Total: | euros"``, ``x = 1  # |``. Between two things it is a pattern, a type, a
+  pipe or a separator as often as a hole: ``r"a|b"``, ``"int | None"``, ``"ls | wc"``, ``f"{a} | {b}"``.
+- Nothing else is guessed at: the person is asked.
+
+In other languages a ``|`` can be nothing but a hole alone on its line, and where neither of its sides can be
+an operand: ``x = |;``, ``f(a, |)``, ``return |``. In shells, whose pipe may end a line, and in languages with
+blocks that we don't know, it has to be alone on its line, in shells not behind one that ends with ``\``.
+
+In code a backslash before a mark makes it plain: ``\|`` is read as ``|`` and is never a hole. Before a mark,
+and only there, two backslashes are one: ``\\|`` is a backslash and a hole, ``\\\|`` is the text ``\|``.
+
+In strings and comments backslashes are the person's own and stay, and ``\|`` is no hole there either:
+``r"\|"`` is a pattern for a bar, ``"C:\\|"`` has a hole behind an escaped backslash. So it is in a shell's
+words too (``grep a\|b``), and in languages whose strings we can't tell apart: in LaTeX ``\|`` is a norm, in
+Markdown a bar in a table.
 """
 
 from __future__ import annotations
 
-import io
-import keyword
 import re
-import tokenize
-from bisect import bisect_right
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import accumulate
-from typing import Literal, NamedTuple
 
-from cg2magic.blocks import is_quiet
 from cg2magic.errors import UsageError
-from cg2magic.languages import Language, find
+from cg2magic.holes import Mark, Reading
+from cg2magic.languages import find
 
 _PIPE = "|"
 _SHOWN = 5  # places an error lists
 _EXCERPT = 32  # characters of the line shown for each
-_OPENING = ("(", "[", "{")
-_CLOSING = (")", "]", "}")
 
 
 def split(cell: str, *, mark: str = _PIPE, language: str = "python") -> tuple[str, ...]:
@@ -55,7 +62,8 @@ def split(cell: str, *, mark: str = _PIPE, language: str = "python") -> tuple[st
     Returns
     -------
     tuple of str
-        The exact texts around the holes, nothing trimmed: ``k + 1`` for ``k`` holes. ``\|`` has become ``|``.
+        The exact texts around the holes, nothing trimmed: ``k + 1`` for ``k`` holes. In code ``\|`` has
+        become ``|``.
 
     Raises
     ------
@@ -66,40 +74,45 @@ def split(cell: str, *, mark: str = _PIPE, language: str = "python") -> tuple[st
     --------
     >>> split("def area(r):\n    return |\n")
     ('def area(r):\n    return ', '\n')
+    >>> split("def load(path: str | None):\n    return |\n")
+    ('def load(path: str | None):\n    return ', '\n')
     """
     _check(mark)
-    parts, places = _scan(cell, mark)
-    if not places:
+    marks = list(_marks(cell, mark))
+    candidates = [one for one in marks if not one.is_escaped]
+    if not candidates:
         instead = ", or another mark with --cursor MARK" if mark == _PIPE else ""
         raise UsageError(f"no hole in the cell: put {mark} where code is to be written{instead}")
+    reading = Reading(cell, mark, marks, find(language))
+    holes = {one.place for one in candidates}
     if mark == _PIPE:
-        outline = _outline(cell)
-        if doubtful := _doubtful(outline, places, language):
-            listed = enumerate(doubtful[:_SHOWN], 1)
-            shown = ", ".join(f"({n}) {_show(cell, outline, place)}" for n, place in listed)
-            more = f" and {len(doubtful) - _SHOWN} more" if len(doubtful) > _SHOWN else ""
-            raise UsageError(
-                f"not clear whether {_PIPE} is a hole at {shown}{more}: "
-                rf"write \{_PIPE} where it is not, or mark the holes with another text, --cursor MARK"
-            )
-    return parts
+        clear = {place for place in holes if reading.is_clear(place)}
+        if not clear and not (len(holes) == 1 and reading.is_end_of_text(*holes)):
+            raise UsageError(_question(reading, cell, candidates))
+        holes = clear or holes
+    return _parts(cell, mark, marks, holes, reading.is_text)
 
 
-def join(parts: Sequence[str], *, mark: str = _PIPE) -> str:
+def join(parts: Sequence[str], *, mark: str = _PIPE, language: str = "python") -> str:
     r"""Write a cell with a mark between the parts; the inverse of `split`.
 
     Parameters
     ----------
     parts : sequence of str
-        Any texts; each mark in them is written with a backslash before it.
-    mark : str
+        Any texts; in code each mark in them is written with a backslash before it.
+    mark, language : str
         As in `split`.
 
     Returns
     -------
     str
-        A cell that `split` takes apart into these parts. Only with the mark ``|`` may it have to ask instead,
-        where the mark comes to stand between two operands or in a string.
+        A cell that `split` takes apart into these parts; of one part, a cell without a hole.
+
+    Raises
+    ------
+    UsageError
+        If no cell with this mark is read so: where the mark is part of a string in the texts, or with ``|``
+        comes to stand between two operands.
 
     Examples
     --------
@@ -107,8 +120,28 @@ def join(parts: Sequence[str], *, mark: str = _PIPE) -> str:
     'x: int \\| None = |\n'
     """
     _check(mark)
-    last = len(parts) - 1
-    return mark.join(_escape(part, mark, "" if i == last else mark) for i, part in enumerate(parts))
+    plain = mark.join(parts)
+    ends = list(accumulate(len(part) + len(mark) for part in parts))
+    holes = [Mark(end - len(mark), end - len(mark)) for end in ends[:-1]]
+    reading = Reading(plain, mark, holes, find(language))
+
+    def is_kept(place: int) -> bool:
+        start = place
+        while start and plain[start - 1] == "\\":
+            start -= 1
+        return reading.is_text(Mark(start, place))
+
+    begins = [0, *ends[:-1]]
+    following = [mark] * len(holes) + [""]
+    cell = mark.join(map(partial(_escape, mark, is_kept), parts, begins, following))
+    if holes:
+        with suppress(UsageError):
+            if split(cell, mark=mark, language=language) == tuple(parts):
+                return cell
+        raise UsageError(
+            f"these texts can't be told apart with the mark {mark}: choose one that is not in them"
+        )
+    return cell
 
 
 def _check(mark: str) -> None:
@@ -118,251 +151,78 @@ def _check(mark: str) -> None:
         )
 
 
-def _scan(cell: str, mark: str) -> tuple[tuple[str, ...], list[int]]:
-    """Find the marks that no backslash makes plain: the texts around them, and their places in the cell."""
-    marks = re.compile(r"(?<!\\)(\\*)" + re.escape(mark))
-    parts, places = [""], []
+def _marks(cell: str, mark: str) -> Iterator[Mark]:
+    """Find the marks, those too that a backslash makes plain."""
+    pattern = re.compile(r"(?<!\\)\\*(?=" + re.escape(mark) + ")")
     at = 0
-    while found := marks.search(cell, at):
-        pairs, odd = divmod(len(found[1]), 2)
-        parts[-1] += cell[at : found.start()] + "\\" * pairs
-        if odd:
-            parts[-1] += mark[0]  # only its first character, for marks such as @@ that may overlap
-            at = found.end(1) + 1
-        else:
+    while found := pattern.search(cell, at):
+        yield (one := Mark(*found.span()))
+        # Of a plain one only the first character counts, for marks such as @@ that may overlap.
+        at = one.place + (1 if one.is_escaped else len(mark))
+
+
+def _parts(
+    cell: str, mark: str, marks: Sequence[Mark], holes: Collection[int], is_text: Callable[[Mark], bool]
+) -> tuple[str, ...]:
+    """Cut the cell at its holes, and take away the backslashes that were not the person's own."""
+    parts, at = [""], 0
+    for one in marks:
+        is_hole = one.place in holes
+        if is_hole or one.is_escaped:
+            kept = one.place - one.start
+            if kept and not is_text(one):
+                kept //= 2
+            parts[-1] += cell[at : one.start] + "\\" * kept
+            at = one.place
+        if is_hole:
             parts.append("")
-            places.append(found.end(1))
-            at = found.end()
+            at += len(mark)
     parts[-1] += cell[at:]
-    return tuple(parts), places
+    return tuple(parts)
 
 
-def _escape(text: str, mark: str, following: str) -> str:
-    """Write a text so that `_scan` reads it back; ``following`` is what comes right behind it."""
+def _escape(mark: str, is_kept: Callable[[int], bool], text: str, begin: int, following: str) -> str:
+    """Write a text so that `split` reads it back.
+
+    ``begin`` is its place, ``following`` is what comes right behind it, and ``is_kept`` tells of a mark's
+    place whether backslashes before it stay as they are.
+    """
     written = []  # from the end, as a backslash depends on what comes after it
     head = following
-    before_mark = head == mark
-    for char in reversed(text):
+    escapes = head == mark and not is_kept(begin + len(text))
+    for i in range(len(text) - 1, -1, -1):
+        char = text[i]
         head = (char + head)[: len(mark)]
         if char == "\\":
-            written.append("\\\\" if before_mark else "\\")
+            written.append("\\\\" if escapes else "\\")
             continue
-        before_mark = head == mark
-        written.append("\\" + char if before_mark else char)
-        if before_mark:
+        escapes = head == mark and not is_kept(begin + i)
+        written.append("\\" + char if escapes else char)
+        if escapes:
             head = ("\\" + head)[: len(mark)]
     return "".join(reversed(written))
 
 
-def _show(cell: str, outline: str, place: int) -> str:
+def _question(reading: Reading, cell: str, doubtful: Sequence[Mark]) -> str:
+    """Ask where the holes are, and say how they can be told."""
+    shown = ", ".join(
+        f"({n}) {_show(reading, cell, one.place)}" for n, one in enumerate(doubtful[:_SHOWN], 1)
+    )
+    more = f" and {len(doubtful) - _SHOWN} more" if len(doubtful) > _SHOWN else ""
+    escape = "" if any(map(reading.is_text, doubtful)) else rf"write \{_PIPE} where it is not, or "
+    return (
+        f"not clear whether {_PIPE} is a hole at {shown}{more}: "
+        f"{escape}mark the holes with another text, --cursor MARK"
+    )
+
+
+def _show(reading: Reading, cell: str, place: int) -> str:
     """Say where a mark stands: line:column, counted from 1, and the text around it."""
-    first, end = _line(outline, place)
+    first, end = reading.line(place)
     line = "".join(char if char.isprintable() else " " for char in cell[first:end])
     left = max(0, place - first - _EXCERPT // 2)
     shown = line[left : left + _EXCERPT].strip()
     before = "…" if line[:left].strip() else ""
     after = "…" if line[left + _EXCERPT :].strip() else ""
-    row = 1 + outline.count("\n", 0, place)
+    row = 1 + reading.outline.count("\n", 0, place)
     return f"{row}:{place - first + 1} `{before}{shown}{after}`"
-
-
-def _line(outline: str, place: int) -> tuple[int, int]:
-    return outline.rfind("\n", 0, place) + 1, outline.index("\n", place)
-
-
-def _outline(cell: str) -> str:
-    r"""Copy the cell, each character in its place, as a text Python's tokenizer reads alike in every version.
-
-    All is ASCII and lines end with "\n", as versions differ on "\r" and control characters, and in how they
-    count columns. A final "\n" is added. The backslashes of `\|` are gone, so it is a plain operator.
-    """
-    text = re.sub(r"[^\x00-\x7f]", lambda char: " " if char[0].isspace() else "x", cell)
-    text = re.sub(r"(\\*)\r\n", r" \1\n", text)  # a backslash that continues the line stays at its end
-    text = re.sub(r"[^\n\x20-\x7e]", " ", text.replace("\r", "\n"))
-
-    def unescaped(found: re.Match[str]) -> str:
-        pairs = len(found[1]) // 2
-        return ("?" * pairs).rjust(len(found[1])) + _PIPE
-
-    return re.sub(r"(?<!\\)(\\+)\|", unescaped, text) + "\n"
-
-
-class _Token(NamedTuple):
-    """A piece of the outline; ``shell`` is all of a line that starts with ``!``."""
-
-    kind: Literal["code", "string", "comment", "shell", "newline"]
-    text: str
-    start: int
-
-
-def _doubtful(outline: str, places: list[int], language: str) -> list[int]:
-    """Which of the places may be code as well as a hole."""
-    asked = [place for place in places if outline[slice(*_line(outline, place))].strip() != _PIPE]
-    spoken = find(language)
-    if spoken.blocks != "python" or not asked:
-        return [place for place in asked if not _is_slot(outline, place, spoken)]
-
-    marks = set(places)
-    tokens = list(_tokens(outline))
-    starts = [token.start for token in tokens]
-    edge = _Token("newline", "", -1)
-    flow = [edge, *_flow(tokens), edge]
-    positions = {token.start: i for i, token in enumerate(flow[:-1])}
-
-    def may_be_code(place: int) -> bool:
-        token = tokens[bisect_right(starts, place) - 1]
-        if token.kind in ("string", "comment"):
-            return len(places) > 1
-        if token.kind == "shell":  # a pipe has a command on both sides
-            at = place - token.start
-            return bool(token.text[1:at].strip() and token.text[at + 1 :].strip())
-        if place - 1 in marks or place + 1 in marks:  # || is other languages' or, not two holes side by side
-            return True
-        i = positions[place]
-        if flow[i - 2].text in ("def", "class"):  # a name that is being defined is no operand
-            return False
-        left, right = flow[i - 1], flow[i + 1]
-        return (_is_operand(left, marks) or left.text in _CLOSING) and (
-            _is_operand(right, marks)
-            or right.text in (*_OPENING, "+", "-", "~", "await")
-            or (token.text == "|=" and right.text in ("not", "lambda", "yield"))
-        )
-
-    return [place for place in asked if may_be_code(place)]
-
-
-def _is_slot(outline: str, place: int, language: Language) -> bool:
-    """Whether a ``|`` of another language than Python can be no operator, nor any other sign of it."""
-    if language.blocks == "none" or language.name == "shell":
-        return False
-    left = _SLOT_BEGINS.search(outline, _line(outline, place)[0], place)
-    right = _SLOT_ENDS.match(outline, place + 1)
-    return bool(left and right) and not is_quiet(outline, place, language)
-
-
-def _flow(tokens: list[_Token]) -> Iterator[_Token]:
-    """Leave out what an operator looks across to its operands: comments, and line ends inside of brackets."""
-    depth = 0
-    for token in tokens:
-        depth = max(0, depth + _nesting(token))
-        if token.kind != "comment" and not (token.kind == "newline" and depth):
-            yield token
-
-
-def _nesting(token: _Token) -> int:
-    if token.kind != "code":
-        return 0
-    return (token.text in _OPENING) - (token.text in _CLOSING)
-
-
-def _is_operand(token: _Token, marks: set[int]) -> bool:
-    """Whether a token is a name, a value, or a hole that stands for one."""
-    if token.kind != "code" or token.text == _PIPE:
-        return token.kind == "string" or token.start in marks
-    if keyword.iskeyword(token.text):
-        return token.text in ("True", "False", "None")
-    return token.text == "..." or re.match(r"\.?\w", token.text) is not None
-
-
-_SLOT_BEGINS = re.compile(r"(?:[=(\[,:.]|\breturn)[ \t]*\Z")
-_SLOT_ENDS = re.compile(r"[ \t]*(?:[)\]};,]|\n)")
-
-_PREFIX = r"((?i:[rbuft]|[bft]r|r[bft])?)"
-_STRING_OPEN = re.compile(rf"{_PREFIX}(\'\'\'|\"\"\"|['\"])")
-# A string as far as it goes: to its quote, or without one to the end of the line (if triple, of the text).
-_STRING = re.compile(
-    rf"""(?xs) {_PREFIX}
-    (?: (\'\'\'|\"\"\") (?: \\. | (?!\2) [^\\] )*   (?:\2)?
-    |   (['\"])         (?: \\. | (?!\3) [^\\\n] )* (?:\3)? )"""
-)
-_SHELL = re.compile(r"(?s)!(?:\\.|[^\\\n])*")
-_WORD_OR_CHAR = re.compile(r"(?s)\w+|.")
-_BRACE = re.compile(r"\{\{?")
-_BLANK = re.compile(r"(?:[ \t]|\\\n)*")
-
-
-def _tokens(text: str, offset: int = 0) -> Iterator[_Token]:
-    """Tokenize code that may be unfinished: where Python's tokenizer gives up, it starts afresh.
-
-    ``offset`` is the place of the text in the outline.
-    """
-    source = io.StringIO(text)
-    lines = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
-    at = 0
-    while (begin := _BLANK.match(text, at).end()) < len(text):
-        at = begin
-        for name, start, end in _read(source, begin, lines):
-            if text.startswith("!", start) and end == start + 1:
-                at = start
-                break
-            if name in ("NAME", "ERRORTOKEN") and _STRING_OPEN.match(text, start):
-                at = start  # a string without an end, before Python 3.12
-                break
-            if name == "STRING":
-                yield from _string(text, start, end, offset)
-            else:
-                kind = {"COMMENT": "comment", "NEWLINE": "newline", "NL": "newline"}.get(name, "code")
-                yield _Token(kind, text[start:end], start + offset)
-            at = end
-        if at == begin:
-            at = yield from _unreadable(text, begin, offset)
-
-
-def _read(source: io.StringIO, begin: int, lines: list[int]) -> Iterator[tuple[str, int, int]]:
-    """Walk Python's own tokens as (type, start, end), as far as it gets; an f-string is one STRING."""
-    source.seek(begin)
-    row = bisect_right(lines, begin) - 1
-    nested, opened = 0, begin  # from Python 3.12 on an f-string is many tokens, and may hold another
-    with suppress(tokenize.TokenError, SyntaxError):
-        for token in tokenize.generate_tokens(source.readline):
-            name = tokenize.tok_name[token.type]
-            line, column = token.start
-            start = lines[row + line - 1] + column if line > 1 else begin + column
-            if name.endswith("STRING_START"):
-                opened = opened if nested else start
-                nested += 1
-            elif name.endswith("STRING_END"):
-                nested -= 1
-                if not nested:
-                    yield "STRING", opened, start + len(token.string)
-            elif not nested and token.string.strip(" \t"):  # no indentation
-                yield name, start, start + len(token.string)
-
-
-def _unreadable(text: str, at: int, offset: int) -> Generator[_Token, None, int]:
-    """Read one piece of what is no Python, and return where it ends."""
-    if found := _SHELL.match(text, at):
-        yield _Token("shell", found[0], at + offset)
-    elif found := _STRING.match(text, at):
-        yield from _string(text, at, found.end(), offset)
-    else:
-        found = _WORD_OR_CHAR.match(text, at)
-        yield _Token("newline" if found[0] == "\n" else "code", found[0], at + offset)
-    return found.end()
-
-
-def _string(text: str, start: int, end: int, offset: int) -> Iterator[_Token]:
-    """Yield a string; of an f-string the texts, and the code in braces as code, alike in all versions."""
-    prefix, quotes = _STRING_OPEN.match(text, start).groups()
-    at = inner = start + len(prefix) + len(quotes)
-    stop = end - len(quotes) if text.endswith(quotes, inner, end) else end
-    while prefix.lower().strip("rbu") and (brace := _BRACE.search(text, at, stop)):
-        at = brace.end()
-        if brace[0] == "{":
-            yield _Token("string", text[start : at - 1], start + offset)
-            yield _Token("code", "{", at - 1 + offset)
-            start = at = yield from _field(text, at, stop, offset)
-    yield _Token("string", text[start:end], start + offset)
-
-
-def _field(text: str, at: int, stop: int, offset: int) -> Generator[_Token, None, int]:
-    """Yield the expression of an f-string's field and a closing brace, and return where the text goes on."""
-    depth = 0
-    for token in _tokens(text[at:stop], at + offset):
-        if not depth and token.kind in ("code", "shell") and re.match(r"[}:]|!(?!=)", token.text):
-            yield _Token("code", "}", token.start)  # behind a colon or ! the format is text
-            return token.start - offset + 1
-        depth += _nesting(token)
-        yield token
-    yield _Token("code", "}", stop + offset)
-    return stop

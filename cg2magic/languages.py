@@ -39,6 +39,8 @@ class Language:
         What begins and what ends comments and strings that go over lines.
     quotes : str
         What encloses strings in a line, with backslashes to escape.
+    patterns : bool
+        Whether ``/…/`` is a regular expression where a value may begin.
     openers : tuple of str
         Words that open a block; those with a space behind them only where a statement begins.
     closers : tuple of str
@@ -54,6 +56,7 @@ class Language:
     comments: tuple[str, ...] = ("//",)
     long: tuple[tuple[str, str], ...] = (("/*", "*/"),)
     quotes: str = "\"'"
+    patterns: bool = False
     openers: tuple[str, ...] = ()
     closers: tuple[str, ...] = ()
     definitions: tuple[str, ...] = ()
@@ -71,7 +74,13 @@ LANGUAGES: tuple[Language, ...] = (
     Language("dart", "braces", long=(*_TRIPLE, ("'''", "'''"))),
     Language("go", "braces", long=_BACKTICK, aliases=("golang",)),
     Language("java", "braces", long=_TRIPLE),
-    Language("javascript", "braces", long=_BACKTICK, aliases=("js", "node", "nodejs", "deno")),
+    Language(
+        "javascript",
+        "braces",
+        long=_BACKTICK,
+        patterns=True,
+        aliases=("js", "node", "nodejs", "deno"),
+    ),
     Language("kotlin", "braces", long=_TRIPLE, aliases=("kt",)),
     Language(
         "lua",
@@ -91,6 +100,7 @@ LANGUAGES: tuple[Language, ...] = (
         "words",
         comments=_HASH,
         long=(("\n=begin", "\n=end"),),
+        patterns=True,
         openers=(
             "def",
             "class",
@@ -129,10 +139,10 @@ LANGUAGES: tuple[Language, ...] = (
         aliases=("postgresql", "sqlite", "mysql", "bigquery"),
     ),
     Language("swift", "braces", long=_TRIPLE),
-    Language("typescript", "braces", long=_BACKTICK, aliases=("ts",)),
+    Language("typescript", "braces", long=_BACKTICK, patterns=True, aliases=("ts",)),
     Language("vue", "none", comments=(), long=(("<!--", "-->"),)),
     Language("r", "braces", comments=_HASH, long=(("`", "`"),)),
-    Language("perl", "braces", comments=_HASH, long=(), aliases=("pl",)),
+    Language("perl", "braces", comments=_HASH, long=(), patterns=True, aliases=("pl",)),
     Language(
         "julia",
         "words",

@@ -187,18 +187,25 @@ class CG2(Magics):
     def infill(self, line: str, cell: str) -> None:
         r"""Let the model fill the holes of the cell.
 
-        Put a | where text is missing, once or several times. A | between two operands, such as
-        in a | b, is not guessed at: write \| for one that is not a hole, or choose another mark
-        with --cursor::
+        Put a | where text is missing, once or several times. One that is alone on its line is a hole,
+        and so is one where no operator can be, as in x = | or f(a, |). Beside such a hole every other |
+        of the cell is an operator, as in a | b, or text. A single | may also stand at either end of a
+        string or a comment, as in "Hello |". What is not clear, as r"a|b" without another hole, is asked
+        about: write \| for one that is not a hole, or choose another mark with --cursor. In strings and
+        comments \| is your own, and stays as it is::
 
             In [1]: %%infill
                ...: def hello_world():
                ...:     |
                ...:     return name
 
-            In [2]: %%infill --cursor ___
+            In [2]: %%infill
                ...: def union(a: set | None, b: set):
-               ...:     return ___
+               ...:     return |
+
+            In [3]: %%infill --cursor ___
+               ...: names = re.findall(r"Ada|___", text)
+
         The model sees the cells above and below, and what the kernel knows of the names: see `%%complete?`
         and its ``--context`` and ``--vars``.
         """

@@ -13,6 +13,7 @@ ENDINGS = [
     # behind a header, or inside of its braces
     ("javascript", "function add(a, b)", " {\n  return a + b;\n}", "\n\nadd(1, 2);\n"),
     ("javascript", "function add(a, b) {", "\n  return a + b;\n}", "\nconsole.log(add(1, 2));\n"),
+    ("javascript", "function f(s) {", "\n  return s.replace(/[}/]|}/g, '');\n}", "\nf('');\n"),
     ("typescript", "const f = (x: number) => {\n", "  return { x };\n};", "\nf(1);\n"),
     ("javascript", "app.get('/', (req, res) => {", "\n  res.send('hi }');\n});", "\napp.listen(1);\n"),
     ("javascript", "const a = [1, 2].map(function (x) ", "{ return x; });", "\nlet b;\n"),
