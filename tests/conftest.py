@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Some of these are read once, when huggingface_hub, torch or Jupyter are imported: set before any of them is.
 _SESSION_HOME = tempfile.TemporaryDirectory(prefix="cg2magic-tests-")
@@ -38,7 +38,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from tests.needs import IN_CI, find_chromium, need, told  # noqa: E402 - it imports the package
 
 # A shared machine has slow moments; they are not what these tests are about.
-settings.register_profile("cg2magic", settings.get_profile("ci" if IN_CI else "default"), deadline=None)
+settings.register_profile(
+    "cg2magic",
+    settings.get_profile("ci" if IN_CI else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("cg2magic")
 
 
