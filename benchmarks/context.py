@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--archives", type=Path, default=WORK / "archives", help="where they are kept")
     args = parser.parse_args()
-    archives = [path for _, path in fetch_all(read_sources(SOURCES), args.archives)]
+    archives = [path for _, path in fetch_all(read_sources(SOURCES), args.archives, SOURCES)]
     documents = list(notebooks(archives))
     engine = LocalEngine(load_model(args.model))
     asked = cases(documents, args.cases)

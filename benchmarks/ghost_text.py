@@ -18,7 +18,7 @@ from cg2magic.benchmark.machine import this_machine
 from tests.browser.notebook_page import MODEL, NotebookPage
 from tests.browser.serving import CHROMIUM_FLAGS, TOKEN, serve
 from tests.browser.typist import GHOST, KERNEL, Typist
-from tests.conftest import find_chromium
+from tests.needs import find_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession

@@ -131,7 +131,8 @@ def loop_end(text: str) -> int | None:
     for period in range(1, len(tail) // _LINES + 1):
         rounds = _LINES if "\n" in tail[-period:] else _ROUNDS
         length = max(period * rounds, _LENGTH if period > 2 else _RULER)
-        ruler = period > 2 and tail[-period:-2] == tail[2 - period :]
+        # The two characters before the round count: without them `a\na`, a round of three, is a ruler, too.
+        ruler = period > 2 and tail[-period - 2 : -2] == tail[-period:]
         if length <= len(tail) and not ruler and tail[-length:-period] == tail[period - length :]:
             first = len(text) - length
             while first > 0 and text[first - 1] == text[first - 1 + period]:

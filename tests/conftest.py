@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
-IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+from hypothesis import HealthCheck, settings
 
 # Some of these are read once, when huggingface_hub, torch or Jupyter are imported: set before any of them is.
 _SESSION_HOME = tempfile.TemporaryDirectory(prefix="cg2magic-tests-")
@@ -38,42 +35,44 @@ for _name in ("PYTHONSTARTUP", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CAC
 # The models of the tests are small: a second thread only waits, above all on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from tests.needs import IN_CI, find_chromium, need, told  # noqa: E402 - it imports the package
+
 # A shared machine has slow moments; they are not what these tests are about.
-settings.register_profile("cg2magic", settings.get_profile("ci" if IN_CI else "default"), deadline=None)
+settings.register_profile(
+    "cg2magic",
+    settings.get_profile("ci" if IN_CI else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("cg2magic")
 
 
-def find_chromium() -> str | None:
-    """Path of an installed Chromium or Chrome."""
-    for name in ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"):
-        if path := shutil.which(name):
-            return path
-    usual = (
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-        "C:/Program Files/Google/Chrome/Application/chrome.exe",
-    )
-    return next((path for path in usual if Path(path).exists()), None)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the browser tests where there is no browser, and say so."""
-    if find_chromium() or IN_CI:
-        return
-    skip = pytest.mark.skip(reason="no Chromium or Chrome found on this machine")
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(skip)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before anything is started for a test, see whether this machine has what it needs."""
+    if item.get_closest_marker("browser"):
+        need("chromium")
+    for marker in item.iter_markers("needs"):
+        for name in marker.args:
+            need(name)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator:
-    """In CI a browser test that skips has failed: there it must run."""
+    """In CI a browser test that skips has failed, for whatever reason: there it must run."""
     report = yield
     if IN_CI and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("browser"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which a browser test must not be in CI: {call.excinfo.value}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was skipped, and what would bring it."""
+    if skipped := terminalreporter.getreports("skipped"):
+        terminalreporter.section("what was skipped, and what would bring it")
+        for line in told(skipped):
+            terminalreporter.line(line)
 
 
 def pytest_unconfigure() -> None:
@@ -84,8 +83,9 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the browser to drive."""
+    need("chromium")
     path = find_chromium()
-    assert path, "no Chromium or Chrome found"
+    assert path
     return path
 
 

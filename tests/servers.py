@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.needs import need_package
+
 HERE = Path(__file__).resolve().parents[1]
 
 #: Python of the environment that has vLLM; `nox -s vllm` makes one and sets this.
@@ -31,6 +33,7 @@ class Served:
 @contextmanager
 def llama_cpp(model: Path, *options: str) -> Iterator[Served]:
     """Serve a GGUF with llama.cpp, which takes a second; the options are those of `tests.llama_server`."""
+    need_package("xllamacpp", "test")
     paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
     with subprocess.Popen(
         [sys.executable, "-m", "tests.llama_server", str(model), *options],

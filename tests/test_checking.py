@@ -9,22 +9,21 @@ import pytest
 
 from cg2magic.checking import Checks
 from cg2magic.errors import UsageError
-from cg2magic.evaluation.sandbox import Sandbox, missing
+from cg2magic.evaluation.sandbox import Sandbox
 from cg2magic.job import Job
 from cg2magic.manager import manager
 from cg2magic.panel import words
 from cg2magic.panel.render import render_html, render_text
 from cg2magic.request import Request, Sampling, Suggestion
 from cg2magic.terminal import stream
-from tests.conftest import IN_CI
+from tests.needs import need
 
 PARTS = ("def add(a, b):\n    return ",)
 
 
 @pytest.fixture
 def checks():
-    if missing() and not IN_CI:
-        pytest.skip(missing())
+    need("bubblewrap")
     checks = Checks()
     yield checks
     checks.close()

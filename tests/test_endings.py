@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cg2magic.endings import block_end, first_stop, loop_end, settled, suffix_repeat
@@ -136,7 +136,16 @@ def test_ordinary_repetition_is_no_loop(text):
     assert loop_end(text) is None
 
 
+@given(st.text(alphabet="abc(, \n", min_size=1, max_size=2), st.integers(0, 2), st.integers(2, 79))
+def test_a_ruler_is_no_loop_wherever_it_breaks_off(mark, start, length):
+    assert loop_end("# " + (mark * length)[start : start + length]) is None
+
+
 @given(st.text(alphabet="abc(, \n", min_size=3, max_size=30), st.integers(1, 5))
+@example("a\na", 1)
+@example("ab\nab", 1)
+@example("a a", 1)
+@example("a, a, a", 1)
 def test_a_loop_keeps_one_round_and_takes_nothing_from_before_it(unit, more):
     text = "start:" + unit * (60 + more)
     end = loop_end(text)

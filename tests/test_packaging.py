@@ -189,23 +189,22 @@ def test_installed_elsewhere_it_completes_and_infills_with_no_network(elsewhere,
 
 
 LOAD_EXT = """
-    import json, sys, time
+    import json, sys
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
-    start = time.process_time()
+    before = set(sys.modules)
     shell.run_line_magic("load_ext", "cg2magic")
-    seconds = time.process_time() - start
-    heavy = sorted({"torch", "transformers"} & set(sys.modules))
-    print(json.dumps([seconds, heavy, "complete" in shell.magics_manager.magics["cell"]]))
+    new = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
+    print(json.dumps([sorted(new), "complete" in shell.magics_manager.magics["cell"]]))
 """
 
 
-def test_the_extension_loads_at_once_without_torch_or_transformers(elsewhere, tmp_path):
-    runs = [json.loads(python(LOAD_EXT, elsewhere, tmp_path).splitlines()[-1]) for _ in range(3)]
-    assert [run[1:] for run in runs] == [[[], True]] * 3
-    # The processor's seconds of the best run: a busy machine is not the extension's fault.
-    assert min(run[0] for run in runs) < 0.3
+def test_the_extension_loads_at_once_without_any_large_package(elsewhere, tmp_path):
+    new, loaded = json.loads(python(LOAD_EXT, elsewhere, tmp_path).splitlines()[-1])
+    assert loaded
+    # What is read is counted, and not the time that it takes: that is the machine's.
+    assert set(new) <= {"cg2magic", "IPython", "comm", "platformdirs", "psutil", "traitlets"}
 
 
 def test_the_package_imports_without_torch_or_transformers(elsewhere, tmp_path):

@@ -21,12 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tomllib
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     from pip._internal.models.candidate import InstallationCandidate
 
 HERE = Path(__file__).parent
+LIST = HERE / "sources.toml"
 WORK = HERE / "work"
 HELD_OUT = ("plotnine", "lifelines", "skorch", "altair", "pingouin")
 PERMISSIVE = ("BSD", "MIT", "Apache", "PSF", "ISC", "Python Software Foundation")
@@ -59,7 +63,7 @@ class Source:
     weight: float = 1.0
 
 
-def read_sources(path: Path = HERE / "sources.toml") -> list[Source]:
+def read_sources(path: Path = LIST) -> list[Source]:
     """Read the pinned list."""
     with path.open("rb") as file:
         return [Source(**entry) for entry in tomllib.load(file)["source"]]
@@ -99,7 +103,10 @@ class Index:
             if candidate.link.filename == source.file:
                 break
         else:
-            raise LookupError(f"The package index has no {source.file}; pin {source.name} again.")
+            raise LookupError(
+                f"The package index has no {source.file}, or could not be asked; "
+                f"if it can be, pin {source.name} again."
+            )
         self.download(candidate, path)
         if _digest(path) != source.sha256:
             path.unlink()
@@ -118,8 +125,11 @@ class Index:
 
 
 def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def members(path: Path, *, largest: int = 2_000_000) -> Iterator[tuple[str, bytes]]:
@@ -150,14 +160,32 @@ def license_of(path: Path) -> str:
     return "unknown"
 
 
-def fetch_all(sources: list[Source], folder: Path = WORK / "archives") -> list[tuple[Source, Path]]:
-    """Fetch what is missing of the list and return where each archive is; a second run works offline."""
+def fetch_all(
+    sources: list[Source], folder: Path = WORK / "archives", listed: Path = LIST
+) -> list[tuple[Source, Path]]:
+    """Fetch what is missing and return where each archive is; a second run works offline.
+
+    Parameters
+    ----------
+    sources : list of Source
+    folder : Path
+        Where the archives are kept.
+    listed : Path
+        The list that the sources were read from.
+
+    Raises
+    ------
+    SystemExit
+        If an archive can't be had, once its line is printed.
+    """
     missing = [source.name for source in sources if not _is_there(source, folder)]
     if missing:
         # In a process of its own: pip's insides bring the standard library's distutils with them, and
         # torch.compile needs that of setuptools.
-        command = [sys.executable, "-m", "training.sources", "--to", str(folder.resolve()), *missing]
-        subprocess.run(command, check=True, cwd=HERE.parent)
+        options = ["--list", str(listed.resolve()), "--to", str(folder.resolve())]
+        command = [sys.executable, "-m", "training.sources", *options, *missing]
+        if failed := subprocess.run(command, check=False, cwd=HERE.parent).returncode:
+            raise SystemExit(failed)
     return [(source, folder / source.file) for source in sources]
 
 
@@ -207,6 +235,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="fetch these of the list only")
+    parser.add_argument("--list", type=Path, default=LIST, metavar="FILE", help="another list of archives")
     parser.add_argument("--to", type=Path, default=WORK / "archives", help="folder of the archives")
     parser.add_argument("--pin", nargs="+", metavar="NAME", help="print an entry for the newest release")
     parser.add_argument("--wheel", action="store_true", help="with --pin: a wheel instead of a sdist")
@@ -214,8 +243,15 @@ def main() -> None:
     if arguments.pin:
         pin(arguments.pin, wheels=arguments.wheel)
         return
-    names = arguments.names
-    fetch([source for source in read_sources() if not names or source.name in names], arguments.to)
+    if not arguments.list.is_file():
+        parser.error(f"there is no {arguments.list}")
+    listed = read_sources(arguments.list)
+    if unknown := set(arguments.names) - {source.name for source in listed}:
+        parser.error(f"{arguments.list.name} does not list {', '.join(sorted(unknown))}")
+    try:
+        fetch([s for s in listed if not arguments.names or s.name in arguments.names], arguments.to)
+    except (LookupError, ValueError, OSError) as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from cg2magic.benchmark.peers import PEERS, CardsWay, Clock, Place
 from cg2magic.benchmark.shapes import SHAPES
 from cg2magic.models.loading import load_model
 from cg2magic.request import Sampling
+from tests.needs import need_package
 
 TINY = SHAPES["tiny"]
 
@@ -55,7 +56,7 @@ def test_the_cards_way_computes_what_ours_does(place):
 @pytest.mark.parametrize("sequences", [1, 3])
 def test_a_peer_writes_exactly_as_many_tokens_as_asked_for(place, make, sequences):
     for package in make.needs:
-        pytest.importorskip(package)
+        need_package(package, "bench")
     peer = make(place)
     peer.convert()
     peer.start()
@@ -70,7 +71,7 @@ def test_a_peer_writes_exactly_as_many_tokens_as_asked_for(place, make, sequence
 def test_a_converted_model_chooses_the_tokens_the_checkpoint_does(place, make):
     """The likeliest first token, where int8 has no close call: over several prompts most must agree."""
     for package in make.needs:
-        pytest.importorskip(package)
+        need_package(package, "bench")
     peer, ours = make(place), Ours(place)
     peer.convert()
     for each in (peer, ours):

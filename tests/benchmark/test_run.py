@@ -12,6 +12,7 @@ from cg2magic.benchmark.results import Results
 from cg2magic.benchmark.rows import meanings
 from cg2magic.benchmark.shapes import WORKLOADS
 from cg2magic.benchmark.worker import Worker, WorkerError
+from tests.needs import need_package
 
 
 class Fragile:
@@ -94,14 +95,12 @@ def test_results_come_back_from_json(tmp_path):
 
 
 def test_the_chart_is_a_picture(tmp_path):
-    pytest.importorskip("matplotlib")
+    need_package("matplotlib", "bench")
     report.draw_chart(make_results(), tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, capsys):
-    pytest.importorskip("psutil")
-    pytest.importorskip("platformdirs")
     file = tmp_path / "results.json"
     arguments = ["--peers", "ours,card", "--rounds", "1", "--precision", "fp32"]
     status = main(["bench", "--quick", "--folder", str(tmp_path), "--json", str(file), *arguments])

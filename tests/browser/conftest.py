@@ -12,6 +12,7 @@ import pytest
 from tests.browser.asking import FILL, MEAN, ask
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.serving import CHROMIUM_FLAGS, TOKEN, Server, serve
+from tests.needs import need_package
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
-    sync_api = pytest.importorskip("playwright.sync_api")
+    need_package("playwright", "test")
+    from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield browser

@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.asking import ask, button
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.needs("bubblewrap")]
 
 ADD = ("def add(a, b):\n    ", "")
 FILLS = [["return a - b"], ["return a + b"], ["return (a"]]

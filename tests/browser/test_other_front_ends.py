@@ -39,7 +39,7 @@ MOUNT = """async ({ esm, css, state }) => {
 @pytest.fixture
 def page(browser):
     page = browser.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     yield page
     page.close()
 

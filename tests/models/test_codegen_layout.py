@@ -178,7 +178,7 @@ def test_the_model_does_not_depend_on_the_files_once_loaded(tmp_path):
     assert torch.equal(before, loaded.model(IDS[None]).logits)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads what the process holds from /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc on this system; Linux has it")
 @pytest.mark.parametrize("file_format", ["safetensors", "bin"])
 def test_the_checkpoint_is_never_twice_in_memory(tmp_path, file_format):
     def held() -> int:

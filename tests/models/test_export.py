@@ -18,6 +18,7 @@ from cg2magic.models import export as exporting
 from cg2magic.models.export import export
 from cg2magic.request import Progress, Request, Sampling
 from tests.checkpoints import make_config, make_weights, write_checkpoint
+from tests.needs import need_package
 
 PROMPT = "import numpy as np\n\n\ndef mean(values):\n"
 
@@ -111,7 +112,9 @@ def test_the_precision_is_that_of_the_checkpoint_unless_another_is_asked_for(tmp
 
 
 def test_a_gguf_in_8_bits_holds_the_weights_of_the_export(tmp_path):
-    gguf = pytest.importorskip("gguf")
+    need_package("gguf", "test")
+    import gguf
+
     assert main(["export", "mini", str(tmp_path / "m"), "--gguf", "--outtype", "q8_0"]) == 0
     read = {tensor.name: tensor for tensor in gguf.GGUFReader(tmp_path / "m" / "model.gguf").tensors}
     with safe_open(tmp_path / "m" / "model.safetensors", "pt") as weights:

@@ -70,7 +70,7 @@ def test_a_container_may_leave_less_than_the_machine_has(tmp_path, monkeypatch):
     assert free_memory("cpu") == 1720
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc on this system; Linux has it")
 def test_without_psutil_the_system_is_asked(monkeypatch):
     with_psutil = placement._free_of_machine()
     monkeypatch.setitem(sys.modules, "psutil", None)
