@@ -5,7 +5,8 @@ import { guarded } from "./guard.js";
 import { Told } from "./told.js";
 
 const TARGET = "cg2magic.inline";
-const GONE = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+// A page on a kernel that another page restarts hears nothing of it but that a kernel starts.
+const GONE = new Set(["starting", "restarting", "autorestarting", "terminating", "dead"]);
 
 export class KernelLine {
   /** What the kernel says of itself, `{state, asks, error, candidates}`; null where the extension is not loaded. */
