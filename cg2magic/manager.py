@@ -87,6 +87,8 @@ class Manager:
         self._engine: Engine | None = None
         self._spec: ModelSpec | None = None
         self._speed = 0.0
+        #: Called on any thread when a model has been loaded, another one or again, or let go.
+        self.model_changed: Callable[[], None] = lambda: None
 
     # Asked from any thread.
 
@@ -149,7 +151,9 @@ class Manager:
             In one line; the model that was resident is still there.
         """
         spec = ModelSpec(name, device, precision, groups, compile, served, tokenizer)
-        return self._call(Call(spec, lambda engine, *_: engine.loaded, on_progress or _nobody))
+        loaded = self._call(Call(spec, lambda engine, *_: engine.loaded, on_progress or _nobody))
+        self.model_changed()
+        return loaded
 
     def wake(self) -> LoadedModel | RemoteModel:
         """Load the default model where none is resident, as `load` does."""
@@ -215,6 +219,7 @@ class Manager:
             had = self._engine is not None
             self._engine = self._spec = None
         _release_memory()
+        self.model_changed()
         return had
 
     def status(self) -> Status:
@@ -332,6 +337,7 @@ class Manager:
         with self._changed:
             self._engine, self._spec = engine, spec
         _release_memory()
+        self.model_changed()
         return engine
 
     def _drop_cancelled(self) -> None:

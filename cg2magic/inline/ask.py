@@ -30,7 +30,7 @@ class Ask:
     prefix, suffix : str
         The cell's text before the cursor and behind it.
     document : dict
-        The notebook, as `Document.of_json` reads it.
+        The notebook, as `Documents.take` reads it.
     candidates : int
         More than one where the person asked by hand.
     accepted : bool

@@ -24,6 +24,7 @@ class Channel:
     """
 
     def __init__(self, heard: Callable[[dict[str, Any]], None]) -> None:
+        self._closed = False
         self._comm = create_comm(target_name=TARGET, primary=False)
         # The usual way calls IPython's `post_execute`, which shows and closes the figures of the cell that is
         # running; and it listens on the shell that the kernel last sent from, not on the page's own.
@@ -32,9 +33,11 @@ class Channel:
         get_comm_manager().register_comm(self._comm)
 
     def tell(self, data: dict[str, Any]) -> None:
-        """Send to all pages; from any thread."""
-        self._comm.send(data)
+        """Send to all pages; from any thread. Once it is closed, nobody is told anything."""
+        if not self._closed:
+            self._comm.send(data)
 
     def close(self) -> None:
         """End it, which the pages are told."""
+        self._closed = True
         self._comm.close()

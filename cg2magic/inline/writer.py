@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from cg2magic.inline.ask import Ask
+from cg2magic.inline.pause import Pause
 from cg2magic.inline.shown import shown
 from cg2magic.job import Job, Snapshot
 from cg2magic.manager import Manager
+from cg2magic.models.wording import one_line
 from cg2magic.request import Request
 
 #: Gets ``{"id", "texts", "done", "error"}`` as an answer grows.
@@ -25,11 +27,14 @@ class Writer:
     manager : Manager
     tell : callable
         Called on the worker's thread.
+    pause : Pause
+        Begins when an answer fails, and is forgotten when one succeeds.
     """
 
-    def __init__(self, manager: Manager, tell: Tell) -> None:
+    def __init__(self, manager: Manager, tell: Tell, pause: Pause) -> None:
         self._manager = manager
         self._tell = tell
+        self._pause = pause
         self._lock = threading.Lock()
         self._asked = ""
         self._job: Job | None = None
@@ -42,7 +47,7 @@ class Writer:
         if before is not None:
             before.cancel()  # where the worker was busy, nobody else has
         if job is None:
-            self._tell(_answer(ask, (), done=True))
+            self.end(ask.id)
             return
         told: list[str] = []
 
@@ -53,9 +58,26 @@ class Writer:
                 self.answer(ask, replace(request, parts=request.parts[:1]), floor)
             elif now.finished or (texts != told and any(texts)):
                 told[:] = texts
-                self._tell(_answer(ask, texts, done=now.finished, error=now.error))
+                self._tell(_answer(ask.id, texts, done=now.finished, error=now.error))
+                if now.state == "done":
+                    self._pause.forget()
+                elif now.state == "failed":
+                    self._pause.begin(now.error)
 
-        job.listen(follow)
+        def follow_safely(now: Snapshot) -> None:
+            try:
+                follow(now)
+            except Exception as error:  # noqa: BLE001 - the job would drop us, and the page wait for ever
+                job.cancel()
+                self.end(ask.id, one_line(error))
+
+        job.listen(follow_safely)
+
+    def end(self, ask_id: str, error: str = "") -> None:
+        """Tell a page that no answer comes; with an error it is a failure."""
+        self._tell(_answer(ask_id, (), done=True, error=error))
+        if error:
+            self._pause.begin(error)
 
     def cancel(self, ask_id: str) -> None:
         """Give up a question that the page no longer waits for."""
@@ -65,5 +87,5 @@ class Writer:
             job.cancel()
 
 
-def _answer(ask: Ask, texts: Any, *, done: bool, error: str = "") -> dict[str, Any]:
-    return {"id": ask.id, "texts": list(texts), "done": done, "error": error}
+def _answer(ask_id: str, texts: Any, *, done: bool, error: str = "") -> dict[str, Any]:
+    return {"id": ask_id, "texts": list(texts), "done": done, "error": error}

@@ -26,6 +26,8 @@ CHROMIUM_FLAGS = [
     "--no-first-run",
 ]
 TOKEN = "browser-tests"
+# Another JupyterLab and Notebook than this environment's, by the path of their Python; the kernels stay here.
+JUPYTER = os.environ.get("CG2MAGIC_JUPYTER") or sys.executable
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def serve(home: Path) -> Iterator[Server]:
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())],
+            [JUPYTER, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cg2magic.inline.ask import Ask
+from cg2magic.inline.pause import Pause
 from cg2magic.inline.writer import Writer
 from cg2magic.manager import Manager
 from tests.test_manager import LONG, SHORT, until_writing
@@ -60,7 +61,7 @@ def test_it_does_not_wait_behind_what_somebody_waits_for(manager):
 def answers(manager, ask, floor=0.0):
     """Ask, and give all that the page is told."""
     told = []
-    writer = Writer(manager, told.append)
+    writer = Writer(manager, told.append, Pause(lambda: None))
     writer.answer(ask, ask.request, floor)
     job = writer._job
     if job is not None:
@@ -99,7 +100,7 @@ def test_while_somebody_waits_for_the_model_the_answer_is_empty_at_once(manager)
 
 def test_a_cancelled_question_ends_and_another_is_not_touched(manager):
     told = []
-    writer = Writer(manager, told.append)
+    writer = Writer(manager, told.append, Pause(lambda: None))
     ask = Ask("8", "def f(", "", {})
     writer.answer(ask, LONG, 0.0)
     job = writer._job

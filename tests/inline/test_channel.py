@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import time
-
 import pytest
-from jupyter_client.manager import start_new_kernel
+
+from tests.inline.page import kernel_and_page
 
 from tests.needs import need_package
 
@@ -22,85 +20,10 @@ print(len(plt.get_fignums()))
 """
 
 
-class Page:
-    """What a page does: it finds the comm, listens, and sends on a subshell of its own."""
-
-    def __init__(self, client) -> None:
-        self.client = client
-        self.session = client.session
-        self.told = []
-        self.printed = []
-        self.comm = self.subshell = self.status = None
-
-    def request(self, kind, content, channel="shell"):
-        """Send a request, and give the content of its reply."""
-        message = self.session.msg(kind, content)
-        sender = getattr(self.client, f"{channel}_channel")
-        sender.send(message)
-        while True:
-            reply = sender.get_msg(timeout=60)
-            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-                return reply["content"]
-
-    def run(self, code):
-        """Run a cell to its end, and give what it printed."""
-        reply = self.client.execute_interactive(code, timeout=120, output_hook=self._hear)
-        assert reply["content"]["status"] == "ok", reply["content"]
-        printed, self.printed = "".join(self.printed), []
-        return printed.strip()
-
-    def start(self, code, cell):
-        """Run a cell of this page's notebook, and don't wait for its end."""
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True}
-        message = self.session.msg("execute_request", content | {"user_expressions": {}})
-        self.client.shell_channel.send(message | {"metadata": {"cellId": cell}})
-
-    def connect(self):
-        """Find the kernel's comm; None where there is none."""
-        found = self.request("comm_info_request", {"target_name": "cg2magic.inline"})["comms"]
-        self.comm = next(iter(found), None)
-        return self.comm
-
-    def send(self, **data):
-        """Send over the comm."""
-        message = self.session.msg("comm_msg", {"comm_id": self.comm, "data": data})
-        if self.subshell:
-            message["header"]["subshell_id"] = self.subshell
-        self.client.shell_channel.send(message)
-
-    def ask(self, name, prefix, **more):
-        """Ask for a suggestion."""
-        self.send(do="ask", ask={"id": name, "prefix": prefix, "suffix": "", "document": {}, **more})
-
-    def until(self, wanted):
-        """Listen until something is told that `wanted` is true of, and give it."""
-        deadline = time.monotonic() + 100
-        while True:
-            for told in self.told:
-                if wanted(told):
-                    self.told.clear()
-                    return told
-            self._hear(self.client.iopub_channel.get_msg(timeout=max(0.1, deadline - time.monotonic())))
-
-    def _hear(self, message):
-        if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == self.comm:
-            self.told.append(message["content"]["data"])
-        elif message["msg_type"] == "stream":
-            self.printed.append(message["content"]["text"])
-        elif message["msg_type"] == "status":
-            self.status = message["content"]["execution_state"]
-
-
 @pytest.fixture(scope="module")
 def page():
-    kernel, client = start_new_kernel(kernel_name="python3", startup_timeout=60)
-    try:
-        page = Page(client)
-        assert page.run("import sys; print(sys.executable)") == sys.executable
+    with kernel_and_page() as page:
         yield page
-    finally:
-        client.stop_channels()
-        kernel.shutdown_kernel(now=True)
 
 
 def test_before_the_extension_is_loaded_there_is_nothing_to_find(page):

@@ -23,6 +23,9 @@ export function acceptPart(panel, items, partOf) {
 // Where a suggestion was, the completer keeps its room for a moment.
 const GHOST = '.jp-GhostText[data-provided-by="cg2magic"]:not([class*="Spacer"])';
 
+/** Whether a suggestion of ours is shown in a notebook; the completer itself says so only since JupyterLab 4.3. */
+export const shows = (panel) => Boolean(panel?.content.activeCell?.editor?.host.querySelector(GHOST));
+
 /** Which of the items is shown, if one of ours is. */
 function shownOf(editor, items) {
   const shown = editor.host.querySelector(GHOST)?.textContent;

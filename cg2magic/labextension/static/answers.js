@@ -1,5 +1,7 @@
 // What the kernel wrote, and what of it can be used again.
 
+import { newName } from "./told.js";
+
 /** Where a suggestion is wanted: the cell, and its text before the cursor and behind it. */
 export class Place {
   constructor(cell, prefix, suffix) {
@@ -26,7 +28,7 @@ export class Answer {
   #waiting = [];
 
   constructor(place, { byHand = false } = {}) {
-    this.id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`; // there is none without https
+    this.id = newName();
     this.place = place;
     this.byHand = byHand;
   }

@@ -1,6 +1,7 @@
 // The plugin: brings the provider, the commands and the status item together.
 
-import { acceptPart, nextLine, nextWord } from "./acceptance.js";
+import { acceptPart, nextLine, nextWord, shows } from "./acceptance.js";
+import { guarded } from "./guard.js";
 import { NotebookLines } from "./notebooks.js";
 import { Provider } from "./provider.js";
 import { showStatus } from "./status.js";
@@ -12,12 +13,25 @@ async function take(shared, name) {
   return used ? (await used.get())() : {};
 }
 
+/** Why the page shows no suggestions, whatever the kernel says; empty where it can. */
+function obstacle(completions, provider) {
+  if (!completions.registerInlineProvider) return "They need JupyterLab 4.2 or Notebook 7.2, or newer.";
+  if (!completions.inline)
+    return (
+      "JupyterLab's inline completer, which shows them, is disabled. To have it back: " +
+      "jupyter labextension enable @jupyterlab/completer-extension:inline-completer"
+    );
+  return provider.enabled ? "" : "They are switched off in JupyterLab's settings, under Inline Completer.";
+}
+
 /** The module that the loader asks for. */
 export async function extension(shared) {
   const names = ["completer", "notebook", "statusbar", "apputils"];
   const [{ ICompletionProviderManager }, { INotebookTracker }, { IStatusBar }, { ICommandPalette }] =
     await Promise.all(names.map((name) => take(shared, `@jupyterlab/${name}`)));
   const { Widget } = await take(shared, "@lumino/widgets");
+  // Another front end, which shares the loader and no notebooks.
+  if (!ICompletionProviderManager || !INotebookTracker) return { __esModule: true, default: [] };
 
   const plugin = {
     id: "cg2magic:extension",
@@ -31,17 +45,21 @@ export async function extension(shared) {
       const statusBar = IStatusBar ? optional[0] : null;
       const lines = new NotebookLines(tracker, (panel) => completions.inline?.invoke(panel.id));
       const provider = new Provider(lines);
-      completions.registerInlineProvider(provider);
+      completions.registerInlineProvider?.(provider); // since JupyterLab 4.1
 
       const add = (id, label, execute, isEnabled) => {
-        app.commands.addCommand(id, { label, execute, isEnabled });
+        app.commands.addCommand(id, {
+          label,
+          execute: guarded(execute),
+          isEnabled: guarded(isEnabled, false),
+        });
         palette?.addItem({ command: id, category: "cg2magic" });
       };
       const accept = (part) => () => {
         const panel = tracker.currentWidget;
         if (acceptPart(panel, provider.current, part)) lines.suggest(panel);
       };
-      const isShown = () => Boolean(completions.inline?.isActive(tracker.currentWidget?.id));
+      const isShown = () => shows(tracker.currentWidget);
       add("cg2magic:accept-word", "Accept the Next Word of the Suggestion", accept(nextWord), isShown);
       add("cg2magic:accept-line", "Accept the Next Line of the Suggestion", accept(nextLine), isShown);
       add(
@@ -50,7 +68,7 @@ export async function extension(shared) {
         () => lines.current?.turn(),
         () => Boolean(lines.current?.state),
       );
-      showStatus({ Widget, statusBar, tracker, lines });
+      showStatus({ Widget, statusBar, tracker, lines, obstacle: () => obstacle(completions, provider) });
     },
   };
   return { __esModule: true, default: plugin };

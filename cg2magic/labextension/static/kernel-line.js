@@ -1,11 +1,15 @@
 // The line to a notebook's kernel. Nothing is asked of a kernel that isn't Python, and of one that is only
 // which comms it has, until it has ours.
 
+import { guarded } from "./guard.js";
+import { Told } from "./told.js";
+
 const TARGET = "cg2magic.inline";
-const GONE = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+// A page on a kernel that another page restarts hears nothing of it but that a kernel starts.
+const GONE = new Set(["starting", "restarting", "autorestarting", "terminating", "dead"]);
 
 export class KernelLine {
-  /** What the kernel says of itself, `{state, error, candidates}`; null where the extension is not loaded. */
+  /** What the kernel says of itself, `{state, asks, error, candidates}`; null where the extension is not loaded. */
   state = null;
 
   #session;
@@ -14,7 +18,8 @@ export class KernelLine {
   #kernel = null;
   #comm = null;
   #looksAgain = false;
-  #answers = new Map();
+  #told = null; // what this comm was told of the notebook
+  #waiting = new Map(); // what was asked, and the answer that is still being written, by its id
 
   /**
    * `changed` is called when there is something new to show; `documentAround(id)` gives the notebook around a
@@ -26,6 +31,8 @@ export class KernelLine {
     this.#documentAround = documentAround;
     sessionContext.kernelChanged.connect(() => this.#take());
     sessionContext.statusChanged.connect((_, status) => this.#follow(status));
+    // Whatever was said while it was broken is lost, and the kernel may be another one by now.
+    sessionContext.connectionStatusChanged.connect((_, status) => status === "connected" && this.#look());
     sessionContext.iopubMessage.connect((_, message) => {
       // The extension is loaded by name, whichever way.
       const { msg_type: type } = message.header;
@@ -36,7 +43,7 @@ export class KernelLine {
 
   /** Whether questions are welcome now. */
   get ready() {
-    return this.state?.state === "ready" && (this.beside || this.#kernel.status === "idle");
+    return Boolean(this.state?.asks) && (this.beside || this.#kernel?.status === "idle");
   }
 
   /** Whether the kernel answers while a cell runs. */
@@ -45,7 +52,7 @@ export class KernelLine {
   }
 
   get thinking() {
-    return this.#answers.size > 0;
+    return this.#waiting.size > 0;
   }
 
   /** Switch suggestions on or off, for all pages of the kernel. */
@@ -53,15 +60,20 @@ export class KernelLine {
     this.#send({ do: "turn", on: this.state?.state === "off" });
   }
 
+  /** Try again what failed, or load again what was unloaded. */
+  retry() {
+    this.#send({ do: "retry" });
+  }
+
   /** Ask; `answer` is updated as the kernel writes, and ended when it has written. */
   ask(answer, ask) {
-    this.#answers.set(answer.id, answer);
-    this.#send({ do: "ask", ask: { id: answer.id, ...ask } });
+    this.#waiting.set(answer.id, { answer, ask });
+    this.#put(answer.id, ask);
     this.#changed();
   }
 
   cancel(answer) {
-    if (!this.#answers.delete(answer.id)) return;
+    if (!this.#waiting.delete(answer.id)) return;
     answer.end();
     this.#send({ do: "cancel", id: answer.id });
     this.#changed();
@@ -69,8 +81,6 @@ export class KernelLine {
 
   /** Leave the kernel, and take the subshell along. */
   dispose() {
-    const comm = this.#comm;
-    if (comm && !comm.isDisposed) comm.dispose();
     this.#lose();
     this.#kernel = null;
   }
@@ -85,29 +95,27 @@ export class KernelLine {
     if (GONE.has(status)) {
       this.#lose();
       this.#looksAgain = true;
-    } else if (status === "idle" && this.#looksAgain) {
+    } else if (status === "idle" && (this.#looksAgain || this.#comm?.isDisposed)) {
+      // JupyterLab disposes of a comm when another page has restarted the kernel.
       this.#looksAgain = false;
       this.#look();
     }
   }
 
-  /** Look whether the kernel has our comm, and listen to it. */
+  /** Look whether the kernel has our comm, and listen to it; again, whether it still has it. */
   async #look() {
     const kernel = this.#kernel;
-    if (!kernel || this.#comm) return;
+    if (!kernel) return;
     try {
       const { language_info: language } = await kernel.info;
       if (language.name !== "python" || !kernel.handleComms) return;
       const { content } = await kernel.requestCommInfo({ target_name: TARGET });
+      if (kernel !== this.#kernel) return;
       const [id] = Object.keys(content.comms ?? {});
-      if (!id || kernel !== this.#kernel || this.#comm || kernel.hasComm(id)) return;
-      const comm = (this.#comm = kernel.createComm(TARGET, id));
-      comm.onMsg = ({ content: { data } }) => this.#hear(data);
-      comm.onClose = () => this.#lose();
-      if (kernel.supportsSubshells) {
-        comm.commsOverSubshells = "perCommTarget"; // whatever the setting for widgets is
-        await comm.subshellStarted;
-      }
+      if (this.#comm && (this.#comm.isDisposed || this.#comm.commId !== id)) this.#lose();
+      if (!id || (!this.#comm && kernel.hasComm(id))) return;
+      if (!this.#comm) await this.#listen(kernel, id);
+      else this.#endAll();
       // By its session the kernel knows which page a running cell is in; it waits only for one that answers.
       this.#send({ do: "hello", session: this.beside ? kernel.clientId : null });
     } catch {
@@ -115,8 +123,28 @@ export class KernelLine {
     }
   }
 
+  async #listen(kernel, id) {
+    const comm = (this.#comm = kernel.createComm(TARGET, id));
+    this.#told = new Told();
+    comm.onMsg = guarded(({ content: { data } }) => this.#hear(data));
+    comm.onClose = guarded(() => this.#lose());
+    if (!kernel.supportsSubshells) return;
+    comm.commsOverSubshells = "perCommTarget"; // whatever the setting for widgets is
+    await guarded(() => comm.subshellStarted)(); // without one it goes on, between the cells
+  }
+
+  #put(id, { document, ...ask }) {
+    this.#send({ do: "ask", ask: { id, ...ask, document: this.#told.tell(document) } });
+  }
+
   #send(data) {
-    if (this.#comm && !this.#comm.isDisposed) this.#comm.send(data);
+    try {
+      if (this.#comm && !this.#comm.isDisposed) return void this.#comm.send(data);
+    } catch {
+      // The kernel died, and JupyterLab has not said so yet.
+    }
+    this.#looksAgain = true;
+    this.#lose();
   }
 
   #hear(data) {
@@ -127,25 +155,30 @@ export class KernelLine {
     }
     if (data.state) {
       this.state = data;
-      if (data.state !== "ready") this.#endAll();
+      if (!data.asks) this.#endAll();
     }
-    const answer = this.#answers.get(data.id);
-    if (answer) {
-      if (data.done) this.#answers.delete(data.id);
+    const { answer, ask } = this.#waiting.get(data.id) ?? {};
+    if (data.again) {
+      // The kernel lacks what the change to the document builds on.
+      this.#told.missed(data.again);
+      if (answer) this.#put(data.id, ask);
+    } else if (answer) {
+      if (data.done) this.#waiting.delete(data.id);
       answer.update(data);
     }
     if (data.state || data.done) this.#changed();
   }
 
   #lose() {
-    this.#comm = null;
-    this.state = null;
+    const comm = this.#comm;
+    this.#comm = this.#told = this.state = null;
+    if (comm && !comm.isDisposed) comm.dispose();
     this.#endAll();
     this.#changed();
   }
 
   #endAll() {
-    for (const answer of this.#answers.values()) answer.end();
-    this.#answers.clear();
+    for (const { answer } of this.#waiting.values()) answer.end();
+    this.#waiting.clear();
   }
 }

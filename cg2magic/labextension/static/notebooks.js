@@ -1,9 +1,9 @@
 // The notebooks of the page, each with the line to its kernel.
 
+import { guarded } from "./guard.js";
 import { KernelLine } from "./kernel-line.js";
+import { documentOf } from "./told.js";
 
-/** Characters of a notebook that are sent, the nearest cells first; a model's context holds far less. */
-const FAR = 100_000;
 /** Milliseconds between two words of what has changed. */
 const CALM = 250;
 
@@ -16,6 +16,7 @@ export class NotebookLines {
   #tracker;
   #invoke;
   #lines = new WeakMap();
+  #views = new Map(); // of each notebook, by its session: its line and how many panels show it
   #listeners = new Set();
   #own = false;
   #telling = null;
@@ -26,7 +27,7 @@ export class NotebookLines {
     this.#invoke = invoke;
     tracker.forEach((panel) => this.#add(panel));
     tracker.widgetAdded.connect((_, panel) => this.#add(panel));
-    tracker.currentChanged.connect(() => this.#tell());
+    tracker.currentChanged.connect(() => this.tell());
     addEventListener("pagehide", () => tracker.forEach((panel) => this.of(panel)?.dispose()));
   }
 
@@ -41,9 +42,10 @@ export class NotebookLines {
 
   /** Call `listener` now and when a line has something new to say; gives what ends it. */
   listen(listener) {
-    this.#listeners.add(listener);
-    listener();
-    return () => this.#listeners.delete(listener);
+    const listens = guarded(listener); // one that fails doesn't stop the others
+    this.#listeners.add(listens);
+    listens();
+    return () => this.#listeners.delete(listens);
   }
 
   /** Have a suggestion shown where the completer asks for none by itself: where the line is still empty. */
@@ -59,33 +61,32 @@ export class NotebookLines {
     return own;
   }
 
-  /** The notebook as the kernel reads it, without the text of the cell that asks. */
-  document(panel, active = panel.content.activeCellIndex) {
-    const { cells, metadata } = panel.context.model.sharedModel;
-    const sources = new Map();
-    for (let [reach, left] = [1, FAR]; left > 0 && reach < cells.length; reach++) {
-      for (const index of [active - reach, active + reach]) {
-        const source = cells[index]?.getSource().slice(0, left);
-        if (source === undefined) continue;
-        sources.set(index, source);
-        left -= source.length;
-      }
-    }
-    const tell = ({ id, cell_type }, index) => ({ id, cell_type, source: sources.get(index) ?? "" });
-    return { cells: cells.map(tell), active, metadata: { cg2magic: metadata.cg2magic ?? {} } };
+  /** The line of the notebook that a panel shows; views of one notebook share it. */
+  #share({ sessionContext, context: { model } }) {
+    const views = this.#views.get(sessionContext) ?? { line: null, count: 0 };
+    this.#views.set(sessionContext, views);
+    views.count++;
+    // The document around a cell that is run, wherever the cursor has gone meanwhile.
+    const around = (id) => {
+      const active = model.sharedModel.cells.findIndex((cell) => cell.id === id);
+      return active < 0 ? null : documentOf(model.sharedModel, active);
+    };
+    views.line ??= new KernelLine(sessionContext, () => this.tell(), around);
+    return views.line;
   }
 
-  /** The same around a cell that is run, wherever the cursor has gone meanwhile. */
-  #documentAround(panel, id) {
-    const active = panel.context.model.sharedModel.cells.findIndex((cell) => cell.id === id);
-    return active < 0 ? null : this.document(panel, active);
+  #leave(sessionContext) {
+    const views = this.#views.get(sessionContext);
+    if (--views.count) return;
+    this.#views.delete(sessionContext);
+    views.line.dispose();
   }
 
   #add(panel) {
-    const around = (id) => this.#documentAround(panel, id);
-    const line = new KernelLine(panel.sessionContext, () => this.#tell(), around);
+    const { sessionContext } = panel;
+    const line = this.#share(panel);
     this.#lines.set(panel, line);
-    panel.disposed.connect(() => line.dispose());
+    panel.disposed.connect(() => this.#leave(sessionContext));
     panel.sessionContext.iopubMessage.connect((_, { header }) => {
       if (header.msg_type === "execute_input") this.onDocument();
     });
@@ -93,7 +94,7 @@ export class NotebookLines {
     const changed = (_, { sourceChange }) => {
       const newLine = sourceChange?.some(({ insert }) => insert?.includes?.("\n"));
       // The editor is in the midst of it.
-      if (newLine && line.ready) queueMicrotask(() => this.#onNewLine(panel));
+      if (newLine && line.ready) queueMicrotask(guarded(() => this.#onNewLine(panel)));
     };
     const watch = (cell) => {
       watched?.changed.disconnect(changed);
@@ -118,7 +119,7 @@ export class NotebookLines {
   }
 
   /** Tell the listeners, some times a second at most: between two keys much begins and ends. */
-  #tell() {
+  tell() {
     this.#telling ??= setTimeout(() => {
       this.#telling = null;
       for (const listener of this.#listeners) listener();

@@ -1,7 +1,9 @@
 // What JupyterLab's completer asks for suggestions, at each key and by Alt+\.
 
 import { Answer, Memory, Place } from "./answers.js";
+import { guarded } from "./guard.js";
 import { Pace } from "./pace.js";
+import { documentOf } from "./told.js";
 
 const NOTHING = { items: [] };
 const INVOKED = 0; // InlineCompletionTriggerKind.Invoke
@@ -17,6 +19,8 @@ export class Provider {
     default: { enabled: true, autoFillInMiddle: true, debouncerDelay: 0, timeout: 30_000 },
     properties: {},
   };
+  /** Whether JupyterLab's settings let us suggest. */
+  enabled = true;
   /** The items that the completer was given last; it takes off them what is typed. */
   current = [];
 
@@ -31,15 +35,22 @@ export class Provider {
     this.#lines = lines;
     lines.onDocument = () => this.#memory.forget();
     lines.onLeave = () => this.#give();
+    this.fetch = guarded((...asked) => this.#fetch(...asked), NOTHING);
+  }
+
+  /** See IInlineCompletionProvider; gets what the settings say of us. */
+  configure(settings) {
+    this.enabled = settings?.enabled !== false;
+    this.#lines.tell();
   }
 
   /** See IInlineCompletionProvider; gives what there is as soon as there is something. */
-  async fetch(request, context) {
+  async #fetch(request, context) {
     const turn = ++this.#turn;
     this.#streams.clear();
     const byHand = context.triggerKind === INVOKED && !this.#lines.takeOwn();
     const panel = context.widget;
-    const line = this.#lines.of(panel);
+    const line = panel && this.#lines.of(panel);
     const place = line?.ready ? placeIn(panel, request.text) : null;
     const isStale = () =>
       turn !== this.#turn || !line.ready || !place.isCursorAt(panel.content.activeCell?.editor);
@@ -93,7 +104,7 @@ export class Provider {
     line.ask(answer, {
       prefix: nearTheEnd(place.prefix),
       suffix: place.suffix.slice(0, NEAR),
-      document: this.#lines.document(panel),
+      document: documentOf(panel.context.model.sharedModel, panel.content.activeCellIndex),
       candidates: byHand ? line.state.candidates : 1,
       accepted,
     });

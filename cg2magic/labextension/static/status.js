@@ -1,28 +1,44 @@
 // The item that says how it stands, and switches: in the status bar, or in the notebook's toolbar where there
 // is none.
 
+import { guarded } from "./guard.js";
+
 const WORDS = {
   off: ["off", "Suggestions while typing are off; click to switch them on. This loads the model."],
   loading: ["loading", "The model is being loaded."],
   ready: ["ready", "Suggestions while typing are on; click to switch them off."],
   thinking: ["thinking", "A suggestion is being written; click to switch suggestions off."],
-  failed: ["failed", "The model could not be loaded."],
+  failed: ["failed", "Click to try again."],
+  unloaded: ["no model", "The model was unloaded; click to load it again."],
+  hidden: ["not shown", "Suggestions while typing are on, and can't be shown here."],
 };
 const WAITS = " This kernel has no subshells: there are none while a cell runs.";
 
-/** What an item says for a line: its state, a word and an explanation; null where there is nothing to say. */
-function said(line) {
+/**
+ * What an item says for a line: its state, a word and an explanation; null where there is nothing to say.
+ * `obstacle` is why the page can't show what the kernel suggests, if it can't.
+ */
+function said(line, obstacle) {
   if (!line?.state) return null;
   const { state, error } = line.state;
-  const shown = state === "ready" && line.thinking ? "thinking" : state;
+  const on = state === "ready" && line.thinking ? "thinking" : state;
+  const shown = obstacle && state !== "off" ? "hidden" : on;
   const [word, tip] = WORDS[shown];
-  return { shown, word, tip: (error || tip) + (state === "ready" && !line.beside ? WAITS : "") };
+  if (shown === "failed") return { shown, word, tip: `${error}${/[.?!…]$/.test(error) ? "" : "."} ${tip}` };
+  if (shown === "hidden") return { shown, word, tip: `${tip} ${obstacle}` };
+  return { shown, word, tip: tip + (state === "ready" && !line.beside ? WAITS : "") };
 }
 
-function makeItem(Widget, lineOf) {
+/** What a click does: to try again comes before off, which is a second click then. */
+function press(line) {
+  if (["failed", "unloaded"].includes(line?.state?.state)) line.retry();
+  else line?.turn();
+}
+
+function makeItem(Widget, lineOf, obstacle) {
   const button = document.createElement("button");
   button.type = "button";
-  button.onclick = () => lineOf()?.turn();
+  button.onclick = guarded(() => press(lineOf()));
   // The cursor stays in the cell. Else the item beside ours, which names the mode, would grow, and push ours
   // from under the mouse.
   button.onmousedown = (event) => event.preventDefault();
@@ -42,7 +58,7 @@ function makeItem(Widget, lineOf) {
   widget.addClass("cg2-InlineStatus");
   widget.node.append(button);
   const draw = () => {
-    const now = said(lineOf());
+    const now = said(lineOf(), obstacle());
     widget.setHidden(!now);
     if (!now || button.dataset.state + button.title === now.shown + now.tip) return;
     button.dataset.state = now.shown;
@@ -54,15 +70,15 @@ function makeItem(Widget, lineOf) {
   return { widget, draw };
 }
 
-export function showStatus({ Widget, statusBar, tracker, lines }) {
+export function showStatus({ Widget, statusBar, tracker, lines, obstacle }) {
   if (statusBar) {
-    const { widget, draw } = makeItem(Widget, () => lines.current);
+    const { widget, draw } = makeItem(Widget, () => lines.current, obstacle);
     statusBar.registerStatusItem("cg2magic:inline", { item: widget, align: "right", rank: 500 });
     lines.listen(draw);
     return;
   }
   const add = (panel) => {
-    const { widget, draw } = makeItem(Widget, () => lines.of(panel));
+    const { widget, draw } = makeItem(Widget, () => lines.of(panel), obstacle);
     panel.toolbar.addItem("cg2magic-inline", widget);
     panel.disposed.connect(lines.listen(draw));
   };

@@ -1,0 +1,193 @@
+"""What a key costs: the page tells its notebook once, then what has changed; and the kernel has it as it is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+
+import pytest
+
+from cg2magic.inline.documents import Documents
+from tests.browser.notebook_page import MODEL, NotebookPage
+from tests.browser.typist import KERNEL, Typist
+
+pytestmark = pytest.mark.browser
+
+TOLD = "import('/lab/extensions/cg2magic/static/told.js')"
+NOTEBOOK = "jupyterapp.shell.currentWidget"
+
+# Keys that no model has suggested; it may suggest the last one again.
+ODD = itertools.cycle("§¤µ¬¶")
+
+# What the kernel was told of this page's notebook last.
+IN_KERNEL = """
+import json
+told = get_ipython().magics_manager.registry["CG2"].ghosts._documents._told
+told = [*told.values()][-1][1] if told else None
+"""
+
+
+@pytest.fixture
+def typist(own_notebook):
+    typist = Typist(own_notebook())
+    typist.switch_on()
+    typist.listen()
+    return typist
+
+
+def in_page(typist):
+    """The document as the page would tell it as a whole."""
+    return typist.page.evaluate(f"""async () => {{
+      const {{ documentOf }} = await {TOLD};
+      return documentOf({MODEL}, {NOTEBOOK}.content.activeCellIndex);
+    }}""")
+
+
+def in_kernel(typist):
+    """The document that the kernel has put together."""
+    told = typist.page.evaluate(
+        f"""async (code) => {{
+          const user_expressions = {{ told: "json.dumps(told)" }};
+          const reply = await {KERNEL}.requestExecute({{ code, store_history: false, user_expressions }}).done;
+          return reply.content.user_expressions.told.data["text/plain"];
+        }}""",
+        IN_KERNEL,
+    )
+    return json.loads(eval(told))
+
+
+def key(typist):
+    """Press a key, and wait until a question was sent, and answered."""
+    before = len(typist.sent("ask"))
+    typist.keyboard.type(next(ODD))
+    typist.page.wait_for_function(f"() => sent.filter((it) => it.do === 'ask').length > {before}")
+    typist.wait_for("ready")
+    return typist.sent("ask")[-1]["ask"]
+
+
+def test_after_the_first_key_a_large_notebook_is_not_sent_again(typist):
+    line = "values = compute(values, weights, 'some text that fills the line')\n"
+    for i in range(30):
+        typist.notebook.add(f"# {i}\n" + 55 * line)
+    typist.begin("x = f")
+    typist.page.wait_for_function("() => sent.some((it) => it.do === 'ask')")
+    first = typist.sent("ask")[0]["ask"]["document"]
+    assert first["since"] is None
+    assert len(json.dumps(first)) > 100_000
+    for _ in range(5):
+        ask = key(typist)
+        assert "cells" not in ask["document"]
+        assert len(json.dumps(ask)) < 500
+    assert in_kernel(typist) == in_page(typist)
+    # What lies too far from the cursor is left out, as before.
+    assert sum(len(cell["source"]) for cell in in_kernel(typist)["cells"]) <= 100_000
+
+
+CHANGES = {
+    "another cell's text": f"{MODEL}.cells[1].setSource('changed = 1')",
+    "a new cell": f"{MODEL}.insertCell(1, {{cell_type: 'code', source: 'new = 1'}})",
+    "a cell is moved": f"{MODEL}.moveCell(0, 2)",
+    "a cell is deleted": f"{MODEL}.deleteCell(0)",
+    "undone": f"{MODEL}.undo()",
+    "several at once": f"{MODEL}.transact(() => {{ {MODEL}.deleteCell(1); {MODEL}.moveCell(0, 1); }})",
+    "metadata": f"{MODEL}.setMetadata('cg2magic', {{ vars: 'none' }})",
+    "nothing": "0",
+}
+
+
+def test_whatever_is_done_to_the_notebook_the_kernel_has_it_as_the_page(typist):
+    for i in range(5):
+        typist.notebook.add(f"cell_{i} = {i}")
+    cell = typist.begin("x = f")
+    assert in_kernel_after_key(typist) == in_page(typist)
+    for name, change in CHANGES.items():
+        typist.page.evaluate(f"() => {{ {change} }}")
+        typist.notebook.select(cell)
+        typist.keyboard.press("Control+End")
+        assert in_kernel_after_key(typist) == in_page(typist), name
+    # With the commands of the notebook: the cell's type, which makes it another cell of the same id.
+    typist.notebook.select(typist.notebook.cells()[0]["id"])
+    typist.page.keyboard.press("Escape")
+    typist.page.keyboard.press("m")
+    typist.notebook.select(cell)
+    typist.keyboard.press("Control+End")
+    assert in_kernel_after_key(typist) == in_page(typist)
+    assert in_kernel(typist)["cells"][0]["cell_type"] == "markdown"
+    # The cell that was written in is told once the cursor is in another.
+    other = typist.begin("y = g")
+    assert in_kernel_after_key(typist) == in_page(typist)
+    assert other
+    assert [ask["ask"]["document"]["since"] for ask in typist.sent("ask")].count(None) == 1
+
+
+def in_kernel_after_key(typist):
+    key(typist)
+    return in_kernel(typist)
+
+
+def test_a_kernel_that_has_forgotten_is_told_all_of_it_and_answers_the_same_question(typist):
+    typist.notebook.add("limit = 5")
+    typist.begin("x = f")
+    key(typist)
+    typist.notebook.add_and_run("ghosts = get_ipython().magics_manager.registry['CG2'].ghosts")
+    typist.notebook.add_and_run("ghosts._documents._told.clear()")
+    typist.begin("import numpy as np\n\n\ndef plot(")
+    assert typist.suggestion()
+    asks = [ask["ask"] for ask in typist.sent("ask")]
+    assert asks[-1]["id"] == asks[-2]["id"]
+    assert (asks[-2]["document"]["since"] is None, asks[-1]["document"]["since"]) == (False, None)
+    assert in_kernel(typist) == in_page(typist)
+
+
+def test_two_pages_of_one_kernel_are_not_mixed_up(typist):
+    typist.notebook.save()
+    other = NotebookPage(typist.page.context.new_page(), typist.notebook.path, typist.notebook.url)
+    other.page.set_default_timeout(60_000)
+    other.open()
+    second = Typist(other)
+    second.wait_for("ready")
+    second.listen()
+    for turn, one in enumerate((typist, second, typist, second)):
+        one.notebook.add(f"here_{turn} = 1")
+        one.begin("x = f")
+        assert in_kernel_after_key(one) == in_page(one)
+
+
+def changed(chance, document, number):
+    """A document after a few changes of any kind; ids may be there twice."""
+    cells = list(document["cells"])
+    for _ in range(chance.randint(0, 3)):
+        place = chance.randint(0, len(cells))
+        cell = {"id": chance.choice("abcdefgh"), "cell_type": "code", "source": f"x = {number}"}
+        if chance.random() < 0.4 or place == len(cells):
+            cells.insert(place, cell)
+        elif chance.random() < 0.4:
+            cells.insert(chance.randint(0, len(cells) - 1), cells.pop(place))
+        elif chance.random() < 0.5:
+            cells[place] = {**cells[place], "source": f"y = {number}"}
+        else:
+            del cells[place]
+        if chance.random() < 0.05:
+            cells.clear()
+    active = chance.choice([document["active"], number])
+    metadata = chance.choice([document["metadata"], {"cg2magic": {"vars": str(number)}}])
+    return {"cells": cells, "active": active, "metadata": metadata}
+
+
+def test_what_the_page_tells_and_what_the_kernel_reads_are_the_same_documents(notebook):
+    chance = random.Random(1)
+    documents = [{"cells": [], "active": 0, "metadata": {"cg2magic": {}}}]
+    for number in range(500):
+        documents.append(changed(chance, documents[-1], number))
+    messages = notebook.page.evaluate(
+        f"""async (documents) => {{
+          const {{ Told }} = await {TOLD};
+          const told = new Told();
+          return documents.map((document) => told.tell(document));
+        }}""",
+        documents,
+    )
+    kernel = Documents()
+    assert [kernel.take(message) for message in messages] == documents
+    assert [message["since"] for message in messages].count(None) == 1

@@ -1,0 +1,203 @@
+"""Where ghost text fails, or can't be shown: the status item says so, and the page goes on as it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.browser.notebook_page import NotebookPage
+from tests.browser.serving import TOKEN, serve
+from tests.browser.typist import KERNEL, Typist
+from tests.engines.stand_in import begin, reply, send, stand_in
+
+pytestmark = pytest.mark.browser
+
+# The kernel's clock is ours: a pause lasts until the test ends it.
+CLOCK = """
+ghosts, rings = get_ipython().magics_manager.registry["CG2"].ghosts, []
+def start(pause, over):
+    rings.append(over)
+    return lambda: None
+ghosts._pause._start = start
+"""
+BEGUN = "import numpy as np\nx"
+INLINE = "@jupyterlab/completer-extension"
+
+
+def broken(handler, _):
+    reply(handler, 500, {"error": {"message": "CUDA error: out of memory"}})
+
+
+def well(handler, _):
+    begin(handler)
+    send(handler, "[DONE]")
+
+
+def titled(typist, text):
+    """Wait until the status item's explanation has this text."""
+    typist.page.locator(f".cg2-InlineStatus button[title*={json.dumps(text)}]").wait_for()
+
+
+def test_a_failing_server_is_shown_left_in_peace_and_comes_back_by_a_click(own_notebook):
+    typist = Typist(own_notebook())
+    with stand_in(answer=broken) as server:
+        typist.notebook.add_and_run(f"%load_ext cg2magic\n%cg2 load {server.url}")
+        typist.notebook.add_and_run(CLOCK)
+        typist.switch_on()
+        typist.listen()
+        cell = typist.begin(BEGUN)
+        typist.wait_for("failed")
+        titled(typist, "CUDA error: out of memory. Click to try again.")
+        assert typist.status.inner_text() == "cg2: failed"
+        asked = len(typist.sent("ask")), len(server.requests)
+        typist.keyboard.type("y = 12, 34")
+        typist.notebook.add_and_run("rings[-1]()")
+        assert (len(typist.sent("ask")), len(server.requests)) == asked
+        # The pause is over: the next key asks, and that fails again.
+        typist.notebook.select(cell)
+        typist.keyboard.press("Control+End")
+        typist.keyboard.type("z")
+        typist.page.wait_for_function(f"() => sent.filter((it) => it.do === 'ask').length > {asked[0]}")
+        typist.notebook.add_and_run("import time\nwhile len(rings) < 2:\n    time.sleep(0.05)")
+        server.answer = well
+        typist.status.click()
+        typist.wait_for("ready")
+        typist.status.click()
+        typist.wait_for("off")
+
+
+def test_what_was_unloaded_is_not_loaded_by_a_key_and_by_a_click_it_is(own_notebook):
+    typist = Typist(own_notebook())
+    typist.switch_on()
+    typist.notebook.add_and_run("%cg2 unload")
+    typist.wait_for("unloaded")
+    assert typist.status.inner_text() == "cg2: no model"
+    typist.listen()
+    typist.begin(BEGUN)
+    typist.keyboard.type("yz")
+    assert typist.sent("ask") == []
+    typist.status.click()
+    typist.wait_for("ready")
+
+
+def test_a_kernel_that_another_page_restarts_leaves_no_status_behind(own_notebook):
+    one = own_notebook()
+    typist = Typist(one)
+    typist.switch_on()
+    one.save()
+    other = NotebookPage(one.page.context.new_page(), one.path, one.url)
+    other.page.set_default_timeout(60_000)
+    other.open()
+    second = Typist(other)
+    second.wait_for("ready")
+    one.page.evaluate(f"() => {KERNEL}.restart()")
+    second.status.wait_for(state="hidden")
+    one.wait_until_back()
+    other.add_and_run("%load_ext cg2magic")
+    second.wait_for("off")
+
+
+def test_a_connection_that_was_lost_is_looked_after(own_notebook):
+    typist = Typist(own_notebook())
+    typist.switch_on()
+    # What the kernel says meanwhile is lost.
+    typist.page.evaluate(f"() => {KERNEL}._clearSocket()")
+    typist.page.evaluate(f"async () => {{ await {KERNEL}.reconnect() }}")
+    typist.wait_for("ready")
+    typist.begin(BEGUN + " = np.zeros(")
+    assert typist.suggestion()
+
+
+def test_a_second_view_of_a_notebook_has_suggestions_too(own_notebook, front_end):
+    if front_end == "notebook":
+        pytest.skip("Notebook shows one view")
+    typist = Typist(own_notebook())
+    typist.switch_on()
+    first = typist.page.evaluate("() => jupyterapp.shell.currentWidget.id")
+    typist.page.evaluate("() => jupyterapp.commands.execute('docmanager:clone')")
+    typist.page.wait_for_function("(id) => jupyterapp.shell.currentWidget.id !== id", arg=first)
+    typist.begin(BEGUN + " = np.zeros(")
+    assert typist.suggestion()
+    # It is closed, and the first one is as it was.
+    typist.page.evaluate("() => jupyterapp.shell.currentWidget.close()")
+    typist.page.wait_for_function("(id) => jupyterapp.shell.currentWidget?.id === id", arg=first)
+    typist.begin(BEGUN + " = np.ones(")
+    assert typist.suggestion()
+
+
+@pytest.fixture
+def page_of(tmp_path, browser, front_end):
+    """Make a notebook on a server with these settings."""
+    pages, servers = [], []
+
+    def make(where, content):
+        path = tmp_path / "home" / where
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(content), "utf-8")
+        serving = serve(tmp_path / "home")
+        server = serving.__enter__()
+        servers.append(serving)
+        pages.append(NotebookPage.create(browser, server.url, server.root, TOKEN, front_end, "own"))
+        return Typist(pages[-1])
+
+    yield make
+    for page in pages:
+        page.shut_down()
+        page.close()
+    for serving in servers:
+        serving.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("where", "content", "says"),
+    [
+        (
+            "config/labconfig/page_config.json",
+            {"disabledExtensions": {f"{INLINE}:inline-completer": True}},
+            f"jupyter labextension enable {INLINE}:inline-completer",
+        ),
+        (
+            f"settings/{INLINE}/inline-completer.jupyterlab-settings",
+            {"providers": {"cg2magic": {"enabled": False, "timeout": 5000, "debouncerDelay": 0}}},
+            "JupyterLab's settings, under Inline Completer",
+        ),
+    ],
+)
+def test_where_the_page_cannot_show_them_the_item_says_why(page_of, where, content, says):
+    typist = page_of(where, content)
+    typist.notebook.add_and_run("%load_ext cg2magic")
+    typist.wait_for("off")
+    typist.status.click()
+    typist.wait_for("hidden")
+    titled(typist, says)
+    assert typist.status.inner_text() == "cg2: not shown"
+
+
+def test_what_throws_in_our_code_is_not_thrown_at_the_page(notebook):
+    said = []
+    notebook.page.on("console", lambda message: said.append(message.text))
+    result = notebook.page.evaluate("""async () => {
+      const { guarded } = await import('/lab/extensions/cg2magic/static/guard.js');
+      const later = async () => { throw new Error("later"); };
+      const now = guarded(() => { throw new Error("now"); }, false);
+      return [now(), now(), await guarded(later, 3)(), guarded((x) => x + 1)(1)];
+    }""")
+    assert result == [False, False, 3, 2]
+    assert len([line for line in said if "cg2magic: Error: now" in line]) == 1
+
+
+def test_the_palette_shows_all_commands_where_the_completer_cannot_say_whether_it_is_active(notebook):
+    """A JupyterLab of this version without `isActive` stands in for 4.2."""
+    notebook.page.evaluate(f"""() => {{
+      const {{ service }} = (jupyterapp.pluginRegistry ?? jupyterapp)._plugins.get('{INLINE}:manager');
+      delete service.inline.isActive;
+    }}""")
+    notebook.page.keyboard.press("Control+Shift+C")
+    palette = notebook.page.locator(".lm-CommandPalette")
+    palette.wait_for()
+    # The last of all categories.
+    palette.get_by_text("View", exact=True).last.wait_for()
+    ours = palette.get_by_text("Accept the Next Word of the Suggestion")
+    assert ours.count() == 1
+    notebook.page.keyboard.press("Escape")
