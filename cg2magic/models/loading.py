@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from cg2magic import memory
 from cg2magic.errors import LoadError
 from cg2magic.families import family_of
 from cg2magic.models.files import Located, check_tokenizer_files, locate, read_config
@@ -27,17 +29,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_RAN_OUT = (
+    "there was no memory left; `%cg2 unload` gives back that of the model before it, and a smaller model or "
+    "a lower precision needs less"
+)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """A model in memory, ready to be asked.
+
+    A notebook keeps what it shows, so somebody may hold this for long: it is emptied when the model is
+    unloaded.
 
     Attributes
     ----------
     name : str
     model : PreTrainedModel
-        In eval mode; a `PhiForCausalLM` where the checkpoint has CodeGen's layout.
+        In eval mode; a `PhiForCausalLM` where the checkpoint has CodeGen's layout. It is here as long as the
+        model is the resident one.
     tokenizer : PreTrainedTokenizerBase
+        Likewise.
     family : str
         How its prompts are written: a key of `families.FORMATS`.
     device : str
@@ -59,8 +71,8 @@ class LoadedModel:
     """
 
     name: str
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel = field(repr=False)
+    tokenizer: PreTrainedTokenizerBase = field(repr=False)
     family: str
     device: str
     precision: str
@@ -71,6 +83,28 @@ class LoadedModel:
     groups: int | None
     source: str
     notes: tuple[str, ...] = ()
+
+    def release(self) -> weakref.ref[PreTrainedModel]:
+        """Let go of the weights and the tokenizer; what is known about them stays.
+
+        Returns
+        -------
+        weakref.ref
+            Gives the weights, as long as somebody else holds them.
+        """
+        weights = weakref.ref(self.model)
+        for name in _RELEASED:
+            object.__delattr__(self, name)
+        return weights
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in _RELEASED:
+            raise AttributeError(f"{self.name} is no longer loaded, and its {name} is gone: load it again")
+        raise AttributeError(f"a loaded model has no attribute {name!r}", name=name, obj=self)
+
+
+#: What a model that was unloaded has no longer.
+_RELEASED = ("model", "tokenizer")
 
 
 def load_model(
@@ -110,9 +144,15 @@ def load_model(
     except LoadError as error:
         _log.debug("loading %s failed", name, exc_info=True)
         failure = error
-    except (MemoryError, OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the one before it stays
         _log.debug("loading %s failed", name, exc_info=True)
-        failure = LoadError(f"{name} could not be loaded: {one_line(error)}")
+        if memory.ran_out(error):
+            said = _RAN_OUT
+        elif isinstance(error, (OSError, RuntimeError)):
+            said = one_line(error)
+        else:
+            said = f"{type(error).__name__}: {one_line(error)}"  # a bug of ours, or a file of an unknown form
+        failure = LoadError(f"{name} could not be loaded: {said}")
     # The traceback's frames, and those of what caused it, would keep half a model in memory.
     failure.__cause__ = failure.__context__ = None
     raise failure.with_traceback(None)
@@ -167,7 +207,7 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
                     if asked == "int8":
                         raise LoadError("int8 is not for layers such as its own; use precision='bf16'")
                     precision = "bf16"
-        parameters, memory = int8.count(model)
+        parameters, size = int8.count(model)
     return LoadedModel(
         name=found.name,
         model=model,
@@ -176,7 +216,7 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         device=device,
         precision=precision,
         parameters=parameters,
-        memory=memory,
+        memory=size,
         seconds=time.perf_counter() - started,
         context=_context(model),
         groups=groups,
@@ -295,8 +335,8 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
 
 def _context(model: PreTrainedModel) -> int:
     config = model.config.get_text_config()
-    for field in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
-        length = getattr(config, field, None)
+    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
+        length = getattr(config, name, None)
         if isinstance(length, int) and length > 0:
             return length
     return 2048  # recurrent models have no end; this much is quick
