@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cg2magic import cgroups
 from cg2magic.errors import LoadError
 from cg2magic.models.wording import gigabytes
 
@@ -20,8 +21,6 @@ _FP32_UP_TO = 300_000_000
 
 # What a load needs beside the weights: one tensor in two forms, and what the check of the grouping computes.
 _HEADROOM = 1.1
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def resolve_device(device: str) -> str:
@@ -117,8 +116,9 @@ def free_memory(device: str) -> int | None:
         import torch
 
         return torch.cuda.mem_get_info(torch.device(device))[0]
-    # The memory of Apple's GPUs is the machine's own.
-    known = [size for size in (_free_of_machine(), _free_of_container()) if size is not None]
+    # The memory of Apple's GPUs is the machine's own. In a container (a JupyterHub's pod, say) not all that
+    # the machine has may be taken.
+    known = [size for size in (_free_of_machine(), cgroups.free_memory()) if size is not None]
     return min(known, default=None)
 
 
@@ -138,25 +138,3 @@ def _free_of_machine() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return None
-
-
-def _free_of_container() -> int | None:
-    """Return what a control group leaves: in a container (a JupyterHub's pod, say) the machine is larger."""
-    for limit, used, statistics, cache in (
-        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-        (
-            "memory/memory.limit_in_bytes",
-            "memory/memory.usage_in_bytes",
-            "memory/memory.stat",
-            "total_inactive_file",
-        ),
-    ):
-        try:
-            most = int((_CGROUP / limit).read_text())
-            taken = int((_CGROUP / used).read_text())
-            counts = dict(line.split() for line in (_CGROUP / statistics).read_text().splitlines())
-            # Pages of files count as used there, but make way.
-            return most - taken + int(counts.get(cache, 0))
-        except (OSError, ValueError):  # no such file, or "max": no limit
-            continue
-    return None

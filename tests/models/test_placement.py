@@ -50,26 +50,6 @@ def test_the_memory_of_this_machine_is_known():
         assert 50e6 < free < 1e14
 
 
-def test_a_container_may_leave_less_than_the_machine_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(placement, "_CGROUP", tmp_path)
-    monkeypatch.setattr(placement, "_free_of_machine", lambda: 10**12)
-    assert free_memory("cpu") == 10**12
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("300\n")
-    (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 50\n")
-    assert free_memory("cpu") == 10**12
-    (tmp_path / "memory.max").write_text("1000\n")
-    assert free_memory("cpu") == 750
-
-    (tmp_path / "memory.max").unlink()
-    old = tmp_path / "memory"
-    old.mkdir()
-    (old / "memory.limit_in_bytes").write_text("2000\n")
-    (old / "memory.usage_in_bytes").write_text("300\n")
-    (old / "memory.stat").write_text("total_inactive_file 20\n")
-    assert free_memory("cpu") == 1720
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_without_psutil_the_system_is_asked(monkeypatch):
     with_psutil = placement._free_of_machine()
