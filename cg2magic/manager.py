@@ -334,7 +334,7 @@ class Manager:
         held, engine = self._spec, self._engine
         if held is not None and engine is not None and spec.is_met_by(held, engine.loaded):
             return engine
-        engine = open_engine(spec, on_progress, cancelled)
+        engine = open_engine(spec, on_progress, cancelled, engine.loaded if engine else None)
         with self._changed:
             before, self._engine, self._spec = self._engine, engine, spec
         if before is not None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cg2magic import memory
 from cg2magic.errors import LoadError
 from cg2magic.families import family_of
+from cg2magic.models import gpus
 from cg2magic.models.files import Located, check_tokenizer_files, locate, read_config
-from cg2magic.models.placement import check_memory, fits, resolve_device, resolve_precision, torch_dtype
+from cg2magic.models.placement import place, resolve_device, resolve_precision, torch_dtype
 from cg2magic.models.watch import LoadCancelled, Watch
 from cg2magic.models.weights import Weights
 from cg2magic.models.wording import one_line
@@ -115,6 +116,7 @@ def load_model(
     groups: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    resident: LoadedModel | None = None,
 ) -> LoadedModel:
     """Load a model; this blocks, and belongs on a worker thread.
 
@@ -133,6 +135,8 @@ def load_model(
         Told how many bytes are done.
     cancelled : callable
         Asked between tensors; True ends the load with `LoadCancelled`.
+    resident : LoadedModel, optional
+        What is in memory while this one is loaded: where there is no room for both, the error says so.
 
     Raises
     ------
@@ -140,7 +144,7 @@ def load_model(
         In one line, with what to try next.
     """
     try:
-        return _load(name, device, precision, groups, Watch(progress, cancelled))
+        return _load(name, device, precision, groups, Watch(progress, cancelled), resident)
     except LoadError as error:
         _log.debug("loading %s failed", name, exc_info=True)
         failure = error
@@ -175,8 +179,15 @@ class _Plan:
         return f"reading {self.found.name}"
 
 
-def _load(name: str, device: str, precision: str, groups: int | None, watch: Watch) -> LoadedModel:
-    from cg2magic.models import cards, int8, int8_kernels
+def _load(
+    name: str,
+    device: str,
+    precision: str,
+    groups: int | None,
+    watch: Watch,
+    resident: LoadedModel | None,
+) -> LoadedModel:
+    from cg2magic.models import int8, int8_kernels
 
     started = time.perf_counter()
     asked_device, device = device, resolve_device(device)
@@ -190,11 +201,10 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         # transformers reads a whole model, which is quantized then; ours is quantized while it is read.
         is_whole = precision == "int8" and not is_codegen
         held = "bf16" if is_whole else precision
-        is_spread = device == "cuda" and asked_device == "auto" and not fits(weights.numel, held, device)
-        if is_spread:
-            cards.check_there()
-        else:
-            check_memory(weights.numel, held, device)
+        device, is_spread = place(
+            weights.numel, held, device, is_free=asked_device == "auto", resident=resident
+        )
+        precision = resolve_precision(asked, device, weights.numel)
         config = _load_config(found.folder, fields)
         tokenizer = load_tokenizer(found.folder)
         plan = _Plan(found, config, weights, device, precision, watch, is_spread)
@@ -221,7 +231,10 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         context=_context(model),
         groups=groups,
         source=found.source,
-        notes=int8_kernels.notices() if precision == "int8" else (),
+        notes=(
+            *(gpus.troubles() if asked_device == "auto" and device in ("cpu", "mps") else ()),
+            *(int8_kernels.notices() if precision == "int8" else ()),
+        ),
     )
 
 
