@@ -14,6 +14,7 @@ from cg2magic.engines.decoding import Chooser, Decoding
 from cg2magic.engines.drafts import PromptLookup
 from cg2magic.engines.engine import Report, Written, notes_on, prompt_for, seen
 from cg2magic.engines.prefixes import PrefixCache, fork
+from cg2magic.engines.quiet import quiet
 from cg2magic.errors import GenerationError
 from cg2magic.families import FORMATS
 from cg2magic.formats import Prompt
@@ -125,9 +126,10 @@ class LocalEngine:
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """Where memory runs out, give back what is kept for later, and say what needs less."""
+        """Where memory runs out, give back what can go, and say what helps."""
         try:
-            yield
+            with quiet():
+                yield
         except Exception as error:
             if not memory.ran_out(error):
                 raise
@@ -168,7 +170,7 @@ class LocalEngine:
                 decoding.forward = self._steps
                 decoding.one(candidates[0], logits, self._steps.cache_from(cache), drafts=None)
             else:
-                drafts = PromptLookup(ids) if self.drafts and cache.is_croppable else None
+                drafts = PromptLookup(ids) if self.drafts else None
                 fed = decoding.one(candidates[0], logits, cache, drafts)
                 # A person who accepts goes on from here.
                 self.prefixes.keep(ids + fed, cache)
