@@ -89,6 +89,7 @@ def load(
     -------
     LoadedModel or RemoteModel
         What was loaded: name, parameters, device, precision, memory in bytes, seconds; or where it is served.
+        Keeping this keeps no weights: those go when the model is unloaded or another takes its place.
 
     Raises
     ------

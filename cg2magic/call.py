@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from cg2magic.errors import Cg2Error, without_frames
 from cg2magic.request import Progress
 
 if TYPE_CHECKING:
     from cg2magic.engines.engine import Engine
-    from cg2magic.manager import ModelSpec
+    from cg2magic.engines.spec import ModelSpec
 
 T = TypeVar("T")
 Tell = Callable[[Progress], None]
@@ -39,5 +40,35 @@ class Call(Generic[T]):
         self.on_progress = on_progress
         self.cancelled = threading.Event()
         self.finished = threading.Event()
-        self.result: list[T] = []
-        self.error: Exception | None = None
+        self._result: list[T] = []
+        self._error: Cg2Error | None = None
+
+    def answer(self) -> T:
+        """Wait for the result, or raise what ended the work; Ctrl-C gives it up.
+
+        Raises
+        ------
+        Cg2Error
+        """
+        try:
+            while not self.finished.wait(0.1):
+                pass
+        except KeyboardInterrupt:
+            self.cancelled.set()
+            self.finished.wait()
+            raise
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+    # What follows is for the worker only.
+
+    def serve(self, engine: Engine) -> None:
+        """Do the work."""
+        self._result.append(self.work(engine, self.on_progress, self.cancelled.is_set))
+        self.finished.set()
+
+    def fail(self, error: Exception) -> None:
+        """End it with an error."""
+        self._error = without_frames(error)
+        self.finished.set()

@@ -5,7 +5,6 @@ What passes comes first. It happens on threads of its own, so that the next requ
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,6 +14,7 @@ from cg2magic.errors import UsageError
 from cg2magic.evaluation.sandbox import Sandbox
 from cg2magic.job import Job
 from cg2magic.request import CheckResult, Progress, Suggestion
+from cg2magic.threads import usable_cores
 
 Allowed = Literal["nothing", "sandbox", "unconfined"]
 
@@ -131,7 +131,7 @@ def _run(job: Job, sandbox: Sandbox) -> None:
             done = sum(suggestion.check is not None for suggestion in suggestions)
             job.update(suggestions=tuple(suggestions), progress=_progress(job, done))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(check, range(len(job.snapshot().suggestions))))
 
 

@@ -100,11 +100,15 @@ def _load(words: list[str]) -> str:
 
 def _unload(words: list[str]) -> str:
     _Parser("unload", add_help=False).parse_args(words)
-    before = manager().status()
-    if not manager().unload():
+    gone = manager().unload()
+    if gone is None:
         return "no model was loaded"
-    freed = max(0, before.process_memory - manager().status().process_memory)
-    return f"{before.model.name if before.model else 'the model'} unloaded, {_size(freed)} given back"
+    sizes = [f"{_size(gone.process)} of memory"] if gone.process or not gone.gpu else []
+    sizes += [f"{_size(gone.gpu)} of GPU memory"] if gone.gpu else []
+    said = f"{gone.name} unloaded, {' and '.join(sizes)} given back"
+    if gone.is_held:
+        said += "; a variable still holds its weights: they go when you `del` it"
+    return said
 
 
 def _advice() -> str:

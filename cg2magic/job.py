@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from cg2magic.errors import Cg2Error, GenerationError
+from cg2magic.errors import Cg2Error, again, without_frames
 from cg2magic.request import Progress, Request, Seen, Suggestion
 
 State = Literal["queued", "loading", "writing", "checking", "done", "stopped", "failed"]
@@ -157,7 +157,7 @@ class Job:
         """
         self.wait()
         if self._exception is not None:
-            raise self._exception
+            raise again(self._exception)
         return list(self._snapshot.suggestions)
 
     # What follows is for the worker only.
@@ -198,11 +198,6 @@ class Job:
         self.update(state="writing", suggestions=suggestions, tokens=tokens, tokens_per_second=speed)
 
     def fail(self, error: Exception) -> None:
-        """End it with an error of ours, or any other wrapped into one line."""
-        if not isinstance(error, Cg2Error):
-            # A bug or torch itself: the type helps whoever reports it.
-            wrapped = GenerationError(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-            wrapped.__cause__ = error
-            error = wrapped
-        self._exception = error
-        self.update(state="failed", error=str(error), progress=None)
+        """End it with an error of ours, or any other made into one, in one line."""
+        self._exception = without_frames(error)
+        self.update(state="failed", error=str(self._exception), progress=None)

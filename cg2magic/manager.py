@@ -6,9 +6,7 @@ stays free, two requests never fight for the cores, and memory holds one model a
 
 from __future__ import annotations
 
-import gc
 import itertools
-import sys
 import threading
 import time
 from collections import deque
@@ -17,10 +15,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cg2magic import memory
 from cg2magic.call import Call, T, Tell
 from cg2magic.checking import Checks
 from cg2magic.engines.spec import ModelSpec, open_engine
-from cg2magic.errors import LoadError, UsageError
+from cg2magic.errors import Cg2Error, LoadError, UsageError
 from cg2magic.job import Job
 from cg2magic.request import Progress, Request, Suggestion
 
@@ -181,16 +180,7 @@ class Manager:
     def _call(self, call: Call[T]) -> T:
         """Queue a call and wait for it."""
         self._enqueue(call)
-        try:
-            while not call.finished.wait(0.1):
-                pass
-        except KeyboardInterrupt:
-            call.cancelled.set()
-            call.finished.wait()
-            raise
-        if call.error is not None:
-            raise call.error
-        return call.result[0]
+        return call.answer()
 
     def cancel(self, job_id: int | None = None) -> int:
         """End the job with this id, or all of them; how many were not finished yet."""
@@ -207,8 +197,17 @@ class Manager:
             if entry.job.id == job_id:
                 entry.outcomes[candidate] = outcome
 
-    def unload(self) -> bool:
-        """Give the model's memory back; whether there was one. What is being written is ended first."""
+    def unload(self) -> memory.Unloaded | None:
+        """Give the model's memory back. What is being written is ended first.
+
+        Whoever keeps what `load` gave keeps what is known of the model, and not its weights.
+
+        Returns
+        -------
+        Unloaded or None
+            What was given back; None where there was no model.
+        """
+        before = memory.held()
         self.cancel()
         with self._changed:
             for item in (*self._queue, self._current):
@@ -216,11 +215,27 @@ class Manager:
                     item.cancelled.set()
             while self._current is not None or self._queue:
                 self._changed.wait()
+<<<<<<< HEAD
             had = self._engine is not None
             self._engine = self._spec = None
         _release_memory()
         self.model_changed()
         return had
+=======
+            engine, self._engine, self._spec = self._engine, None, None
+        if engine is None:
+            memory.release()
+            return None
+        weights = engine.close()
+        memory.release()
+        after = memory.held()
+        return memory.Unloaded(
+            engine.loaded.name,
+            max(0, before.process - after.process),
+            max(0, before.gpu - after.gpu),
+            is_held=weights() is not None,
+        )
+>>>>>>> fix-models
 
     def status(self) -> Status:
         """What is loaded, what waits, and how fast the last request was."""
@@ -232,7 +247,7 @@ class Manager:
             queued=queued,
             writing=current.id if isinstance(current, Job) else None,
             tokens_per_second=self._speed,
-            process_memory=_process_memory(),
+            process_memory=memory.held().process,
         )
 
     @property
@@ -289,11 +304,9 @@ class Manager:
     def _serve_call(self, call: Call[Any]) -> None:
         try:
             spec = call.spec or self._spec or self.default
-            engine = self._resident(spec, call.on_progress, call.cancelled.is_set)
-            call.result.append(call.work(engine, call.on_progress, call.cancelled.is_set))
+            call.serve(self._resident(spec, call.on_progress, call.cancelled.is_set))
         except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
-            call.error = error
-        call.finished.set()
+            _end(call, error)
 
     def _serve_job(self, job: Job) -> None:
         if job.cancelled.is_set():
@@ -321,7 +334,7 @@ class Manager:
             if job.cancelled.is_set() and isinstance(error, LoadError):
                 job.update(state="stopped", progress=None)
             else:
-                job.fail(error)
+                _end(job, error)
 
     def _resident(
         self,
@@ -333,11 +346,18 @@ class Manager:
         held, engine = self._spec, self._engine
         if held is not None and engine is not None and spec.is_met_by(held, engine.loaded):
             return engine
-        engine = open_engine(spec, on_progress, cancelled)
+        engine = open_engine(spec, on_progress, cancelled, engine.loaded if engine else None)
         with self._changed:
+<<<<<<< HEAD
             self._engine, self._spec = engine, spec
         _release_memory()
         self.model_changed()
+=======
+            before, self._engine, self._spec = self._engine, engine, spec
+        if before is not None:
+            before.close()
+        memory.release()
+>>>>>>> fix-models
         return engine
 
     def _drop_cancelled(self) -> None:
@@ -364,6 +384,13 @@ def _is_aside(item: Job | Call[Any]) -> bool:
     return isinstance(item, Job) and item.id == _ASIDE
 
 
+def _end(item: Job | Call[Any], error: Exception) -> None:
+    item.fail(error)
+    if isinstance(error, LoadError) or not isinstance(error, Cg2Error):
+        # What it was working with when it failed: half a model, or a pass that was too large.
+        memory.release()
+
+
 def _nobody(_: Progress) -> None:
     """Where nobody looks at the progress."""
 
@@ -372,23 +399,3 @@ def _nobody(_: Progress) -> None:
 def manager() -> Manager:
     """The kernel's manager, made when first asked for."""
     return Manager()
-
-
-def _release_memory() -> None:
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if sys.platform == "linux":
-        import ctypes
-
-        # glibc keeps freed memory for itself unless it is asked to give it back.
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
-
-
-def _process_memory() -> int:
-    import psutil
-
-    return psutil.Process().memory_info().rss

@@ -147,16 +147,17 @@ class Vocabulary:
     def _encode(self, text: str, *, inside: bool = False) -> list[int]:
         if not text:
             return []
+        # Not verbose: how long a text may be is looked at later, when it has been cut.
         if not (inside and self._opens_with_space):
-            return self.tokenizer.encode(text, add_special_tokens=False)
+            return self.tokenizer.encode(text, add_special_tokens=False, verbose=False)
         # A newline before it takes the space in its place, and no token reaches over it.
-        ids = self.tokenizer.encode("\n" + text, add_special_tokens=False)
+        ids = self.tokenizer.encode("\n" + text, add_special_tokens=False, verbose=False)
         read = b""
         for i, token in enumerate(ids):
             read += self.pieces[token]
             if read == b" \n":
                 return ids[i + 1 :]
-        return self.tokenizer.encode(text, add_special_tokens=False)
+        return self.tokenizer.encode(text, add_special_tokens=False, verbose=False)
 
     def starting_with(self, start: bytes) -> list[int]:
         """Ids of the tokens whose bytes begin with `start`."""

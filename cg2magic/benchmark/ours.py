@@ -116,7 +116,7 @@ class Ours:
 
     def load(self) -> None:
         """Load the model."""
-        from cg2magic.manager import _release_memory
+        from cg2magic.memory import release
         from cg2magic.models.loading import load_model
 
         loaded = load_model(str(self.place.checkpoint), precision=self.place.precision)
@@ -124,7 +124,7 @@ class Ours:
         self.engine = FullLengthEngine(loaded)
         # Random weights repeat themselves when they write greedily: drafts would flatter us here.
         self.engine.drafts = False
-        _release_memory()
+        release()
 
     def unload(self) -> None:
         """Give the memory back."""

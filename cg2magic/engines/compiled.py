@@ -54,3 +54,7 @@ class CompiledSteps:
             ).logits
         # A graph's output is overwritten by its next run.
         return logits.clone()
+
+    def close(self) -> None:
+        """Let go of what was compiled: on a GPU its graphs keep memory of their own, of whoever runs them."""
+        torch.compiler.reset()

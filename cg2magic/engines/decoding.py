@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cg2magic.candidate import Candidate
 from cg2magic.engines.drafts import PromptLookup
+from cg2magic.engines.prefixes import most_that_can_go
 from cg2magic.request import Sampling, TokenLogprob
 from cg2magic.vocabulary import Vocabulary
 
@@ -95,7 +96,7 @@ class Decoding:
             if drafts is not None:
                 for i in new:
                     drafts.extend(i)
-                draft = drafts.propose(self.room)
+                draft = drafts.propose(min(self.room, most_that_can_go(cache) - len(new)))
             step = torch.tensor([new + draft], device=logits.device)
             logits = self.forward(step, cache, keep=len(draft) + 1)[0]
             accepted = 0
@@ -128,7 +129,8 @@ class Decoding:
         """
         import torch
 
-        cache.batch_repeat_interleave(len(candidates))
+        # Not batch_repeat_interleave and batch_select_indices: recurrent layers don't have them.
+        cache.reorder_cache(torch.zeros(len(candidates), dtype=torch.long, device=logits.device))
         logits = logits.expand(len(candidates), -1)
         batch = list(range(len(candidates)))  # the candidates in it, by row
         while True:
@@ -140,7 +142,7 @@ class Decoding:
             if not going or self._over(1):
                 break
             if len(going) < len(batch):
-                cache.batch_select_indices(torch.tensor(going, device=logits.device))
+                cache.reorder_cache(torch.tensor(going, device=logits.device))
                 batch = [batch[row] for row in going]
             step = torch.tensor([[candidates[i].feed.popleft()] for i in batch], device=logits.device)
             logits = self.forward(step, cache)[:, -1]

@@ -59,6 +59,16 @@ class Engine(Protocol):
         """Compute the features of texts, ``(len(texts), width)``."""
         ...
 
+    def close(self) -> Callable[[], object | None]:
+        """Let go of the model; what is known about it stays.
+
+        Returns
+        -------
+        callable
+            Gives the weights, as long as somebody else still holds them.
+        """
+        ...
+
 
 def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt:
     """Write a request's prompt, with room left for its answer.

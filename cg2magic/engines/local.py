@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cg2magic import memory
 from cg2magic.candidate import Candidate
 from cg2magic.engines import scoring
 from cg2magic.engines.decoding import Chooser, Decoding
 from cg2magic.engines.drafts import PromptLookup
 from cg2magic.engines.engine import Report, Written, notes_on, prompt_for, seen
 from cg2magic.engines.prefixes import PrefixCache, fork
+from cg2magic.engines.quiet import quiet
+from cg2magic.errors import GenerationError
 from cg2magic.families import FORMATS
 from cg2magic.formats import Prompt
 from cg2magic.likelihood import Score
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+    from transformers import PreTrainedModel
 
     from cg2magic.engines.compiled import CompiledSteps
     from cg2magic.engines.decoding import Cache
@@ -90,7 +96,7 @@ class LocalEngine:
         def changed() -> None:
             report(tuple(candidate.suggestion() for candidate in candidates))
 
-        with threads_for(self.loaded.parameters), torch.inference_mode():
+        with self._computing(), threads_for(self.loaded.parameters), torch.inference_mode():
             self._write(request, prompt, candidates, changed, cancelled)
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
         notes = notes_on(request, prompt, self.loaded.context)
@@ -98,15 +104,41 @@ class LocalEngine:
 
     def score(self, text: str, tell: scoring.Tell, cancelled: Callable[[], bool]) -> Score:
         """Compute how likely the model finds a text, see `scoring.score`."""
-        return scoring.score(
-            text, self.loaded, self.vocabulary, self._forward, self._new_cache, tell, cancelled
-        )
+        with self._computing():
+            return scoring.score(
+                text, self.loaded, self.vocabulary, self._forward, self._new_cache, tell, cancelled
+            )
 
     def embed(
         self, texts: Sequence[str], tell: scoring.Tell, cancelled: Callable[[], bool]
     ) -> NDArray[np.float32]:
         """Compute the features of texts, see `scoring.embed`."""
-        return scoring.embed(texts, self.loaded, self.vocabulary, tell, cancelled)
+        with self._computing():
+            return scoring.embed(texts, self.loaded, self.vocabulary, tell, cancelled)
+
+    def close(self) -> weakref.ref[PreTrainedModel]:
+        """Let go of the model and all that was computed with it, see `LoadedModel.release`."""
+        self.prefixes.clear()
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+        return self.loaded.release()
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Where memory runs out, give back what can go, and say what helps."""
+        try:
+            with quiet():
+                yield
+        except Exception as error:
+            if not memory.ran_out(error):
+                raise
+            self.prefixes.clear()
+            where = "" if self.loaded.device == "cpu" else f" of {self.loaded.device}"
+            raise GenerationError(
+                f"there was no memory{where} left for this: ask for fewer candidates or a shorter text, or "
+                "load a smaller model"
+            ) from None
 
     def _prompt(self, request: Request) -> Prompt:
         return prompt_for(request, self.vocabulary, self.loaded.context)
@@ -138,7 +170,7 @@ class LocalEngine:
                 decoding.forward = self._steps
                 decoding.one(candidates[0], logits, self._steps.cache_from(cache), drafts=None)
             else:
-                drafts = PromptLookup(ids) if self.drafts and cache.is_croppable else None
+                drafts = PromptLookup(ids) if self.drafts else None
                 fed = decoding.one(candidates[0], logits, cache, drafts)
                 # A person who accepts goes on from here.
                 self.prefixes.keep(ids + fed, cache)

@@ -8,6 +8,7 @@ beginning can be used again as they are.
 from __future__ import annotations
 
 import copy
+import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,8 @@ class PrefixCache:
 
     def keep(self, ids: tuple[int, ...], cache: Cache) -> None:
         """Remember the cache of `ids`, of one sequence; it must not be written to afterwards."""
-        if not cache.is_croppable or cache.get_seq_length() != len(ids):
-            return  # a sliding window, or a state that can't be taken back
+        if most_that_can_go(cache) < 0 or cache.get_seq_length() != len(ids):
+            return
         for kept in [kept for kept in self._kept if len(kept) - _shared(kept, ids) <= _TAIL]:
             del self._kept[kept]  # this one is as good, but for a few tokens
         self._kept[ids] = cache
@@ -82,6 +83,19 @@ def fork(cache: Cache) -> Cache:
     forked = copy.copy(cache)
     forked.layers = [copy.copy(layer) for layer in cache.layers]
     return forked
+
+
+def most_that_can_go(cache: Cache) -> int:
+    """Return how many tokens may be added to a cache and be taken out again; negative if none ever can.
+
+    A window that slides forgets what it leaves behind, and a recurrent layer's state can't be taken back at
+    all. (``is_croppable`` is true of a window also where `crop` refuses.)
+    """
+    if not cache.is_croppable:
+        return -1
+    forgetting = [layer for layer in cache.layers if not getattr(layer, "record_past", True)]
+    windows = [getattr(layer, "sliding_window", 0) for layer in forgetting]
+    return min(windows) - 1 - cache.get_seq_length() if windows else sys.maxsize
 
 
 def _shared(a: tuple[int, ...], b: tuple[int, ...]) -> int:

@@ -104,6 +104,10 @@ class RemoteEngine:
         """Refuse, as `score`: hidden states stay on the server."""
         raise UsageError("a served model gives no features: load a model here, such as `%cg2 load mini`")
 
+    def close(self) -> Callable[[], None]:
+        """Nothing is held here: connections end with their requests."""
+        return lambda: None
+
     async def _write(
         self, sampling: Sampling, prompt: Prompt, candidates: list[Candidate], changed: Callable[[], None]
     ) -> None:

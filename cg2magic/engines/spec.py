@@ -77,9 +77,12 @@ class ModelSpec:
 
 
 def open_engine(
-    spec: ModelSpec, on_progress: Callable[[Progress], None] | None, cancelled: Callable[[], bool]
+    spec: ModelSpec,
+    on_progress: Callable[[Progress], None] | None,
+    cancelled: Callable[[], bool],
+    resident: LoadedModel | RemoteModel | None = None,
 ) -> Engine:
-    """Load a model here, or find it where it is served.
+    """Load a model here, or find it where it is served; the resident one is in memory meanwhile.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def open_engine(
             reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=cancelled)
         )
     from cg2magic.engines.local import LocalEngine
-    from cg2magic.models.loading import load_model
+    from cg2magic.models.loading import LoadedModel, load_model
 
     if spec.served or spec.tokenizer:
         raise LoadError(f"--model and --tokenizer are for the address of a server, and {spec.name} is none")
@@ -107,5 +110,6 @@ def open_engine(
         groups=spec.groups,
         progress=on_progress,
         cancelled=cancelled,
+        resident=resident if isinstance(resident, LoadedModel) else None,
     )
     return LocalEngine(loaded, compile=bool(spec.compile))

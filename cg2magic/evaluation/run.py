@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from cg2magic.evaluation.pass_at_k import mean_pass_at_k
 from cg2magic.evaluation.problems import Problem
 from cg2magic.evaluation.records import Records, Row
 from cg2magic.evaluation.sandbox import Sandbox
+from cg2magic.threads import usable_cores
 
 #: Gives the answers to a problem from number ``first`` on, ``count`` of them.
 Answers = Callable[[Problem, int, int], list[str]]
@@ -124,7 +124,7 @@ class Evaluation:
                 "reason": result.reason,
             }
 
-        with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        with ThreadPoolExecutor(jobs or usable_cores()) as pool:
             try:
                 for done in as_completed([pool.submit(run, row) for row in missing]):
                     self._results.add([done.result()])

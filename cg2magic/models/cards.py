@@ -21,8 +21,8 @@ def check_there() -> None:
     """
     if find_spec("accelerate") is None:
         raise LoadError(
-            "it is larger than one GPU, and laying it over several needs accelerate: "
-            "pip install 'cg2magic[accelerate]'"
+            "it is larger than what is free on one GPU, and laying it over several, or over the CPU's memory "
+            "too, needs accelerate: pip install 'cg2magic[accelerate]', or use device='cpu'"
         )
 
 

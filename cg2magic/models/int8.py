@@ -19,7 +19,6 @@ up for with ``sums[o] = scale[o] · Σ_i w[o, i]``::
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -249,7 +248,7 @@ def pack(model: nn.Module, tell: Callable[[int, int], None] | None = None) -> No
     kernel = best_kernel()
     layers = [module for module in model.modules() if isinstance(module, Int8Linear)]
     done, total = 0, sum(layer.nbytes for layer in layers)
-    with packing(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with packing(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for layer, _ in zip(layers, pool.map(lambda layer: layer.pack(kernel), layers), strict=True):
             done += layer.nbytes
             if tell is not None:

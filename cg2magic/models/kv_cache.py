@@ -135,13 +135,7 @@ class KVCache:
         for layer in self.layers:
             layer.crop(-tokens)
 
-    def batch_repeat_interleave(self, rows: int) -> None:
-        """Make `rows` of the one row there is."""
-        del rows  # see `KVLayer.repeat`
+    def reorder_cache(self, rows: torch.Tensor) -> None:
+        """Let the batch be of these rows; at first, of the one there is as often as it is named."""
         for layer in self.layers:
-            layer.repeat()
-
-    def batch_select_indices(self, rows: torch.Tensor) -> None:
-        """Keep these rows of the batch."""
-        for layer in self.layers:
-            layer.select(rows)
+            layer.repeat() if layer.shared is None else layer.select(rows)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from cg2magic import memory
 from cg2magic.errors import LoadError
 from cg2magic.families import family_of
+from cg2magic.models import gpus
 from cg2magic.models.files import Located, check_tokenizer_files, locate, read_config
-from cg2magic.models.placement import check_memory, fits, resolve_device, resolve_precision, torch_dtype
+from cg2magic.models.placement import place, resolve_device, resolve_precision, torch_dtype
 from cg2magic.models.watch import LoadCancelled, Watch
 from cg2magic.models.weights import Weights
 from cg2magic.models.wording import one_line
@@ -27,17 +30,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_RAN_OUT = (
+    "there was no memory left; `%cg2 unload` gives back that of the model before it, and a smaller model or "
+    "a lower precision needs less"
+)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """A model in memory, ready to be asked.
+
+    A notebook keeps what it shows, so somebody may hold this for long: it is emptied when the model is
+    unloaded.
 
     Attributes
     ----------
     name : str
     model : PreTrainedModel
-        In eval mode; a `PhiForCausalLM` where the checkpoint has CodeGen's layout.
+        In eval mode; a `PhiForCausalLM` where the checkpoint has CodeGen's layout. It is here as long as the
+        model is the resident one.
     tokenizer : PreTrainedTokenizerBase
+        Likewise.
     family : str
         How its prompts are written: a key of `families.FORMATS`.
     device : str
@@ -59,8 +72,8 @@ class LoadedModel:
     """
 
     name: str
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel = field(repr=False)
+    tokenizer: PreTrainedTokenizerBase = field(repr=False)
     family: str
     device: str
     precision: str
@@ -72,6 +85,28 @@ class LoadedModel:
     source: str
     notes: tuple[str, ...] = ()
 
+    def release(self) -> weakref.ref[PreTrainedModel]:
+        """Let go of the weights and the tokenizer; what is known about them stays.
+
+        Returns
+        -------
+        weakref.ref
+            Gives the weights, as long as somebody else holds them.
+        """
+        weights = weakref.ref(self.model)
+        for name in _RELEASED:
+            object.__delattr__(self, name)
+        return weights
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in _RELEASED:
+            raise AttributeError(f"{self.name} is no longer loaded, and its {name} is gone: load it again")
+        raise AttributeError(f"a loaded model has no attribute {name!r}", name=name, obj=self)
+
+
+#: What a model that was unloaded has no longer.
+_RELEASED = ("model", "tokenizer")
+
 
 def load_model(
     name: str,
@@ -81,6 +116,7 @@ def load_model(
     groups: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    resident: LoadedModel | None = None,
 ) -> LoadedModel:
     """Load a model; this blocks, and belongs on a worker thread.
 
@@ -99,6 +135,8 @@ def load_model(
         Told how many bytes are done.
     cancelled : callable
         Asked between tensors; True ends the load with `LoadCancelled`.
+    resident : LoadedModel, optional
+        What is in memory while this one is loaded: where there is no room for both, the error says so.
 
     Raises
     ------
@@ -106,13 +144,19 @@ def load_model(
         In one line, with what to try next.
     """
     try:
-        return _load(name, device, precision, groups, Watch(progress, cancelled))
+        return _load(name, device, precision, groups, Watch(progress, cancelled), resident)
     except LoadError as error:
         _log.debug("loading %s failed", name, exc_info=True)
         failure = error
-    except (MemoryError, OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the one before it stays
         _log.debug("loading %s failed", name, exc_info=True)
-        failure = LoadError(f"{name} could not be loaded: {one_line(error)}")
+        if memory.ran_out(error):
+            said = _RAN_OUT
+        elif isinstance(error, (OSError, RuntimeError)):
+            said = one_line(error)
+        else:
+            said = f"{type(error).__name__}: {one_line(error)}"  # a bug of ours, or a file of an unknown form
+        failure = LoadError(f"{name} could not be loaded: {said}")
     # The traceback's frames, and those of what caused it, would keep half a model in memory.
     failure.__cause__ = failure.__context__ = None
     raise failure.with_traceback(None)
@@ -135,8 +179,15 @@ class _Plan:
         return f"reading {self.found.name}"
 
 
-def _load(name: str, device: str, precision: str, groups: int | None, watch: Watch) -> LoadedModel:
-    from cg2magic.models import cards, int8, int8_kernels
+def _load(
+    name: str,
+    device: str,
+    precision: str,
+    groups: int | None,
+    watch: Watch,
+    resident: LoadedModel | None,
+) -> LoadedModel:
+    from cg2magic.models import int8, int8_kernels
 
     started = time.perf_counter()
     asked_device, device = device, resolve_device(device)
@@ -150,11 +201,10 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         # transformers reads a whole model, which is quantized then; ours is quantized while it is read.
         is_whole = precision == "int8" and not is_codegen
         held = "bf16" if is_whole else precision
-        is_spread = device == "cuda" and asked_device == "auto" and not fits(weights.numel, held, device)
-        if is_spread:
-            cards.check_there()
-        else:
-            check_memory(weights.numel, held, device)
+        device, is_spread = place(
+            weights.numel, held, device, is_free=asked_device == "auto", resident=resident
+        )
+        precision = resolve_precision(asked, device, weights.numel)
         config = _load_config(found.folder, fields)
         tokenizer = load_tokenizer(found.folder)
         plan = _Plan(found, config, weights, device, precision, watch, is_spread)
@@ -167,7 +217,7 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
                     if asked == "int8":
                         raise LoadError("int8 is not for layers such as its own; use precision='bf16'")
                     precision = "bf16"
-        parameters, memory = int8.count(model)
+        parameters, size = int8.count(model)
     return LoadedModel(
         name=found.name,
         model=model,
@@ -176,12 +226,15 @@ def _load(name: str, device: str, precision: str, groups: int | None, watch: Wat
         device=device,
         precision=precision,
         parameters=parameters,
-        memory=memory,
+        memory=size,
         seconds=time.perf_counter() - started,
         context=_context(model),
         groups=groups,
         source=found.source,
-        notes=int8_kernels.notices() if precision == "int8" else (),
+        notes=(
+            *(gpus.troubles() if asked_device == "auto" and device in ("cpu", "mps") else ()),
+            *(int8_kernels.notices() if precision == "int8" else ()),
+        ),
     )
 
 
@@ -295,8 +348,8 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
 
 def _context(model: PreTrainedModel) -> int:
     config = model.config.get_text_config()
-    for field in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
-        length = getattr(config, field, None)
+    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
+        length = getattr(config, name, None)
         if isinstance(length, int) and length > 0:
             return length
     return 2048  # recurrent models have no end; this much is quick

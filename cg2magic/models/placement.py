@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cg2magic import cgroups
 from cg2magic.errors import LoadError
+from cg2magic.models import cards, gpus
 from cg2magic.models.wording import gigabytes
 
 if TYPE_CHECKING:
     import torch
+
+    from cg2magic.models.loading import LoadedModel
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
@@ -21,23 +25,20 @@ _FP32_UP_TO = 300_000_000
 # What a load needs beside the weights: one tensor in two forms, and what the check of the grouping computes.
 _HEADROOM = 1.1
 
-_CGROUP = Path("/sys/fs/cgroup")
-
 
 def resolve_device(device: str) -> str:
-    """Choose a device for ``"auto"``; make sure that another one is there.
+    """Choose a device for ``"auto"``: a GPU that torch can work on; make sure that another one is there.
 
     Raises
     ------
     LoadError
-        There is no such device.
+        There is no such device, or torch can't work on it.
     """
     import torch
 
     if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
+        usable = next((name for name in gpus.names() if gpus.trouble(name) is None), None)
+        return usable or ("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         wanted = torch.device(device)
     except (RuntimeError, TypeError):
@@ -51,6 +52,8 @@ def resolve_device(device: str) -> str:
         is_there = wanted.type == "cpu" or (wanted.type == "mps" and torch.backends.mps.is_available())
     if not is_there:
         raise LoadError(f"this machine has no device {device!r} that torch can use; use 'auto' or 'cpu'")
+    if wanted.type == "cuda" and (trouble := gpus.trouble(device)):
+        raise LoadError(f"{trouble}; use device='cpu', or 'auto', which takes another GPU if there is one")
     return str(wanted)
 
 
@@ -67,6 +70,8 @@ def resolve_precision(precision: str, device: str, parameters: int) -> str:
     is_cpu = device.startswith("cpu")
     if precision == "int8" and not is_cpu:
         raise LoadError(f"int8 is for the CPU; on {device} use 'auto', 'bf16' or 'fp16'")
+    if precision == "bf16" and device == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0):
+        raise LoadError("bf16 on mps needs macOS 14; use 'auto', 'fp16' or 'fp32'")
     if precision in BYTES:
         return precision
     if precision != "auto":
@@ -74,7 +79,7 @@ def resolve_precision(precision: str, device: str, parameters: int) -> str:
     if is_cpu:
         return "fp32" if parameters <= _FP32_UP_TO else "int8"
     if device.startswith("cuda"):
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        return "bf16" if gpus.has_bfloat16(device) else "fp16"
     return "fp16"
 
 
@@ -91,8 +96,48 @@ def fits(parameters: int, precision: str, device: str) -> bool:
     return free is None or parameters * BYTES[precision] * _HEADROOM <= free
 
 
-def check_memory(parameters: int, precision: str, device: str) -> None:
-    """Make sure, before anything is read, that the weights fit.
+def place(
+    parameters: int, precision: str, device: str, *, is_free: bool, resident: LoadedModel | None = None
+) -> tuple[str, bool]:
+    """Find room for the weights, before anything is read.
+
+    Parameters
+    ----------
+    parameters : int
+    precision : str
+    device : str
+        Where they are to go.
+    is_free : bool
+        Whether another GPU, or all of them, will do as well: nobody asked for that very one.
+    resident : LoadedModel, optional
+        What is in memory, and stays there until these weights are.
+
+    Returns
+    -------
+    device : str
+    is_spread : bool
+        Whether it has to be laid over all GPUs.
+
+    Raises
+    ------
+    LoadError
+        There is no room; it says how much there is, and how to get more.
+    """
+    if fits(parameters, precision, device):
+        return device, False
+    if is_free and device in gpus.names():
+        for other in gpus.names():
+            if fits(parameters, precision, other) and gpus.trouble(other) is None:
+                return other, False
+        if not _fits_without(resident, parameters, precision, device):
+            cards.check_there()
+            return "cuda", True
+    check_memory(parameters, precision, device, resident)
+    return device, False
+
+
+def check_memory(parameters: int, precision: str, device: str, resident: LoadedModel | None = None) -> None:
+    """Make sure that the weights fit on a device, see `place`.
 
     Raises
     ------
@@ -103,12 +148,29 @@ def check_memory(parameters: int, precision: str, device: str) -> None:
         return
     need, free = parameters * BYTES[precision] * _HEADROOM, free_memory(device) or 0
     where = "memory" if device.startswith("cpu") else f"memory of {device}"
+    sizes = f"it needs {gigabytes(need)} in {precision} and {gigabytes(free)} are free"
+    if resident is not None and _fits_without(resident, parameters, precision, device):
+        raise LoadError(
+            f"not enough {where} beside {resident.name}, which is loaded: {sizes}; run `%cg2 unload` first, "
+            f"which gives back {gigabytes(resident.memory)}"
+        )
     other = "int8" if device.startswith("cpu") else "bf16"
     smaller = f"precision={other!r} or " if precision == "fp32" else ""
     raise LoadError(
-        f"not enough {where}: it needs {gigabytes(need)} in {precision} and {gigabytes(free)} "
-        f"are free; try {smaller}a smaller model, or unload what else is in memory"
+        f"not enough {where}: {sizes}; try {smaller}a smaller model, or unload what else is in memory"
     )
+
+
+def _fits_without(resident: LoadedModel | None, parameters: int, precision: str, device: str) -> bool:
+    """Whether the weights fit once the resident model, which is on the same device, is unloaded."""
+    free = free_memory(device)
+    if free is None or resident is None or _in_full(resident.device) != _in_full(device):
+        return False
+    return parameters * BYTES[precision] * _HEADROOM <= free + resident.memory
+
+
+def _in_full(device: str) -> str:
+    return "cuda:0" if device == "cuda" else device
 
 
 def free_memory(device: str) -> int | None:
@@ -116,9 +178,12 @@ def free_memory(device: str) -> int | None:
     if device.startswith("cuda"):
         import torch
 
-        return torch.cuda.mem_get_info(torch.device(device))[0]
-    # The memory of Apple's GPUs is the machine's own.
-    known = [size for size in (_free_of_machine(), _free_of_container()) if size is not None]
+        # What torch has from the card and doesn't use at the moment is there for us too.
+        spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + spare
+    # The memory of Apple's GPUs is the machine's own. In a container (a JupyterHub's pod, say) not all that
+    # the machine has may be taken.
+    known = [size for size in (_free_of_machine(), cgroups.free_memory()) if size is not None]
     return min(known, default=None)
 
 
@@ -138,25 +203,3 @@ def _free_of_machine() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return None
-
-
-def _free_of_container() -> int | None:
-    """Return what a control group leaves: in a container (a JupyterHub's pod, say) the machine is larger."""
-    for limit, used, statistics, cache in (
-        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-        (
-            "memory/memory.limit_in_bytes",
-            "memory/memory.usage_in_bytes",
-            "memory/memory.stat",
-            "total_inactive_file",
-        ),
-    ):
-        try:
-            most = int((_CGROUP / limit).read_text())
-            taken = int((_CGROUP / used).read_text())
-            counts = dict(line.split() for line in (_CGROUP / statistics).read_text().splitlines())
-            # Pages of files count as used there, but make way.
-            return most - taken + int(counts.get(cache, 0))
-        except (OSError, ValueError):  # no such file, or "max": no limit
-            continue
-    return None

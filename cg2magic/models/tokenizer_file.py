@@ -81,8 +81,9 @@ class FileTokenizer:
         """Give the token of an id, or those of several; None where there is none."""
         return self._names.get(ids) if isinstance(ids, int) else [self._names.get(i) for i in ids]
 
-    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        """Token ids of a text."""
+    def encode(self, text: str, *, add_special_tokens: bool, verbose: bool = False) -> list[int]:
+        """Token ids of a text; there is nothing to be verbose about."""
+        del verbose
         return self.backend_tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
 
     def _named(self, name: str) -> str | None:

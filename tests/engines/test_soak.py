@@ -9,7 +9,8 @@ import psutil
 
 from cg2magic.engines.local import LocalEngine
 from cg2magic.engines.prefixes import PrefixCache
-from cg2magic.manager import Manager, _release_memory
+from cg2magic.manager import Manager
+from cg2magic.memory import release
 from cg2magic.request import Request, Sampling
 
 REQUESTS = 300
@@ -20,7 +21,7 @@ KEPT = 12 << 20
 
 def held() -> int:
     gc.collect()
-    _release_memory()
+    release()
     return psutil.Process().memory_info().rss
 
 

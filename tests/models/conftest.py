@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 
+from cg2magic.models import gpus
 from cg2magic.models.grouping import SAMPLE
 from tests.checkpoints import train, write_checkpoint
 
@@ -19,6 +21,45 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU as torch.cuda describes it."""
+
+    name: str
+    capability: tuple[int, int]
+    free: int = 80_000_000_000
+    broken: str = ""  # what it says instead of computing
+
+
+@pytest.fixture
+def cards_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A stand-in for a machine's GPUs, of which there are none here: it answers as torch.cuda does.
+
+    Nothing computes on them: what is chosen, and what is said, is all that can be looked at.
+    """
+
+    def put(*cards: Card, kernels: str = "sm_70 sm_75 sm_80 sm_86 sm_90 compute_90") -> None:
+        def card(device: str) -> Card:
+            return cards[torch.device(device).index or 0]
+
+        def compute(device: str) -> None:
+            if card(device).broken:
+                raise RuntimeError(card(device).broken)
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cards))
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(cards))
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: card(device).name)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: card(device).capability)
+        monkeypatch.setattr(torch.cuda, "get_arch_list", kernels.split)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (card(device).free, 80_000_000_000))
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 0)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+        monkeypatch.setattr(gpus, "_compute_on", compute)
+
+    return put
 
 
 @pytest.fixture

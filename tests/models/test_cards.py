@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from cg2magic.errors import LoadError
-from cg2magic.models import cards, placement
+from cg2magic.models import cards
 from cg2magic.models.loading import load_model
 from tests.checkpoints import make_config, write_checkpoint
+from tests.models.conftest import Card
 
 
 @pytest.fixture
@@ -17,11 +18,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def small_card(monkeypatch):
+def small_card(cards_of):
     """A machine that says it has a GPU, with room for nothing."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    monkeypatch.setattr(placement, "free_memory", lambda device: 1000 if device == "cuda" else 1 << 40)
+    cards_of(Card("NVIDIA A2", (8, 6), free=1000))
 
 
 def test_blocks_are_laid_over_the_cards_and_never_split(folder):
@@ -52,5 +51,7 @@ def test_what_does_not_fit_one_card_is_read_and_then_spread(folder, monkeypatch)
 @pytest.mark.usefixtures("small_card")
 def test_without_accelerate_one_line_says_what_to_install(folder, monkeypatch):
     monkeypatch.setattr(cards, "find_spec", lambda _: None)
-    with pytest.raises(LoadError, match=r"larger than one GPU.*pip install 'cg2magic\[accelerate\]'"):
+    with pytest.raises(
+        LoadError, match=r"than what is free on one GPU.*pip install 'cg2magic\[accelerate\]'"
+    ):
         load_model(str(folder))

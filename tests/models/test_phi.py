@@ -64,7 +64,7 @@ def test_candidates_share_the_prompt_and_differ_after_it(model, steps):
     ids = torch.cat([ONE[:, :40].expand(3, -1), IDS[:, 40:]], dim=1)
     whole = PhiForCausalLM.forward(model, ids, use_cache=False).logits
     _, cache = feed(model, ONE[:, :40], 40)
-    cache.batch_repeat_interleave(3)
+    cache.reorder_cache(torch.zeros(3, dtype=torch.long))
     logits, cache = feed(model, ids[:, 40:], *steps, cache=cache)
     assert near(logits, whole[:, 40:])
     assert cache.layers[0].keys.shape[2] < 200  # the prompt's are held once
@@ -75,9 +75,9 @@ def test_a_candidate_that_has_ended_leaves_the_batch(model):
     ids = torch.cat([ONE[:, :40].expand(3, -1), IDS[:, 40:]], dim=1)
     whole = PhiForCausalLM.forward(model, ids, use_cache=False).logits
     _, cache = feed(model, ONE[:, :40], 40)
-    cache.batch_repeat_interleave(3)
+    cache.reorder_cache(torch.zeros(3, dtype=torch.long))
     feed(model, ids[:, 40:50], 1, 9, cache=cache)
-    cache.batch_select_indices(torch.tensor([0, 2]))
+    cache.reorder_cache(torch.tensor([0, 2]))
     logits, _ = feed(model, ids[[0, 2], 50:], 5, 5, cache=cache)
     assert near(logits, whole[[0, 2], 50:])
 
