@@ -215,19 +215,13 @@ class Manager:
                     item.cancelled.set()
             while self._current is not None or self._queue:
                 self._changed.wait()
-<<<<<<< HEAD
-            had = self._engine is not None
-            self._engine = self._spec = None
-        _release_memory()
-        self.model_changed()
-        return had
-=======
             engine, self._engine, self._spec = self._engine, None, None
         if engine is None:
             memory.release()
             return None
         weights = engine.close()
         memory.release()
+        self.model_changed()
         after = memory.held()
         return memory.Unloaded(
             engine.loaded.name,
@@ -235,7 +229,6 @@ class Manager:
             max(0, before.gpu - after.gpu),
             is_held=weights() is not None,
         )
->>>>>>> fix-models
 
     def status(self) -> Status:
         """What is loaded, what waits, and how fast the last request was."""
@@ -348,16 +341,11 @@ class Manager:
             return engine
         engine = open_engine(spec, on_progress, cancelled, engine.loaded if engine else None)
         with self._changed:
-<<<<<<< HEAD
-            self._engine, self._spec = engine, spec
-        _release_memory()
-        self.model_changed()
-=======
             before, self._engine, self._spec = self._engine, engine, spec
         if before is not None:
             before.close()
         memory.release()
->>>>>>> fix-models
+        self.model_changed()
         return engine
 
     def _drop_cancelled(self) -> None:
