@@ -77,7 +77,7 @@ def _groups(controller: str) -> Iterator[Path]:
     inside, mounts = _path(controller), list(_mounts(controller))
     if inside is None or not mounts:
         return
-    # A group of a namespace above this one can't be seen. What is mounted can, and holds for most of them.
+    # Where the process's own group can't be seen (it is in a namespace above), what is mounted stands for it.
     found = ((folder, _below(inside, root)) for folder, root in mounts)
     folder, parts = next((each for each in found if each[1] is not None), (mounts[0][0], ()))
     for length in range(len(parts), -1, -1):

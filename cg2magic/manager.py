@@ -19,7 +19,7 @@ from cg2magic import memory
 from cg2magic.call import Call, T, Tell
 from cg2magic.checking import Checks
 from cg2magic.engines.spec import ModelSpec, open_engine
-from cg2magic.errors import Cg2Error, LoadError, UsageError
+from cg2magic.errors import FormatError, LoadError, UsageError
 from cg2magic.job import Job
 from cg2magic.request import Progress, Request, Suggestion
 
@@ -326,6 +326,7 @@ class Manager:
         except Exception as error:  # noqa: BLE001 - shown in the panel, raised by result()
             if job.cancelled.is_set() and isinstance(error, LoadError):
                 job.update(state="stopped", progress=None)
+                memory.release()
             else:
                 _end(job, error)
 
@@ -374,7 +375,7 @@ def _is_aside(item: Job | Call[Any]) -> bool:
 
 def _end(item: Job | Call[Any], error: Exception) -> None:
     item.fail(error)
-    if isinstance(error, LoadError) or not isinstance(error, Cg2Error):
+    if not isinstance(error, (UsageError, FormatError)):
         # What it was working with when it failed: half a model, or a pass that was too large.
         memory.release()
 
