@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cg2magic.continuation import continuation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None = None) -> Page | None:
-    """Give the page the running cell is in, which tells its document; None where that can't be.
+    """Give the page the running cell is in, which tells its document; None where nobody is there to tell it.
 
     The panel asks it once it is shown. While a cell waits, nothing that the panel sends is read; then the
     labextension, which has a subshell, has been asked already, if it is there.
@@ -37,13 +38,12 @@ def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None 
         Those with the labextension.
     """
     parent = _parent(shell)
-    can_ask = parent.get("content", {}).get("allow_stdin", False)
-    cell_id = parent.get("metadata", {}).get("cellId")
-    if not (can_ask and cell_id):
+    if not parent.get("content", {}).get("allow_stdin", False):
         return None
     if not wait:
         return Page()
-    asked = pages.ask(parent["header"]["session"], cell_id) if pages else None
+    cell_id = parent.get("metadata", {}).get("cellId")
+    asked = pages.ask(parent["header"]["session"], cell_id) if pages and cell_id else None
     return asked or Page(seconds=0)  # one that tells nothing is not waited for
 
 
@@ -90,11 +90,15 @@ def present(
         return
 
     from cg2magic.panel import Panel
+    from cg2magic.panel.standby import Standby
 
     try:
         Panel(
             job,
             cell_id=parent.get("metadata", {}).get("cellId"),
+            asked=parent["content"].get("code", ""),
+            session=parent.get("header", {}).get("session", ""),
+            standby=partial(Standby, shell, parent),
             regenerate=lambda: regenerate(job),
             record=manager().record,
             check=manager().checks.agree,
@@ -124,7 +128,7 @@ def configure_notebook(shell: InteractiveShell, settings: dict[str, str]) -> Non
     UsageError
         Where there is no page.
     """
-    if page_of(shell) is None:
+    if not _parent(shell).get("metadata", {}).get("cellId"):
         written = json.dumps({"cg2magic": settings or {"context": "none"}})
         raise UsageError(f"there is no page here to write it: put {written} into the notebook's metadata")
     from cg2magic.panel.notebook_settings import NotebookSettings

@@ -103,6 +103,16 @@ def mimebundle(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> dic
     return {"text/plain": render_text(snapshot), "text/html": render_html(snapshot, candidate, outcome)}
 
 
+def hinted(bundle: dict[str, str]) -> dict[str, str]:
+    """Add to a finished card why there are no buttons, for a page that can't draw the panel."""
+    hint = (
+        "The panel with its buttons needs the packages anywidget and ipywidgets where Jupyter itself runs: "
+        "pip install anywidget ipywidgets there, and reload the page. %cg2 accept inserts the suggestion."
+    )
+    html = bundle["text/html"].removesuffix("</div>") + f'<p class="cg2-about">{hint}</p></div>'
+    return {"text/plain": f"{bundle['text/plain']}\n\n{hint}", "text/html": html}
+
+
 def display_static(snapshot: Snapshot) -> None:
     """Show a finished job in the running cell's output, for clients in which nobody can press a button."""
     from IPython.display import display

@@ -21,6 +21,7 @@ from cg2magic.panel import words
 from cg2magic.panel.heat import heat
 from cg2magic.panel.highlight import Segment, caret, line_classes, lines, visible
 from cg2magic.panel.render import STATIC, mimebundle
+from cg2magic.panel.standby import Standby
 from cg2magic.panel.stream import snapshots
 from cg2magic.request import Suggestion
 
@@ -52,6 +53,13 @@ class Panel(anywidget.AnyWidget):
         returns the new job; without it the heat map is only looked at.
     tell : callable, optional
         Called once as ``tell(document)`` with the page's document, None where the page can't reach it.
+    asked : str
+        The text of that cell when it asked, which *Replace cell* must find there again; empty where it is not
+        known.
+    session : str
+        The session of the page that ran it, which alone acts without being told to; empty where that is not known.
+    standby : Standby, optional
+        Sees to it that the finished card is there where no page draws the panel.
     insert : {"ask", "below", "replace", "none"}
         Whether the page waits for a button, does it by itself once the job is done, or offers Copy
         only.
@@ -63,6 +71,8 @@ class Panel(anywidget.AnyWidget):
     # The kernel writes these; the page only reads them.
     panel_id = traitlets.Unicode().tag(sync=True)
     cell_id = traitlets.Unicode().tag(sync=True)
+    asked = traitlets.Unicode().tag(sync=True)
+    session = traitlets.Unicode().tag(sync=True)
     insert = traitlets.Enum(("ask", "below", "replace", "none"), "ask").tag(sync=True)
     can_regenerate = traitlets.Bool().tag(sync=True)
     asks_document = traitlets.Bool().tag(sync=True)
@@ -83,6 +93,9 @@ class Panel(anywidget.AnyWidget):
         check: Callable[[Job], None] | None = None,
         go_on: Callable[[Job, int, int, int], Job] | None = None,
         tell: Callable[[Document | None], None] | None = None,
+        asked: str = "",
+        session: str = "",
+        standby: Callable[[str], Standby] | None = None,
         insert: Insert = "ask",
     ) -> None:
         panel_id = uuid.uuid4().hex
@@ -92,12 +105,15 @@ class Panel(anywidget.AnyWidget):
         self._check = check
         self._go_on = go_on
         self._tell = tell
+        self._standby = standby(panel_id) if standby else None
         self._drawing = threading.Lock()
         self._loading_since: tuple[str, float, int] | None = None
         super().__init__(
             model_id=panel_id,
             panel_id=panel_id,
             cell_id=cell_id or "",
+            asked=asked,
+            session=session,
             insert=insert,
             can_regenerate=regenerate is not None,
             asks_document=tell is not None,
@@ -120,12 +136,14 @@ class Panel(anywidget.AnyWidget):
                 before.close()
             _shown_by_cell[self.cell_id] = self
         _shown[self.panel_id] = self
-        display(self)
+        display(self, display_id=self.panel_id)
         self._follow(self.job)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        if self._standby is not None:
+            self._standby.shown(data)
         return {**data, **mimebundle(self.job.snapshot())}, *(metadata or ({},))
 
     def _follow(self, job: Job) -> None:
@@ -141,6 +159,8 @@ class Panel(anywidget.AnyWidget):
                     # The card last: the page draws when it comes.
                     self.heat, self.prompt = tokens, visible(snapshot.seen.text if snapshot.seen else "")
                     self.card, self.saved = card, saved
+                if snapshot.finished and self._standby is not None:
+                    self._standby.finished(lambda: mimebundle(snapshot, self._opened(snapshot)))
 
         threading.Thread(target=draw, name=f"cg2magic-panel-{job.id}", daemon=True).start()
 
@@ -213,6 +233,8 @@ class Panel(anywidget.AnyWidget):
     def _on_message(self, _: Any, message: dict[str, Any], __: Any) -> None:
         """What a person pressed, on the kernel's main thread."""
         match message.get("do"):
+            case "here" if self._standby is not None:
+                self._standby.drawn(stored=bool(message.get("stores")))
             case "stop":
                 self.job.cancel()
             case "regenerate":

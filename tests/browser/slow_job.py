@@ -9,6 +9,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from IPython import get_ipython
@@ -16,6 +17,7 @@ from IPython import get_ipython
 from cg2magic.checking import Checks
 from cg2magic.job import Job
 from cg2magic.panel import Panel
+from cg2magic.panel.standby import Standby
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
 
 checks = Checks()
@@ -82,12 +84,15 @@ def panel(
         threading.Thread(target=run, daemon=True).start()
         return job
 
-    cell_id = get_ipython().get_parent()["metadata"].get("cellId", "")
+    parent = get_ipython().get_parent()
     record = recorded.append
     panels.append(
         Panel(
             start(),
-            cell_id=cell_id,
+            cell_id=parent["metadata"].get("cellId", ""),
+            asked=parent["content"]["code"],
+            session=parent["header"]["session"],
+            standby=partial(Standby, get_ipython(), parent),
             regenerate=start,
             record=lambda *what: record(what),
             check=checks.agree,

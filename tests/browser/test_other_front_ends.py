@@ -12,6 +12,8 @@ from tests.browser.asking import button
 pytestmark = pytest.mark.browser
 
 CODE = "x = 1 + 1"
+#: What the page says when it begins: it draws the panel, and has no document to store it in.
+HERE = {"do": "here", "stores": False}
 
 # What anywidget gives a module in a front end whose widget manager has no notebook around it.
 MOUNT = """async ({ esm, css, state }) => {
@@ -69,7 +71,8 @@ def test_without_a_notebook_copy_remains_and_the_magic_is_named(page, mount):
     button(panel, "Copy").click()
     panel.get_by_role("status").get_by_text("Copied").wait_for()
     assert page.evaluate("() => window.sent") == [
-        {"do": "record", "job": 1, "candidate": 0, "outcome": "copied"}
+        HERE,
+        {"do": "record", "job": 1, "candidate": 0, "outcome": "copied"},
     ]
 
 
@@ -89,7 +92,7 @@ def test_in_colab_insert_below_asks_colab_for_a_cell(page, mount):
 def test_stop_and_regenerate_are_messages_there(page, mount):
     panel = mount(regenerate=lambda: None)
     button(panel, "Regenerate").click()
-    assert page.evaluate("() => window.sent") == [{"do": "regenerate"}]
+    assert page.evaluate("() => window.sent") == [HERE, {"do": "regenerate"}]
     assert button(panel, "Regenerate").is_disabled()
 
 

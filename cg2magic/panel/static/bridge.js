@@ -44,14 +44,28 @@ function insertBelow(context, cellId, panelId, source) {
   return { cell: cell.id, index, gone: at < 0 };
 }
 
-/** Replace the text of the cell that asked; null if it is gone. */
-function replaceCell(context, cellId, panelId, source) {
+/** A text as it is compared: line ends, and white space at the end, are no work of a person's. */
+const asCompared = (text) => text.replace(/\r\n?/g, "\n").trimEnd();
+
+/**
+ * Replace the text of the cell that asked; null if it is gone. What a person typed there since is not written over:
+ * then nothing is done, and `changed` is set. `known` are the texts that may be lost, none where they are not known.
+ */
+function replaceCell(context, cellId, panelId, source, known) {
   const index = askingCell(context, cellId, panelId);
   if (index < 0) return null;
   const cell = context.model.sharedModel.cells[index];
   const before = cell.getSource();
+  const untouched = !known.length || known.some((text) => asCompared(text) === asCompared(before));
+  if (cell.cell_type !== "code" || !untouched) return { changed: true };
   oneStep(cell, () => cell.setSource(source));
   return { cell: cell.id, before };
+}
+
+/** Whether this page ran the cell; where one can't know, any page did. */
+function isAsking(context, session) {
+  const client = context?.sessionContext?.session?.kernel?.clientId;
+  return !session || !client || client === session;
 }
 
 /** Take an insertion or a replacement back, unless the cell was changed since; whether it was. */

@@ -3,12 +3,15 @@
 
 const FINISHED = new Set(["done", "stopped", "failed"]);
 
+const CHANGED = "The cell was changed since it was run, so it is left as it is: Insert below keeps both.";
+
 /** What the page does to the notebook; shared by all views of one panel. */
 function actions(model, shared) {
   const context = notebookOf(model);
   const id = model.get("panel_id");
   const addCell = globalThis.google?.colab?.notebook?.addCell;
   let stored = [];
+  const put = []; // what this panel has put into the cell
   // A kernel that is gone can't be told.
   const tell = (message) => shared.alive && model.send(message);
   const record = (job, candidate, outcome) => tell({ do: "record", job, candidate, outcome });
@@ -29,8 +32,11 @@ function actions(model, shared) {
       return done;
     },
     replace(job, candidate, source) {
-      const done = replaceCell(context, model.get("cell_id"), id, source);
-      if (done) finish(job, candidate, { what: "replaced", done: { ...done, source } });
+      const asked = model.get("asked");
+      const done = replaceCell(context, model.get("cell_id"), id, source, asked ? [asked, ...put] : []);
+      if (!done || done.changed) return done;
+      put.push(source);
+      finish(job, candidate, { what: "replaced", done: { ...done, source } });
       return done;
     },
     dismiss: (job, candidate) => finish(job, candidate, { what: "dismissed" }),
@@ -80,7 +86,9 @@ function view({ model, el }, shared) {
     if (done) focusCell(el, done.index, text());
   }, "cg2-primary");
   const replace = button("Replace cell", () => {
-    if (!acts.replace(job(), current, text())) say("The cell is gone; Insert below puts it at the end.");
+    const done = acts.replace(job(), current, text());
+    if (!done) say("The cell is gone; Insert below puts it at the end.");
+    else if (done.changed) say(CHANGED);
   });
   const edit = button("Edit", () => {
     draft = draft === null ? text() : null;
@@ -290,6 +298,7 @@ function view({ model, el }, shared) {
     folded.hidden = !outcome.folded;
     takeBack.hidden = !outcome.done;
     const became = outcome.what && outcome.what[0].toUpperCase() + outcome.what.slice(1);
+    if (outcome.note && !outcome.what) say(outcome.note);
     const line = outcome.folded ? [became, outcome.note, card.model, card.status] : [];
     foldedText.textContent = line.filter(Boolean).join(" · ");
 
@@ -318,9 +327,12 @@ export default () => {
   return {
     initialize({ model }) {
       shared.acts = actions(model, shared);
-      if (model.get("asks_document")) tellDocument(model);
+      const context = notebookOf(model);
+      const asking = isAsking(context, model.get("session"));
+      model.send({ do: "here", stores: Boolean(context) });
+      if (model.get("asks_document") && asking) tellDocument(model);
       const insert = model.get("insert");
-      let mayInsert = insert === "below" || insert === "replace";
+      let mayInsert = asking && (insert === "below" || insert === "replace");
       mayInsert &&= !FINISHED.has(model.get("card").state);
       model.on("change:card", () => {
         const card = model.get("card");
@@ -330,7 +342,11 @@ export default () => {
         if (card.state !== "done" || !card.candidates[0].written || model.get("outcome").what) return;
         const act = insert === "below" ? shared.acts.insert : shared.acts.replace;
         if (insert === "below" ? shared.acts.canInsert : shared.acts.canReplace) {
-          act(card.job, 0, codeOf(card.candidates[0]));
+          const done = act(card.job, 0, codeOf(card.candidates[0]));
+          if (insert === "replace" && (!done || done.changed)) {
+            model.set("outcome", { note: done ? CHANGED : "The cell is gone; Insert below puts it at the end." });
+            model.save_changes();
+          }
         }
       });
 
