@@ -64,7 +64,7 @@ def present(
     insert : {"ask", "below", "replace", "none"}
         What the page does with the first candidate once it is written.
     wait : bool
-        Return only when it is. A terminal and a client without a person always wait.
+        Return only when it is. A terminal, a console and a client without a person always wait.
     page : Page, optional
         To be told the document by the panel, unless the cell waits.
 
@@ -92,8 +92,9 @@ def present(
     from cg2magic.panel import Panel
     from cg2magic.panel.standby import Standby
 
+    panel = None
     try:
-        Panel(
+        panel = Panel(
             job,
             cell_id=parent.get("metadata", {}).get("cellId"),
             asked=parent["content"].get("code", ""),
@@ -105,12 +106,17 @@ def present(
             go_on=go_on,
             tell=page.tell if page and not wait else None,
             insert=insert,
-        ).show()
+        )
+        panel.show()
     except KeyboardInterrupt:
         # The panel was not up yet; the person meant the suggestion all the same.
         job.cancel()
-    if wait:
+    unseen = panel is not None and not panel.may_be_drawn
+    if wait or unseen:
         _wait(job)
+    if unseen:
+        panel.print()
+    if wait:
         job.result()
 
 

@@ -139,6 +139,16 @@ class Panel(anywidget.AnyWidget):
         display(self, display_id=self.panel_id)
         self._follow(self.job)
 
+    @property
+    def may_be_drawn(self) -> bool:
+        """Whether the client that asked is one that draws panels, as far as that is known."""
+        return self._standby is None or self._standby.may_be_drawn
+
+    def print(self) -> None:
+        """Show the card as text as well, as it is now."""
+        if self._standby is not None:
+            self._standby.print(mimebundle(self.job.snapshot()))
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)

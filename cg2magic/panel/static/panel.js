@@ -329,7 +329,9 @@ export default () => {
       shared.acts = actions(model, shared);
       const context = notebookOf(model);
       const asking = isAsking(context, model.get("session"));
-      model.send({ do: "here", stores: Boolean(context) });
+      // A console on this kernel shows its own panels, which this page hears of as well.
+      const mine = asking || !context || askingCell(context, model.get("cell_id"), model.get("panel_id")) >= 0;
+      if (mine) model.send({ do: "here", stores: Boolean(context) });
       if (model.get("asks_document") && asking) tellDocument(model);
       const insert = model.get("insert");
       let mayInsert = asking && (insert === "below" || insert === "replace");

@@ -1,0 +1,41 @@
+"""A console on a kernel: it draws no widgets and takes nothing back that it has printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+pexpect = pytest.importorskip("pexpect")
+pytest.importorskip("jupyter_console")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pexpect drives terminals of POSIX systems")
+
+
+@pytest.fixture
+def console():
+    """`jupyter console`, as it is started in a terminal."""
+    environment = os.environ | {"TERM": "dumb", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    command = [
+        "-m", "jupyter_console", "--simple-prompt", "--ZMQTerminalInteractiveShell.banner=",
+        "--JupyterConsoleApp.confirm_exit=False",
+    ]  # fmt: skip
+    started = pexpect.spawn(
+        sys.executable, command, env=environment, encoding="utf-8", timeout=120, dimensions=(60, 160)
+    )
+    started.expect(r"In \[1\]")
+    yield started
+    started.close(force=True)
+
+
+def run(console, code, number):
+    console.sendline(code)
+    console.expect(rf"In \[{number}\]")
+
+
+@pytest.mark.parametrize("option", ["", "--wait "])
+def test_the_finished_text_is_printed(console, option):
+    run(console, "%load_ext cg2magic", 2)
+    console.sendline(f"get_ipython().run_cell_magic('complete', '{option}-m 12', 'import numpy as np\\nx = np.')")
+    console.expect("mean logprob")
+    console.expect("x = np\\.\\w+")
