@@ -21,9 +21,13 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         monitor_interval = 0  # no thread of tqdm's own, which would outlive us
 
     bar = Bar(delay=0.5, leave=False, unit="B", unit_scale=True, unit_divisor=1024)
+    shown = ""
 
     def show(progress: Progress) -> None:
-        if bar.desc != f"{progress.what}: ":
+        nonlocal shown
+        # A bar that TQDM_DISABLE switches off has no description to compare with.
+        if shown != progress.what:
+            shown = progress.what
             bar.set_description(progress.what, refresh=False)
             bar.unit = progress.unit if progress.unit == "B" else f" {progress.unit}"
         bar.total = progress.total

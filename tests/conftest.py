@@ -29,6 +29,8 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # A bar comes after half a second: on a busy machine, and on no other, it would stand in what is printed.
+    "TQDM_DISABLE": "1",
 }
 for _name in ("PYTHONSTARTUP", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "TRANSFORMERS_CACHE"):
     os.environ.pop(_name, None)
