@@ -31,8 +31,11 @@ PACKAGE = Path(__file__).parents[1] / "cg2magic"
 WATCH = f"""() => {{
   globalThis.took = [];
   let asked = null;
+  globalThis.bytes = [];
   {KERNEL}.anyMessage.connect((_, {{ msg, direction }}) => {{
-    if (direction === "send" && msg.content.data?.do === "ask") asked = performance.now();
+    if (direction !== "send" || msg.content.data?.do !== "ask") return;
+    asked = performance.now();
+    bytes.push(new Blob([JSON.stringify(msg.content)]).size);
   }});
   new MutationObserver(() => {{
     if (!asked || !document.querySelector('{GHOST}')?.textContent) return;
@@ -144,6 +147,8 @@ def report(notebook: NotebookPage, log: Path) -> None:
     took = sorted(first_text(typist))
     late = took[int(0.95 * len(took))]
     middle = statistics.median(took)
+    first, *others = typist.page.evaluate("() => bytes")
+    print(f"bytes sent: {first:,} with the first question, {statistics.median(others):,.0f} with the others")
     print(f"first text: median {middle:.0f} ms, 95th percentile {late:.0f} ms ({len(took)} times)")
 
     before = memory(cdp, notebook)

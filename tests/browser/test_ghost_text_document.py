@@ -1,4 +1,4 @@
-"""What a key costs: the page tells its notebook once, then what has changed; and the kernel has it as it is."""
+"""What a key costs: the page tells its notebook once, then what has changed, and the kernel has all of it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def in_kernel(typist):
     told = typist.page.evaluate(
         f"""async (code) => {{
           const user_expressions = {{ told: "json.dumps(told)" }};
-          const reply = await {KERNEL}.requestExecute({{ code, store_history: false, user_expressions }}).done;
+          const content = {{ code, store_history: false, user_expressions }};
+          const reply = await {KERNEL}.requestExecute(content).done;
           return reply.content.user_expressions.told.data["text/plain"];
         }}""",
         IN_KERNEL,

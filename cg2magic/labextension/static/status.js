@@ -12,7 +12,7 @@ const WORDS = {
   unloaded: ["no model", "The model was unloaded; click to load it again."],
   hidden: ["not shown", "Suggestions while typing are on, and can't be shown here."],
 };
-const WAITS = " This kernel has no subshells: there are none while a cell runs.";
+const WAITS = " There are none while a cell runs: for that, JupyterLab 4.4 and ipykernel 7 are needed.";
 
 /**
  * What an item says for a line: its state, a word and an explanation; null where there is nothing to say.
