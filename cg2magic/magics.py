@@ -13,7 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
-from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
+from cg2magic import check_code, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.context.settings import LEVELS, Settings
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
@@ -86,6 +86,7 @@ class CG2(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._notebook = Notebook(shell)
+        self.apply_config()
 
     @observe("preload")
     def _start_preload(self, change: Bunch) -> None:
@@ -99,7 +100,6 @@ class CG2(Magics):
     def enter(cls, shell: InteractiveShell) -> None:
         """Bring the magics into a shell."""
         cg2 = cls(shell)
-        shell.configurables.append(cg2)
         shell.register_magics(cg2)
         interrupts.enter(shell)
         if hasattr(shell, "kernel"):
@@ -142,9 +142,9 @@ class CG2(Magics):
         With ``--check`` each candidate is run with the code that you give, and those that pass come first.
         They run in a sandbox, without your files, variables and network, so the cell has to stand on
         its own; and only after you have allowed it, by the button in the panel or `%cg2 allow`. CODE may
-        also be the name of a variable with a longer text. Given several times, all of it is run. Values with
-        spaces or a # go in quotes; behind the options there may be a comment; IPython's $name and {name}
-        are not expanded::
+        also be the name of a variable with a longer text, or of a function, which is called. Given several
+        times, all of it is run. Values with spaces or a # go in quotes; behind the options there may be a
+        comment; IPython's $name and {name} are not expanded::
 
             In [3]: %%complete -n 10 -t 0.6 --check "assert add(2, 3) == 5"
                ...: def add(a, b):
@@ -292,12 +292,9 @@ class CG2(Magics):
             self.apply_config()
             commands.run(line, self.shell)
 
-    @observe("allow_execution")
-    def _allow(self, change: Bunch) -> None:
-        manager().checks.allowed = change.new
-
     def apply_config(self) -> None:
-        """Let the manager know which model is to be loaded when none is."""
+        """Let the manager know what is agreed to, and which model is to be loaded when none is."""
+        manager().checks.terms = self
         manager().default = ModelSpec(
             self.model, self.device, self.precision, tokenizer=self.tokenizer or None
         )
@@ -352,7 +349,7 @@ class CG2(Magics):
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        check = checking.read(args.check or (), self.shell.user_ns, args.language)
+        check = check_code.read(args.check or (), self.shell.user_ns, args.language)
         self.apply_config()
         request = Request(
             parts, sampling, args.language, args.model, check=check, header=args.header, form=form

@@ -8,11 +8,13 @@ answer is two lines on standard output, each behind the nonce: ``started``, then
 
 from __future__ import annotations
 
+import ast
 import json
 import linecache
 import os
 import sys
 import traceback
+import types
 from typing import Any
 
 try:
@@ -90,9 +92,16 @@ def main() -> None:
     def say(words: str) -> None:
         write(answer, f"{job['nonce']} {words}\n".encode("utf-8", "replace"))
 
+    # Pickling, doctest and dataclasses look there for what the program defines.
+    program = sys.modules["__main__"] = types.ModuleType("__main__")
     say("started")
     try:
-        exec(compile(code, FILE, "exec"), {"__name__": "__main__"})  # noqa: S102 - what this file is for
+        compiled = compile(code, FILE, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        waiting = eval(compiled, vars(program))  # noqa: S307 - what this file is for
+        if waiting is not None:  # it awaits, as a notebook's cell may
+            import asyncio
+
+            asyncio.run(waiting)
     except BaseException as error:  # noqa: BLE001 - leaving is an end that has to be told, too
         verdict = f"failed {reason(error)}"
     else:
