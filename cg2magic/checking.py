@@ -5,7 +5,9 @@ What passes comes first. It happens on threads of its own, so that the next requ
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +15,20 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from cg2magic.errors import UsageError
-from cg2magic.evaluation.sandbox import Sandbox
+from cg2magic.evaluation.sandbox import Limits, Sandbox
 from cg2magic.job import Job
 from cg2magic.request import CheckResult, Progress, Suggestion
 
 Allowed = Literal["nothing", "sandbox", "unconfined"]
 
+#: GiB, and seconds: torch alone takes two to be imported.
+MEMORY, SECONDS = 1.0, 6.0
+
+#: What ends a program for want of what an option gives.
+_ENDS = {
+    "check_memory": re.compile(r"more than \d+ MiB|MemoryError"),
+    "check_seconds": re.compile(r"longer than|out of processor time"),
+}
 _ASK = "not checked: nothing is run before you allow it (%cg2 allow)"
 
 
@@ -29,9 +39,15 @@ class Terms(Protocol):
     ----------
     allow_execution : {"nothing", "sandbox", "unconfined"}
         ``"unconfined"`` is for systems without a sandbox: only limits.
+    check_memory : float
+        What a candidate may use, in GiB.
+    check_seconds : float
+        The processor time it may use; by the clock five times as much.
     """
 
     allow_execution: Allowed
+    check_memory: float
+    check_seconds: float
 
 
 @dataclass(slots=True)
@@ -39,6 +55,8 @@ class OwnTerms:
     """The terms where there are no magics: at first nothing is run."""
 
     allow_execution: Allowed = "nothing"
+    check_memory: float = MEMORY
+    check_seconds: float = SECONDS
 
 
 class Checks:
@@ -96,7 +114,7 @@ class Checks:
 
     def _start(self, job: Job, notes: tuple[str, ...]) -> None:
         try:
-            sandbox = Sandbox(confined=self.allowed != "unconfined")
+            sandbox = Sandbox(confined=self.allowed != "unconfined", limits=self._limits())
         except UsageError as error:
             said = f"not checked: {error}; %cg2 allow unconfined runs it with limits only"
             job.update(state="done", notes=(*notes, said), unchecked=False)
@@ -109,6 +127,11 @@ class Checks:
         with self._lock:
             self._running[job] = thread
         thread.start()
+
+    def _limits(self) -> Limits:
+        seconds = math.ceil(self.terms.check_seconds)
+        memory = int(self.terms.check_memory * (1 << 30))
+        return Limits(cpu_seconds=seconds, seconds=5.0 * seconds, memory=memory)
 
     def _check(self, job: Job, sandbox: Sandbox) -> None:
         try:
@@ -144,7 +167,7 @@ def _run(job: Job, sandbox: Sandbox, ended: Callable[[], bool]) -> None:
         # A magic on top (%%time, say) is for IPython; the sandbox has plain Python.
         code = job.snapshot().suggestions[index].code.removeprefix(job.request.header)
         code = f"{code}\n\n{job.request.check}\n"
-        result = sandbox.run(code, ended)
+        result = _with_hint(sandbox.run(code, ended))
         with changing:
             suggestions = list(job.snapshot().suggestions)
             # One that was stopped is as good as not checked.
@@ -155,6 +178,14 @@ def _run(job: Job, sandbox: Sandbox, ended: Callable[[], bool]) -> None:
     unchecked = [i for i, suggestion in enumerate(job.snapshot().suggestions) if suggestion.check is None]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(check, unchecked))
+
+
+def _with_hint(result: CheckResult) -> CheckResult:
+    """The result; where a limit ended it, with what gives it more."""
+    option = next((option for option, ends in _ENDS.items() if ends.match(result.reason)), None)
+    if option is None:
+        return result
+    return replace(result, reason=f"{result.reason} (%config CG2.{option} gives it more)")
 
 
 def _progress(suggestions: Sequence[Suggestion]) -> Progress:

@@ -13,7 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
-from cg2magic import check_code, commands, cursor, frontend, interrupts, languages, preload
+from cg2magic import check_code, checking, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.context.settings import LEVELS, Settings
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
@@ -65,6 +65,10 @@ class CG2(Magics):
         "nothing",
         help="What --check may do: nothing, run candidates in a sandbox, or (without one) with limits only.",
     ).tag(config=True)
+    check_memory = Float(checking.MEMORY, min=0.1, help="GiB of memory for a candidate and its --check.").tag(
+        config=True
+    )
+    check_seconds = Float(checking.SECONDS, min=1, help="Seconds of processor time for it.").tag(config=True)
     insert = CaselessStrEnum(
         INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
     ).tag(config=True)

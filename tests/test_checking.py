@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from cg2magic.checking import Checks
+from cg2magic.checking import Checks, OwnTerms
 from cg2magic.errors import UsageError
 from cg2magic.evaluation.sandbox import Sandbox, missing
 from cg2magic.job import Job
@@ -190,6 +190,33 @@ def test_a_check_that_is_stopped_keeps_what_it_found(checks):
     job.result()
     assert job.snapshot().state == "stopped"
     assert fills(job) == [("a + b", None), ("(a", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("check", "option"),
+    [("hog = bytearray(300 << 20)", "check_memory"), ("while True: pass", "check_seconds")],
+)
+def test_what_a_candidate_may_use_is_an_option_and_its_end_names_it(checks, check, option):
+    checks.terms = OwnTerms("sandbox", check_memory=0.2, check_seconds=1)
+    job = written("a + b", check=check)
+    checks.finish(job)
+    (checked,) = job.result()
+    assert checked.check.reason.endswith(f"(%config CG2.{option} gives it more)")
+    checks.terms = OwnTerms("sandbox")
+    job = written("a + b", check="hog = bytearray(300 << 20)")
+    checks.finish(job)
+    assert job.result()[0].check.passed
+
+
+def test_the_limits_are_those_of_the_configuration(cg2, capsys, checks):
+    del checks
+    cg2.run_cell("%cg2 allow")
+    cell = "%%complete -m 1 --check 'hog = bytearray(300 << 20)' -o ideas\nx = 1"
+    cg2.run_cell(cell)
+    assert cg2.user_ns["ideas"][0].check.passed
+    cg2.run_cell("%config CG2.check_memory = 0.2")
+    cg2.run_cell(cell)
+    assert "(%config CG2.check_memory gives it more)" in capsys.readouterr().out
 
 
 def test_where_there_is_no_sandbox_the_card_says_what_to_do(checks, monkeypatch):
