@@ -9,10 +9,14 @@ from pathlib import Path
 
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.evaluation import command as evaluation
+from cg2magic.source_text import SourceText, decode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    # An output in cp1252, say, has not every character: better an escape of it than a traceback.
+    if hasattr(sys.stdout, "reconfigure") and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = args.command
     try:
@@ -126,7 +130,8 @@ def _write(args: argparse.Namespace) -> None:
     from cg2magic.progress import progress_bar
     from cg2magic.request import Request, Sampling
 
-    text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("utf-8")
+    source = _source(args.file)
+    text = source.text
     if not text.strip():
         raise UsageError("the text is empty: give the beginning of some code, in a file or on standard input")
     # An editor ends a file with a newline; the cursor stands before it.
@@ -152,10 +157,36 @@ def _write(args: argparse.Namespace) -> None:
     with progress_bar() as on_progress:
         manager().load(args.model, device=args.device, precision=args.precision, on_progress=on_progress)
     suggestions = manager().submit(request).result()
-    for i, suggestion in enumerate(suggestions, start=1):
-        if len(suggestions) > 1:
-            print(f"# candidate {i} of {len(suggestions)}")
-        print(suggestion.code)
+    codes = [f"{suggestion.code}\n" for suggestion in suggestions]
+    if len(codes) > 1:
+        codes = [f"# candidate {i} of {len(codes)}\n{code}" for i, code in enumerate(codes, start=1)]
+    _print_code(source.restored("".join(codes)))
+
+
+def _source(file: str) -> SourceText:
+    """The text of a file, or of standard input."""
+    if file != "-":
+        return decode(Path(file).read_bytes(), file)
+    if hasattr(sys.stdin, "buffer"):
+        return decode(sys.stdin.buffer.read(), "standard input", sys.stdin.encoding)
+    return decode(sys.stdin.read().encode(), "standard input")
+
+
+def _print_code(code: str) -> None:
+    """Print code with the line ends that it has, and say so if a character of it can't be."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(newline="")
+    sys.stdout.write(code)
+    sys.stdout.flush()
+    try:
+        code.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError as error:
+        lost = code[error.start]
+        print(
+            f"cg2magic: {sys.stdout.encoding}, the encoding of the output, has no {lost}: it is written as "
+            f"{ascii(lost)[1:-1]}; with PYTHONIOENCODING=utf-8 it stays as it is",
+            file=sys.stderr,
+        )
 
 
 def _bench(args: argparse.Namespace) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import shlex
 import time
 from typing import TYPE_CHECKING, NoReturn
 
 from cg2magic.context import settings
 from cg2magic.errors import UsageError
+from cg2magic.line import plain, reads_words, split, value
 from cg2magic.manager import manager
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def run(line: str, shell: InteractiveShell) -> None:
     LoadError
         From `%cg2 load`.
     """
-    name, *words = shlex.split(line) or ["status"]
+    name, *words = split(line)[0] or ["status"]
+    name = value(name)
     if name == "accept":
         _accept(words, shell)
     elif name == "config":
@@ -48,14 +49,20 @@ def run(line: str, shell: InteractiveShell) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    """The options of one command, in the words of its line."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(command, add_help=False)
+        reads_words(self)
+
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%cg2 {self.prog}: {message}; {' '.join(self.format_usage().split())}")
+        raise UsageError(f"%cg2 {self.prog}: {plain(message)}; {' '.join(self.format_usage().split())}")
 
 
 def _status(words: list[str]) -> str:
     from cg2magic.models import int8_files
 
-    _Parser("status", add_help=False).parse_args(words)
+    _Parser("status").parse_args(words)
     status = manager().status()
     lines = [describe(status.model) if status.model else "no model is loaded; the first request loads one"]
     lines.append(f"memory of this kernel  {_size(status.process_memory)}")
@@ -71,7 +78,7 @@ def _status(words: list[str]) -> str:
 def _load(words: list[str]) -> str:
     from cg2magic.progress import progress_bar
 
-    parser = _Parser("load", add_help=False)
+    parser = _Parser("load")
     parser.add_argument("name", nargs="?")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", choices=("auto", "int8", "fp32", "bf16", "fp16"))
@@ -84,6 +91,9 @@ def _load(words: list[str]) -> str:
         if words:
             parser.error("which model? Its name comes after load")
         return _advice()
+    if args.name.startswith(("$", "{")):
+        name = args.name.strip("${}")
+        parser.error(f"names are not expanded here: write cg2magic.load({name}) for the variable {name}")
     with progress_bar() as on_progress:
         loaded = manager().load(
             args.name,
@@ -99,7 +109,7 @@ def _load(words: list[str]) -> str:
 
 
 def _unload(words: list[str]) -> str:
-    _Parser("unload", add_help=False).parse_args(words)
+    _Parser("unload").parse_args(words)
     gone = manager().unload()
     if gone is None:
         return "no model was loaded"
@@ -124,13 +134,13 @@ def _models(words: list[str]) -> None:
     from cg2magic.model_table import ModelTable
     from cg2magic.models.survey import survey
 
-    _Parser("models", add_help=False).parse_args(words)
+    _Parser("models").parse_args(words)
     resident = manager().status().model
     display(ModelTable(survey(), resident.name if resident else None))
 
 
 def _history(words: list[str]) -> str:
-    _Parser("history", add_help=False).parse_args(words)
+    _Parser("history").parse_args(words)
     if not manager().history:
         return "no suggestions yet"
     rows = [("#", "time", "model", "state", "tokens", "prompt", "what became of it")]
@@ -147,7 +157,7 @@ def _prompt(words: list[str]) -> str:
     from cg2magic.panel import words as wording
     from cg2magic.panel.highlight import visible
 
-    _Parser("prompt", add_help=False).parse_args(words)
+    _Parser("prompt").parse_args(words)
     now = next((e.job.snapshot() for e in reversed(manager().history) if e.job.snapshot().seen), None)
     if now is None or now.seen is None:
         raise UsageError("no model has read anything yet: run a cell with %%complete or %%infill first")
@@ -155,7 +165,7 @@ def _prompt(words: list[str]) -> str:
 
 
 def _accept(words: list[str], shell: InteractiveShell) -> None:
-    parser = _Parser("accept", add_help=False)
+    parser = _Parser("accept")
     parser.add_argument("k", nargs="?", type=int, default=1)
     k = parser.parse_args(words).k
     entry = next((e for e in reversed(manager().history) if e.job.snapshot().suggestions), None)
@@ -171,12 +181,14 @@ def _accept(words: list[str], shell: InteractiveShell) -> None:
 def _config(words: list[str], shell: InteractiveShell) -> None:
     from cg2magic import frontend
 
-    parser = _Parser("config", add_help=False)
+    parser = _Parser("config")
     parser.add_argument("--notebook", action="store_true")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
     args = parser.parse_args(words)
     if args.notebook:
-        frontend.configure_notebook(shell, settings.of_pairs(args.settings))
+        # vars="a, b" as well as "vars=a, b".
+        pairs = [pair.replace('"', "").replace("'", "") for pair in args.settings]
+        frontend.configure_notebook(shell, settings.of_pairs(pairs))
     elif args.settings:
         parser.error(f"`%config CG2.{args.settings[0]}` changes a default; --notebook one of this notebook")
     else:
@@ -186,7 +198,7 @@ def _config(words: list[str], shell: InteractiveShell) -> None:
 def _allow(words: list[str], shell: InteractiveShell) -> str:
     from cg2magic.evaluation.sandbox import missing
 
-    parser = _Parser("allow", add_help=False)
+    parser = _Parser("allow")
     parser.add_argument("what", nargs="?", default="sandbox", choices=("sandbox", "unconfined", "nothing"))
     what = parser.parse_args(words).what
     if what == "sandbox" and (trouble := missing()):
@@ -205,7 +217,7 @@ _ALLOWED = {
 def _cache(words: list[str]) -> str:
     from cg2magic.models import int8_files
 
-    parser = _Parser("cache", add_help=False)
+    parser = _Parser("cache")
     parser.add_argument("what", nargs="?", choices=("show", "clear"), default="show")
     if parser.parse_args(words).what == "clear":
         return f"int8 weights removed from the disk, {_size(int8_files.clear())} free again"

@@ -9,20 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError as ShellUsageError
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
 
-from cg2magic import checking, commands, cursor, frontend, interrupts, languages, preload
+from cg2magic import check_code, checking, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.context.settings import LEVELS, Settings
 from cg2magic.engines.spec import SERVERS
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
 from cg2magic.inline import Switch
 from cg2magic.job import Job
+from cg2magic.line import text
 from cg2magic.manager import ModelSpec, manager
 from cg2magic.notebook import Notebook, Page
-from cg2magic.options import INSERT, arguments, generation_options, literal
+from cg2magic.options import INSERT, arguments, generation_options
 from cg2magic.request import Request, Sampling
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class CG2(Magics):
         "nothing",
         help="What --check may do: nothing, run candidates in a sandbox, or (without one) with limits only.",
     ).tag(config=True)
+    check_memory = Float(checking.MEMORY, min=0.1, help="GiB of memory for a candidate and its --check.").tag(
+        config=True
+    )
+    check_seconds = Float(checking.SECONDS, min=1, help="Seconds of processor time for it.").tag(config=True)
     insert = CaselessStrEnum(
         INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
     ).tag(config=True)
@@ -89,6 +94,7 @@ class CG2(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._notebook = Notebook(shell)
+        self.apply_config()
 
     @observe("preload")
     def _start_preload(self, change: Bunch) -> None:
@@ -102,7 +108,6 @@ class CG2(Magics):
     def enter(cls, shell: InteractiveShell) -> None:
         """Bring the magics into a shell."""
         cg2 = cls(shell)
-        shell.configurables.append(cg2)
         shell.register_magics(cg2)
         interrupts.enter(shell)
         if hasattr(shell, "kernel"):
@@ -124,6 +129,7 @@ class CG2(Magics):
 
     @magic_arguments()
     @generation_options
+    @no_var_expand
     @cell_magic
     def complete(self, line: str, cell: str) -> None:
         """Let the model go on writing where the cell ends.
@@ -144,7 +150,9 @@ class CG2(Magics):
         With ``--check`` each candidate is run with the code that you give, and those that pass come first.
         They run in a sandbox, without your files, variables and network, so the cell has to stand on
         its own; and only after you have allowed it, by the button in the panel or `%cg2 allow`. CODE may
-        also be the name of a variable with a longer text. Given several times, all of it is run::
+        also be the name of a variable with a longer text, or of a function, which is called. Given several
+        times, all of it is run. Values with spaces or a # go in quotes; behind the options there may be a
+        comment; IPython's $name and {name} are not expanded::
 
             In [3]: %%complete -n 10 -t 0.6 --check "assert add(2, 3) == 5"
                ...: def add(a, b):
@@ -173,16 +181,31 @@ class CG2(Magics):
     @magic_arguments()
     @argument(
         "--cursor",
+        type=text,
         metavar="MARK",
         default="|",
         help="What marks a hole; with another MARK, every | is just text.",
     )
-    @argument("--prefix-token", metavar="TOKEN", help="For a model whose way of writing a hole is not known:")
     @argument(
-        "--suffix-token", metavar="TOKEN", help="its tokens before the text in front of the hole, before"
+        "--prefix-token",
+        type=text,
+        metavar="TOKEN",
+        help="For a model whose way of writing a hole is not known:",
     )
-    @argument("--middle-token", metavar="TOKEN", help="the text behind it, and before what it writes itself.")
+    @argument(
+        "--suffix-token",
+        type=text,
+        metavar="TOKEN",
+        help="its tokens before the text in front of the hole, before",
+    )
+    @argument(
+        "--middle-token",
+        type=text,
+        metavar="TOKEN",
+        help="the text behind it, and before what it writes itself.",
+    )
     @generation_options
+    @no_var_expand
     @cell_magic
     def infill(self, line: str, cell: str) -> None:
         r"""Let the model fill the holes of the cell.
@@ -213,13 +236,13 @@ class CG2(Magics):
             header, code = languages.split_header(_text(cell))
             args = self._options(self.infill, line, header)
             parts = cursor.split(code, mark=args.cursor, language=args.language)
-            tokens = (args.prefix_token, args.suffix_token, args.middle_token)
-            form = FillInMiddle.of_tokens(*(token and literal(token, "a token") for token in tokens))
+            form = FillInMiddle.of_tokens(args.prefix_token, args.suffix_token, args.middle_token)
             self._serve(parts, args, form)
 
     @magic_arguments()
     @argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder.")
     @argument("-o", "--output", metavar="NAME", help="Put the Score into this variable as well.")
+    @no_var_expand
     @cell_magic
     def score(self, line: str, cell: str) -> None:
         """See how likely the model finds the cell, token by token.
@@ -255,6 +278,7 @@ class CG2(Magics):
         if args.output:
             self.shell.user_ns[args.output] = scored
 
+    @no_var_expand
     @line_magic
     def cg2(self, line: str) -> None:
         """Look after the model: `%cg2 COMMAND`.
@@ -283,16 +307,13 @@ class CG2(Magics):
             self.apply_config()
             commands.run(line, self.shell)
 
-    @observe("allow_execution")
-    def _allow(self, change: Bunch) -> None:
-        manager().checks.allowed = change.new
-
     @observe("server_timeout")
     def _wait_for_servers(self, change: Bunch) -> None:
         SERVERS.timeout = change.new
 
     def apply_config(self) -> None:
-        """Let the manager know which model is to be loaded when none is."""
+        """Let the manager know what is agreed to, and which model is to be loaded when none is."""
+        manager().checks.terms = self
         manager().default = ModelSpec(
             self.model, self.device, self.precision, tokenizer=self.tokenizer or None
         )
@@ -343,12 +364,11 @@ class CG2(Magics):
                 top_p=args.top_p,
                 top_k=args.top_k,
                 seed=args.seed,
-                stop=tuple(literal(text, "--stop") for text in args.stop or ()),
+                stop=tuple(args.stop or ()),
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        texts = [literal(text, "--check") for text in args.check or ()]
-        check = checking.read(texts, self.shell.user_ns, args.language)
+        check = check_code.read(args.check or (), self.shell.user_ns, args.language)
         self.apply_config()
         request = Request(
             parts, sampling, args.language, args.model, check=check, header=args.header, form=form

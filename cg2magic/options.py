@@ -1,16 +1,16 @@
-"""The options of `%%complete` and `%%infill`, and how a magic's line is read."""
+"""The options of `%%complete` and `%%infill`."""
 
 from __future__ import annotations
 
 import argparse
-import ast
 from collections.abc import Callable
 from typing import TypeVar
 
-from IPython.core.magic_arguments import argument, parse_argstring
+from IPython.core.magic_arguments import argument
 
 from cg2magic.context.settings import LEVELS
 from cg2magic.errors import UsageError
+from cg2magic.line import code, parse, text
 
 _Magic = TypeVar("_Magic", bound=Callable[..., object])
 
@@ -33,7 +33,13 @@ _GENERATION = (
     ),
     argument("--top-k", type=int, metavar="K", help="Sample from the K likeliest tokens; 0: from all."),
     argument("--seed", type=int, help="Makes sampling reproducible."),
-    argument("--stop", action="append", metavar="TEXT", help="End before TEXT; may be given several times."),
+    argument(
+        "--stop",
+        action="append",
+        type=text,
+        metavar="TEXT",
+        help="End before TEXT; may be given several times.",
+    ),
     argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder."),
     argument(
         "--language",
@@ -58,6 +64,7 @@ _GENERATION = (
     argument(
         "--check",
         action="append",
+        type=code,
         metavar="CODE",
         help="Python to run after each candidate, in a sandbox; what passes comes first.",
     ),
@@ -84,25 +91,7 @@ def arguments(magic: object, line: str) -> argparse.Namespace:
     ------
     UsageError
     """
-    try:
-        args = parse_argstring(magic, line)
-    except ValueError as error:
-        raise UsageError(f"the options can't be read: {error}") from None
+    args = parse(magic.parser, line)  # type: ignore[attr-defined]
     if args.output and not args.output.isidentifier():
         raise UsageError(f"-o takes the name of a variable, and {args.output!r} is none")
     return args
-
-
-def literal(text: str, option: str) -> str:
-    r"""Read a quoted option as Python would, so that ``--stop "\n\n"`` is two newlines.
-
-    Raises
-    ------
-    UsageError
-    """
-    if text[:1] in ("'", '"'):
-        try:
-            return str(ast.literal_eval(text))
-        except (SyntaxError, ValueError):
-            raise UsageError(f"{option} takes a text, and {text} is not closed") from None
-    return text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 
 import pytest
 
-from cg2magic.checking import Checks
+from cg2magic.checking import Checks, OwnTerms
 from cg2magic.errors import UsageError
 from cg2magic.evaluation.sandbox import Sandbox
 from cg2magic.job import Job
@@ -113,6 +114,57 @@ def test_a_job_that_waited_is_checked_once_the_person_agrees(checks):
     assert fills(other)[0] == ("a + b", "passed")
 
 
+def test_what_is_withdrawn_while_it_is_written_is_not_run(checks, monkeypatch):
+    checks.allowed = "sandbox"
+    job = written("a + b")
+    checks.allowed = "nothing"
+    monkeypatch.setattr(Sandbox, "run", None)
+    checks.finish(job)
+    assert job.result()[0].check is None
+    assert job.snapshot().unchecked
+
+
+def test_what_is_withdrawn_while_it_runs_is_ended_and_can_be_agreed_to_again(checks):
+    checks.allowed = "sandbox"
+    fills = ["(a", *["a + b"] * (2 * (os.cpu_count() or 1))]  # more than run at once
+    job = written(*fills, check="import time; time.sleep(600)")
+    found = threading.Event()
+    job.listen(lambda now: found.set() if now.progress and now.progress.done else None)
+    checks.finish(job, ("a note",))
+    assert found.wait(60)
+    checks.allowed = "nothing"
+    job.result()
+    now = job.snapshot()
+    assert [s.check and s.check.status for s in now.suggestions] == [None] * (len(fills) - 1) + ["failed"]
+    assert (now.state, now.unchecked, now.progress, checks.jobs()) == ("done", True, None, [])
+    assert now.notes[0] == "a note"
+    assert "%cg2 allow" in now.notes[1]
+
+    checking = follow(job)
+    checks.agree(job)
+    assert checking("checking")
+    assert job.snapshot().notes == ("a note",)
+
+
+def test_what_may_no_longer_run_unconfined_runs_in_the_sandbox(checks, tmp_path):
+    """The candidate that sees a file of the person's waits; in the sandbox it does not see it."""
+    begun = tmp_path / "begun"
+    check = (
+        f"import os, time\nif os.path.exists({str(tmp_path)!r}):\n"
+        f"    open({str(begun)!r}, 'w')\n    time.sleep(600)"
+    )
+    checks.allowed = "unconfined"
+    job = written("a + b", check=check)
+    checks.finish(job)
+    while not begun.exists():
+        assert checks.jobs()
+    ended = threading.Event()
+    checks.allowed = "sandbox"
+    job.listen(lambda now: ended.set() if now.finished else None)
+    assert ended.wait(60)
+    assert job.snapshot().suggestions[0].check.passed
+
+
 def test_without_a_check_nothing_is_run(checks, monkeypatch):
     monkeypatch.setattr(Sandbox, "run", None)
     checks.allowed = "sandbox"
@@ -137,6 +189,33 @@ def test_a_check_that_is_stopped_keeps_what_it_found(checks):
     job.result()
     assert job.snapshot().state == "stopped"
     assert fills(job) == [("a + b", None), ("(a", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("check", "option"),
+    [("hog = bytearray(300 << 20)", "check_memory"), ("while True: pass", "check_seconds")],
+)
+def test_what_a_candidate_may_use_is_an_option_and_its_end_names_it(checks, check, option):
+    checks.terms = OwnTerms("sandbox", check_memory=0.2, check_seconds=1)
+    job = written("a + b", check=check)
+    checks.finish(job)
+    (checked,) = job.result()
+    assert checked.check.reason.endswith(f"(%config CG2.{option} gives it more)")
+    checks.terms = OwnTerms("sandbox")
+    job = written("a + b", check="hog = bytearray(300 << 20)")
+    checks.finish(job)
+    assert job.result()[0].check.passed
+
+
+def test_the_limits_are_those_of_the_configuration(cg2, capsys, checks):
+    del checks
+    cg2.run_cell("%cg2 allow")
+    cell = "%%complete -m 1 --check 'hog = bytearray(300 << 20)' -o ideas\nx = 1"
+    cg2.run_cell(cell)
+    assert cg2.user_ns["ideas"][0].check.passed
+    cg2.run_cell("%config CG2.check_memory = 0.2")
+    cg2.run_cell(cell)
+    assert "(%config CG2.check_memory gives it more)" in capsys.readouterr().out
 
 
 def test_where_there_is_no_sandbox_the_card_says_what_to_do(checks, monkeypatch):
@@ -172,6 +251,43 @@ def test_the_magic_asks_runs_and_ranks(cg2, capsys, checks):
     assert manager().checks.allowed == "nothing"
     cg2.run_cell("%config CG2.allow_execution = 'sandbox'")
     assert manager().checks.allowed == "sandbox"
+
+
+@pytest.mark.parametrize("withdraw", ["%cg2 allow nothing", "%config CG2.allow_execution = 'nothing'"])
+def test_the_button_agrees_in_the_configuration_and_withdrawn_means_withdrawn(
+    cg2, capsys, checks, monkeypatch, withdraw
+):
+    del checks
+    cell = "%%complete -m 1 --check pass -o ideas\nx = 1"
+    cg2.run_cell(cell)
+    job = manager().history[-1].job
+    assert job.snapshot().unchecked
+    passed = threading.Event()
+    manager().checks.agree(job)  # what the button calls
+    job.listen(lambda now: passed.set() if now.suggestions[0].check else None)
+    assert passed.wait(60)
+    cg2_traits = cg2.magics_manager.registry["CG2"]
+    assert cg2_traits.allow_execution == "sandbox"
+    cg2.run_cell(cell)
+    assert cg2.user_ns["ideas"][0].check.passed
+
+    cg2.run_cell(withdraw)
+    assert (cg2_traits.allow_execution, manager().checks.allowed) == ("nothing", "nothing")
+    monkeypatch.setattr(Sandbox, "run", None)
+    cg2.run_cell(cell)
+    assert cg2.user_ns["ideas"][0].check is None
+    assert "not checked: nothing is run before you allow it" in capsys.readouterr().out
+
+    # It is not remembered by an extension that is loaded again, nor is what was withdrawn.
+    manager().checks.allowed = "sandbox"
+    cg2.run_cell("%reload_ext cg2magic")
+    assert manager().checks.allowed == "nothing"
+
+
+def test_what_a_profile_agrees_to_holds(shell):
+    shell.config.CG2.allow_execution = "unconfined"
+    shell.run_cell("%load_ext cg2magic")
+    assert manager().checks.allowed == "unconfined"
 
 
 @pytest.mark.parametrize(

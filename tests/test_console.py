@@ -36,6 +36,8 @@ def run(console, code, number):
 @pytest.mark.parametrize("option", ["", "--wait "])
 def test_the_finished_text_is_printed(console, option):
     run(console, "%load_ext cg2magic", 2)
-    console.sendline(f"get_ipython().run_cell_magic('complete', '{option}-m 12', 'import numpy as np\\nx = np.')")
+    console.sendline(
+        f"get_ipython().run_cell_magic('complete', '{option}-m 12', 'import numpy as np\\nx = np.')"
+    )
     console.expect("mean logprob")
     console.expect("x = np\\.\\w+")

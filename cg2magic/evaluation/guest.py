@@ -1,18 +1,23 @@
 """What runs in the sandbox: limits itself, gives up its rights, runs one program and says how it ended.
 
 It is started by its source (``python -I -c``), so it imports nothing but the standard library. The job is
-one JSON object on standard input: ``code``, ``nonce``, ``uid`` (or null) and the numbers of `Limits`. The
-answer is two lines on standard output, each behind the nonce: ``started``, then ``passed`` or
-``failed REASON``. The program itself has no standard streams.
+one JSON object on standard input: ``code``, ``nonce``, ``uid`` (or null), ``sites`` (further folders that
+packages are installed in) and the numbers of `Limits`. The answer is two lines on standard output, each
+behind the nonce: ``started``, then ``passed`` or ``failed REASON``. The program itself has no standard
+streams. It runs as a notebook's cell would: it may await, and what it defines is in ``__main__``.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import linecache
 import os
+import random
+import site
 import sys
 import traceback
+import types
 from typing import Any
 
 try:
@@ -29,7 +34,8 @@ def limit(job: dict[str, Any]) -> None:
         "RLIMIT_CORE": (0, 0),
         "RLIMIT_FSIZE": (job["file_size"],) * 2,
         "RLIMIT_NOFILE": (job["files"],) * 2,
-        "RLIMIT_AS": (job["memory"],) * 2,
+        # Linux counts what may be written to as data. Others count the address space, if anything.
+        "RLIMIT_DATA" if sys.platform == "linux" else "RLIMIT_AS": (job["memory"],) * 2,
         # Past the first, the kernel sends a signal that tells the reason; past the second it kills.
         "RLIMIT_CPU": (job["cpu_seconds"], job["cpu_seconds"] + 1),
     }
@@ -41,6 +47,17 @@ def limit(job: dict[str, Any]) -> None:
             resource.setrlimit(getattr(resource, name), values)
         except (AttributeError, OSError, ValueError):
             continue
+
+
+def see_few_cores(count: int) -> None:
+    """Let the program see no more cores than that, other ones each time."""
+    try:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, random.sample(cores, min(count, len(cores))))
+    except (AttributeError, OSError):
+        pass
+    seen = min(count, os.cpu_count() or 1)
+    os.cpu_count = lambda: seen
 
 
 def give_up_rights(uid: int) -> None:
@@ -82,6 +99,9 @@ def main() -> None:
         give_up_rights(job["uid"])
     if resource is not None:
         limit(job)
+    see_few_cores(job["cores"])
+    for folder in job["sites"]:
+        site.addsitedir(folder)
     code = job["code"]
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
     # Bound here: what the program puts in the place of os.write is its own affair.
@@ -90,9 +110,16 @@ def main() -> None:
     def say(words: str) -> None:
         write(answer, f"{job['nonce']} {words}\n".encode("utf-8", "replace"))
 
+    # Pickling, doctest and dataclasses look there for what the program defines.
+    program = sys.modules["__main__"] = types.ModuleType("__main__")
     say("started")
     try:
-        exec(compile(code, FILE, "exec"), {"__name__": "__main__"})  # noqa: S102 - what this file is for
+        compiled = compile(code, FILE, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        waiting = eval(compiled, vars(program))  # noqa: S307 - what this file is for
+        if waiting is not None:  # it awaits, as a notebook's cell may
+            import asyncio
+
+            asyncio.run(waiting)
     except BaseException as error:  # noqa: BLE001 - leaving is an end that has to be told, too
         verdict = f"failed {reason(error)}"
     else:

@@ -2,10 +2,12 @@
 
 Three layers, each of which holds without the others:
 
-- bubblewrap gives it namespaces of its own: no network, no other processes, and of the disk only the
-  interpreter's folders and ``/usr``, read-only; what it may write to is a small ``/tmp`` in memory.
-- The kernel's limits, which `guest` sets before the program: processor time, address space, processes, open
-  files, size of a file. Where the person is root, whom the kernel counts no processes for, the guest first
+- bubblewrap gives it namespaces of its own: no network, no other processes, and of the disk only ``/usr``,
+  the interpreter's folders and what is installed elsewhere (`imports`), read-only; what it may write to are
+  a small ``/tmp`` and a small ``/dev/shm``, in memory.
+- The kernel's limits, which `guest` sets before the program: processor time, memory that it may write to (not
+  address space: jax and others reserve that by the gigabyte and never use it), processes, open files, size of
+  a file. Where the person is root, whom the kernel counts no processes for, the guest first
   becomes a user id of its own, without any capability.
 - `supervision`, from outside: the clock, the memory and the number of all its processes together.
 
@@ -23,13 +25,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from cg2magic.errors import UsageError
+from cg2magic.evaluation import imports
 from cg2magic.evaluation.supervision import supervise
 from cg2magic.request import CheckResult
 
@@ -50,15 +53,17 @@ class Limits:
     seconds : float
         By the clock, from when the program starts.
     memory : int
-        Bytes of address space for each process, and of memory for all of them together.
+        Bytes of memory: that each process may ask for, and that all of them together may hold.
     processes : int
         Processes and threads.
     file_size : int
         Bytes of one file.
     folder_size : int
-        Bytes of all the files together (with bubblewrap).
+        Bytes of all the files together (with bubblewrap), and the same in ``/dev/shm``.
     files : int
         Open files.
+    cores : int
+        Those it sees: who starts a process or a thread for each stays below `processes`.
     """
 
     cpu_seconds: int = 3
@@ -68,6 +73,7 @@ class Limits:
     file_size: int = 16 << 20
     folder_size: int = 64 << 20
     files: int = 64
+    cores: int = 4
 
 
 class Sandbox:
@@ -91,6 +97,8 @@ class Sandbox:
             raise UsageError(trouble)
         self.confined = confined
         self.limits = limits or Limits()
+        self._sites = imports.user_sites()
+        self._imports = imports.places(self._sites, [*_interpreter()]) if confined else []
 
     def run(self, code: str, cancelled: Callable[[], bool] = lambda: False) -> CheckResult:
         """Run a program to its end, or to the first of its limits; safe to call from several threads.
@@ -108,6 +116,7 @@ class Sandbox:
             "code": code,
             "nonce": nonce,
             "confined": self.confined,
+            "sites": self._sites,
             "uid": _fresh_uid() if self.confined and _is_root() else None,
         }
         with self._place() as (command, folder):
@@ -127,7 +136,8 @@ class Sandbox:
         """The command that starts the guest, and the folder it starts in."""
         guest = [sys.executable, "-I", "-c", _guest_source()]
         if self.confined:
-            yield [*_bubblewrap(shutil.which("bwrap") or "bwrap", self.limits), *guest], None
+            bwrap = shutil.which("bwrap") or "bwrap"
+            yield [*_bubblewrap(bwrap, self.limits, self._imports), *guest], None
             return
         with tempfile.TemporaryDirectory(prefix="cg2magic-run-", ignore_cleanup_errors=True) as folder:
             yield guest, folder
@@ -159,7 +169,7 @@ def _trouble(bwrap: str) -> str:
     return ""
 
 
-def _bubblewrap(bwrap: str, limits: Limits) -> list[str]:
+def _bubblewrap(bwrap: str, limits: Limits, places: Sequence[Path] = ()) -> list[str]:
     """The command before the guest's; by bubblewrap's whole path, as what is run has a PATH of its own."""
     command = [bwrap, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     command += [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
@@ -168,11 +178,11 @@ def _bubblewrap(bwrap: str, limits: Limits) -> list[str]:
         command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         command += ["--unshare-user"]
-    return [*command, *_file_system(limits)]
+    return [*command, *_file_system(limits, places)]
 
 
-def _file_system(limits: Limits) -> list[str]:
-    """Bubblewrap's options for a file system with next to nothing in it, and one folder to write to."""
+def _file_system(limits: Limits, places: Sequence[Path]) -> list[str]:
+    """Bubblewrap's options for a file system with next to nothing in it, and two folders to write to."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in ("/lib", "/lib64", "/lib32", "/bin", "/sbin"):
         path = Path(name)
@@ -183,9 +193,10 @@ def _file_system(limits: Limits) -> list[str]:
     for name in ("/etc/ld.so.cache", "/nix/store"):
         options += ["--ro-bind-try", name, name]
     options += ["--proc", "/proc", "--dev", "/dev"]
-    options += ["--perms", "1777", "--size", str(limits.folder_size), "--tmpfs", "/tmp"]  # noqa: S108
+    for name in ("/tmp", "/dev/shm"):  # noqa: S108 - the second is for multiprocessing's locks
+        options += ["--perms", "1777", "--size", str(limits.folder_size), "--tmpfs", name]
     made = {Path("/tmp")}  # noqa: S108 - an interpreter may be somewhere in there
-    for folder in _interpreter():
+    for folder in _outermost([*_interpreter(), *places]):
         for parent in reversed(folder.parents[:-1]):
             if parent not in made:
                 # Otherwise only their owner could go through them, who is not the one that runs the program.
@@ -195,8 +206,8 @@ def _file_system(limits: Limits) -> list[str]:
     return [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
 
 
-def _interpreter() -> list[Path]:
-    """The folders that this Python runs from, outermost first, outside of ``/usr``."""
+def _interpreter() -> set[Path]:
+    """The folders that this Python runs from."""
     binary = Path(sys.executable)
     folders = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix)}
     folders |= {folder.resolve() for folder in folders}
@@ -204,10 +215,15 @@ def _interpreter() -> list[Path]:
     while binary.is_symlink():
         binary = binary.parent / binary.readlink()
         folders.add(Path(os.path.normpath(binary)).parent)
+    return folders
+
+
+def _outermost(places: Iterable[Path]) -> list[Path]:
+    """Those that are in none of the others, nor in ``/usr``."""
     chosen: list[Path] = []
-    for folder in sorted(folders, key=lambda folder: len(folder.parts)):
-        if not any(folder.is_relative_to(other) for other in (Path("/usr"), *chosen)):
-            chosen.append(folder)
+    for place in sorted(places, key=lambda place: len(place.parts)):
+        if not any(place.is_relative_to(other) for other in (Path("/usr"), *chosen)):
+            chosen.append(place)
     return chosen
 
 

@@ -128,17 +128,29 @@ def _silent(status: int, answer: _Answer) -> CheckResult:
 
 def _over(pid: int, limits: Limits) -> CheckResult | None:
     """Which limit all the processes together are over; None for none."""
-    count = memory = 0
-    for each in _family(pid):
-        with suppress(psutil.Error):
-            memory += each.memory_info().rss
-            count += 1
+    family = _family(pid)
     # Two of them are bubblewrap's own.
-    if count > limits.processes + 2:
+    if len(family) > limits.processes + 2:
         return CheckResult("failed", f"more than {limits.processes} processes")
-    if memory > limits.memory:
+    # What they share is counted for each of them at first, and in parts where that is too much.
+    if sum(map(_resident, family)) > limits.memory and sum(map(_share, family)) > limits.memory:
         return CheckResult("failed", f"more than {limits.memory >> 20} MiB of memory")
     return None
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+def _share(process: psutil.Process) -> int:
+    """What a process holds, with its part of what it shares; all of it where that is not told."""
+    try:
+        return process.memory_full_info().pss
+    except (psutil.Error, AttributeError):
+        return _resident(process)
 
 
 def _family(pid: int) -> list[psutil.Process]:

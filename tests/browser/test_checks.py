@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from cg2magic.evaluation.sandbox import missing
 from tests.browser.asking import ask, button
+from tests.conftest import IN_CI
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("bubblewrap")]
 
@@ -68,3 +70,19 @@ def test_a_check_that_never_ends_is_stopped_by_stop(notebook, nothing_allowed):
     button(panel, "Stop").click()
     panel.get_by_text(re.compile("^stopped · ")).first.wait_for()
     assert panel.get_by_role("tab").all_inner_texts() == ["1", "2", "3 ✗"]
+
+
+def test_what_the_button_allowed_can_be_withdrawn_in_a_cell(notebook):
+    """The real magics: the button and `%cg2 allow` set the same thing."""
+    if missing() and not IN_CI:
+        pytest.skip(missing())
+    notebook.add_and_run("%load_ext cg2magic")
+    cell = "%%complete -m 1 --check pass\nx = 1"
+    panel = notebook.panel(notebook.add_and_run(cell))
+    button(panel, "Run the check").click(timeout=60_000)
+    panel.get_by_role("status").get_by_text("passes the check").wait_for()
+    asked = notebook.add_and_run("%config CG2.allow_execution\n%cg2 allow nothing")
+    notebook.output(asked).get_by_text("--check runs nothing any more").wait_for()
+    panel = notebook.panel(notebook.add_and_run(cell))
+    panel.get_by_text("not checked: nothing is run before you allow it").wait_for()
+    assert button(panel, "Run the check").is_visible()

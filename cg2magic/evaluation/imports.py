@@ -1,0 +1,102 @@
+"""What a program in the sandbox may import that is not in the interpreter's own folders.
+
+That is what was installed for this person alone (``pip install --user``), and what was installed from a
+folder of theirs (``pip install -e``). An interpreter is started to tell, as only it knows what its ``.pth``
+files do. Of a source folder only the packages and modules in it are shown, read-only; what else a person has
+there (data, notebooks, ``.env``, ``.git``) is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import site
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.machinery import all_suffixes
+from pathlib import Path
+
+#: Tells where imports come from: the path, and what the finders of editable installs map names to.
+_PROBE = """
+import json, site, sys
+
+for folder in json.loads(sys.argv[1]):
+    site.addsitedir(folder)
+places = []
+for finder in sys.meta_path:
+    module = sys.modules.get(getattr(finder, "__module__", ""))
+    tables = [getattr(module, name, None) for name in ("MAPPING", "NAMESPACES")]  # setuptools
+    tables.append(getattr(finder, "known_source_files", None))  # scikit-build-core
+    for table in tables:
+        for value in table.values() if isinstance(table, dict) else ():
+            places += [value] if isinstance(value, str) else value
+print("\\n" + json.dumps([sys.path, places]))
+"""
+
+
+def user_sites() -> list[str]:
+    """Give the folder of what was installed for this person alone, where this interpreter uses it."""
+    folder = site.getusersitepackages() if site.ENABLE_USER_SITE else ""
+    return [folder] if folder and Path(folder).is_dir() else []
+
+
+def places(sites: list[str], known: Sequence[Path]) -> list[Path]:
+    """Give the folders and files that imports need.
+
+    Parameters
+    ----------
+    sites : list of str
+        See `user_sites`.
+    known : sequence of Path
+        Folders that are seen anyway.
+    """
+    command = [sys.executable, "-I", "-B", "-c", _PROBE, json.dumps(sites)]
+    try:
+        done = subprocess.run(  # noqa: S603 - ours
+            command, capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
+        )
+        entries, mapped = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return []
+    found = [place for entry in entries for place in _of_entry(Path(entry), known)]
+    return found + [place for name in mapped for place in _of_target(Path(name))]
+
+
+def _of_entry(entry: Path, known: Sequence[Path]) -> Iterator[Path]:
+    """What to show of an entry of ``sys.path``."""
+    if entry.is_dir() and _is_for_installs(entry):
+        yield entry
+        # `flit install --symlink` and the like.
+        with os.scandir(entry) as content:
+            yield from (Path(os.path.realpath(each.path)) for each in content if each.is_symlink())
+    elif any(entry.is_relative_to(folder) for folder in known):
+        return
+    elif entry.is_file():  # a zip file
+        yield entry
+    elif entry.is_dir():
+        yield from (each for each in entry.iterdir() if _is_importable(each) or each.suffix == ".egg-info")
+
+
+def _of_target(target: Path) -> Iterator[Path]:
+    """What to show of what a finder maps a name to: a package, or a module with or without its suffix."""
+    if target.name.startswith("__init__."):
+        yield target.parent
+    elif target.exists():
+        yield target
+    else:
+        files = (target.with_name(target.name + suffix) for suffix in all_suffixes())
+        yield from (file for file in files if file.exists())
+
+
+def _is_for_installs(folder: Path) -> bool:
+    """Whether an installer fills it, and not a person."""
+    return folder.name in ("site-packages", "dist-packages") or any(folder.glob("*.dist-info"))
+
+
+def _is_importable(path: Path, *, deeper: bool = True) -> bool:
+    """Whether it is a module or a package, be it of a namespace."""
+    if path.is_dir():
+        content = path.iterdir() if path.name.isidentifier() else ()
+        return any(each.is_file() or deeper for each in content if _is_importable(each, deeper=False))
+    return path.name.split(".")[0].isidentifier() and path.name.endswith(tuple(all_suffixes()))
