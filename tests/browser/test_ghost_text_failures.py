@@ -98,15 +98,21 @@ def test_a_kernel_that_another_page_restarts_leaves_no_status_behind(own_noteboo
     second.wait_for("off")
 
 
-def test_a_connection_that_was_lost_is_looked_after(own_notebook):
-    typist = Typist(own_notebook())
-    typist.switch_on()
-    # What the kernel says meanwhile is lost.
-    typist.page.evaluate(f"() => {KERNEL}._clearSocket()")
-    typist.page.evaluate(f"async () => {{ await {KERNEL}.reconnect() }}")
-    typist.wait_for("ready")
-    typist.begin(BEGUN + " = np.zeros(")
-    assert typist.suggestion()
+def test_what_was_said_while_a_connection_was_lost_is_asked_for(own_notebook):
+    one = own_notebook()
+    Typist(one).switch_on()
+    one.save()
+    other = NotebookPage(one.page.context.new_page(), one.path, one.url)
+    other.page.set_default_timeout(60_000)
+    other.open()
+    second = Typist(other)
+    second.wait_for("ready")
+    other.page.evaluate(f"() => {KERNEL}._clearSocket()")
+    one.add_and_run("%config CG2.inline = False")
+    Typist(one).wait_for("off")
+    assert second.status.inner_text() == "cg2: ready"
+    other.page.evaluate(f"async () => {{ await {KERNEL}.reconnect() }}")
+    second.wait_for("off")
 
 
 def test_a_second_view_of_a_notebook_has_suggestions_too(own_notebook, front_end):

@@ -47,7 +47,7 @@ function makeItem(Widget, lineOf, obstacle) {
     boxSizing: "border-box",
     height: "100%",
     padding: "0 6px",
-    minWidth: "7em", // as long as its longest text, or it would push its neighbours about
+    minWidth: "8.5em", // as long as its longest text, or it would push its neighbours about
     cursor: "pointer",
     font: "inherit",
     color: "inherit",
