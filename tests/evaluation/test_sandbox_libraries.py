@@ -66,6 +66,7 @@ def installed(tmp_path, monkeypatch):
     write(tmp_path / "mapped" / "module_by_finder.py", "value = 1")
     write(tmp_path / "linked" / "by_link" / "__init__.py", "value = 1")
     (user_site / "by_link").symlink_to(tmp_path / "linked" / "by_link")
+    (user_site / "broken").symlink_to(tmp_path / "gone")
     for secret in (
         "flat/.env",
         "flat/.git/config",
