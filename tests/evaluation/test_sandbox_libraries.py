@@ -101,6 +101,7 @@ def test_what_is_installed_for_the_person_is_seen_and_nothing_beside_it(installe
         "import os\n"
         f"walk = os.walk({str(installed)!r})\n"
         "seen = [os.path.join(folder, name) for folder, _, names in walk for name in names]\n"
+        "seen = [path for path in seen if os.path.exists(path)]\n"
         "told = [path for path in seen if b'the key' in open(path, 'rb').read()]\n"
         "assert not told, told\n"
         f"assert not os.access({str(installed / 'flat' / 'in_flat')!r}, os.W_OK)"
