@@ -331,7 +331,8 @@ class CG2(Magics):
 
     def _settings(self, args: argparse.Namespace) -> Settings:
         """What of the notebook may be seen."""
-        names = args.vars.split() if isinstance(args.vars, str) else args.vars
+        said = args.vars if isinstance(args.vars, str) else " ".join(args.vars)
+        names = said.replace(",", " ").split()
         unknown = [name for name in names if name not in self.shell.user_ns]
         if unknown and names not in (["auto"], ["none"]):
             raise UsageError(f"--vars: there is no variable {unknown[0]}; auto takes those in the cell")

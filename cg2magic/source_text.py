@@ -38,7 +38,7 @@ class SourceText:
 
     def restored(self, code: str) -> str:
         """Give code that was made of the text its line ends."""
-        return code.replace("\n", self.newline) if self.newline != "\n" else code
+        return code.replace("\n", self.newline)
 
 
 def decode(data: bytes, name: str, otherwise: str | None = None) -> SourceText:

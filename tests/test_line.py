@@ -183,6 +183,15 @@ def test_what_a_shell_puts_a_backslash_before_is_read_where_there_are_such_shell
     assert line.split(text) == (words, "")
 
 
+@pytest.mark.parametrize("names", ["one two", "\"one\" 'two'", '"one two"', "one,two", '"one, two"  # both'])
+def test_variables_may_be_named_in_one_word_or_several(cg2, names):
+    cg2.run_cell("one, two = [1], [2]")
+    assert cg2.run_cell(f"%%complete -m 1 -o ideas --vars {names}\nx = 1").success
+    seen = manager().history[-1].job.snapshot().seen.text
+    assert "# one: list" in seen
+    assert "# two: list" in seen
+
+
 def test_a_model_in_a_folder_with_a_quote_and_spaces_is_found(cg2, capsys, tmp_path, monkeypatch):
     folder = tmp_path / "o'neill's models"
     folder.mkdir()

@@ -14,6 +14,7 @@ import site
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.machinery import all_suffixes
 from pathlib import Path
 
@@ -59,8 +60,12 @@ def places(sites: list[str], known: Sequence[Path]) -> list[Path]:
         entries, mapped = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return []
-    found = [place for entry in entries for place in _of_entry(Path(entry), known)]
-    return found + [place for name in mapped for place in _of_target(Path(name))]
+    found = [place for name in mapped for place in _of_target(Path(name))]
+    for entry in entries:
+        with suppress(OSError):  # what the person can't read, their programs need not
+            found += _of_entry(Path(entry), known)
+    # A link may lead nowhere.
+    return [place for place in found if place.exists()]
 
 
 def _of_entry(entry: Path, known: Sequence[Path]) -> Iterator[Path]:
@@ -82,11 +87,9 @@ def _of_target(target: Path) -> Iterator[Path]:
     """What to show of what a finder maps a name to: a package, or a module with or without its suffix."""
     if target.name.startswith("__init__."):
         yield target.parent
-    elif target.exists():
-        yield target
     else:
-        files = (target.with_name(target.name + suffix) for suffix in all_suffixes())
-        yield from (file for file in files if file.exists())
+        yield target
+        yield from (target.with_name(target.name + suffix) for suffix in all_suffixes())
 
 
 def _is_for_installs(folder: Path) -> bool:
