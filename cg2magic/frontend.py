@@ -64,7 +64,7 @@ def present(
     insert : {"ask", "below", "replace", "none"}
         What the page does with the first candidate once it is written.
     wait : bool
-        Return only when it is. A terminal, a console and a client without a person always wait.
+        Return only when it is. A terminal and a client without a person always wait.
     page : Page, optional
         To be told the document by the panel, unless the cell waits.
 
@@ -111,12 +111,10 @@ def present(
     except KeyboardInterrupt:
         # The panel was not up yet; the person meant the suggestion all the same.
         job.cancel()
-    unseen = panel is not None and not panel.may_be_drawn
-    if wait or unseen:
-        _wait(job)
-    if unseen:
-        panel.print()
     if wait:
+        _wait(job)
+        if panel is not None:
+            panel.settle()
         job.result()
 
 

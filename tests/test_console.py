@@ -33,11 +33,24 @@ def run(console, code, number):
     console.expect(rf"In \[{number}\]")
 
 
-@pytest.mark.parametrize("option", ["", "--wait "])
-def test_the_finished_text_is_printed(console, option):
+ASK = "get_ipython().run_cell_magic('complete', '{}-m 12', 'import numpy as np\\nx = np.')"
+
+
+def test_the_finished_text_is_printed(console):
     run(console, "%load_ext cg2magic", 2)
-    console.sendline(
-        f"get_ipython().run_cell_magic('complete', '{option}-m 12', 'import numpy as np\\nx = np.')"
-    )
+    run(console, ASK.format(""), 3)
+    # With its simple prompt it reads nothing while it waits for input.
+    console.sendline("from cg2magic.manager import manager; manager().history[-1].job.wait()")
+    console.expect("In ")
+    console.sendline("import time; time.sleep(1.5)")
+    console.sendline("1 + 1")
     console.expect("mean logprob")
-    console.expect("x = np\\.\\w+")
+    console.expect(r"x = np\.\w+")
+
+
+def test_a_cell_that_waits_ends_with_the_finished_text(console):
+    run(console, "%load_ext cg2magic", 2)
+    console.sendline(ASK.format("--wait "))
+    console.expect("mean logprob")
+    console.expect(r"x = np\.\w+")
+    console.expect(r"In \[3\]")

@@ -98,9 +98,11 @@ class Client:
                     ended = True
                     break
                 event = self._parsed(data)
-                # Not every server says that it is done once it has said why.
-                ended |= _says_why(event)
                 yield event
+                # Not every server says that it is done once it has said why; some even leave the line open.
+                if _says_why(event):
+                    ended = True
+                    break
         if not ended:
             raise ServerError(f"{self.host} broke off in the middle of its answer")
 

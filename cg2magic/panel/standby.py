@@ -1,13 +1,12 @@
-"""What stands in a cell's output where no page draws the panel, and what a page stores that can't do it itself.
+"""What stands in a cell's output where no page draws the panel, or where a page can't store it by itself.
 
-JupyterLab and Notebook draw the widget and put the finished card into the document. VS Code and Colab draw it, and
-store what the kernel sent first: the card as it was while it waited. A Jupyter without the packages that draw
-widgets shows nothing else than that. So a page says that it draws; where it has not by the time the suggestion is
-finished and the kernel has had time to listen, the finished card takes the panel's place.
+JupyterLab and Notebook draw the widget and put the finished card into the document. VS Code and Colab draw
+it, and store what the kernel sent first: the card as it was while it waited. A Jupyter without the packages that
+draw widgets shows nothing else than that. So a page says that it draws; where it has not by the time the
+suggestion is finished and the kernel has had time to listen, the finished card takes the panel's place.
 
-A console takes nothing back that it has printed, and may read nothing while it waits for input. It does not say in
-which cell it is, as notebooks do; so the first cell of such a client waits, and ends with the finished text. Should it
-draw the panel after all, that text goes, and its later cells need not wait.
+A console takes nothing back that it has printed: there the finished card comes below. It does not say in
+which cell it is, as notebooks do. Should such a client draw the panel after all, that card goes again.
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ from typing import Any
 
 from cg2magic.panel.render import hinted
 
-#: Seconds in which the kernel is free and a page may still say that it draws. One that comes later gets its panel
-#: back.
+#: Seconds in which the kernel is free and a page may still say that it draws. One that comes later gets its
+#: panel back.
 _GRACE = 5.0
-
-#: Sessions of clients without cells that have drawn a panel.
-_drawing: set[str] = set()
+#: The same for a client that does not say in which cell it is.
+_SHORT_GRACE = 1.0
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -47,18 +45,12 @@ class Standby:
         self._parent = parent
         self._display_id = display_id
         self._view: Bundle = {}
-        self._session = parent.get("header", {}).get("session", "")
         self._in_document = bool(parent.get("metadata", {}).get("cellId"))
         self._drawn = False
         self._stored = False
         self._finished: Callable[[], Bundle] | None = None
         self._stands_in = False
         self._printed = False
-
-    @property
-    def may_be_drawn(self) -> bool:
-        """Whether the cell need not wait for the text."""
-        return self._in_document or self._session in _drawing
 
     def shown(self, bundle: Bundle) -> None:
         """Remember how the widget is displayed."""
@@ -67,7 +59,6 @@ class Standby:
     def drawn(self, *, stored: bool) -> None:
         """A page draws the panel; `stored` is whether it puts the finished card into its document, too."""
         self._drawn, self._stored = True, self._stored or stored
-        _drawing.add(self._session)
         if self._printed:
             self._printed = False
             self._send("update_display_data", {"text/plain": ""}, f"{self._display_id}-text")
@@ -85,12 +76,18 @@ class Standby:
         """
         self._finished = bundle
         loop = getattr(self._shell.kernel, "io_loop", None)
-        if loop is not None and self.may_be_drawn:
+        if loop is not None:
+            grace = _GRACE if self._in_document else _SHORT_GRACE
             # Behind the messages that have come by now, and in time of its own once the kernel is free.
-            loop.add_callback(lambda: loop.call_later(_GRACE, self._settle))
+            loop.add_callback(lambda: loop.call_later(grace, self._settle))
 
-    def print(self, bundle: Bundle) -> None:
-        """Show the finished card below the panel, which probably nobody draws."""
+    def settle(self, bundle: Bundle) -> None:
+        """The cell has waited for the suggestion and ends now; no page could say anything meanwhile."""
+        if not (self._in_document or self._drawn):
+            self._print(bundle)
+
+    def _print(self, bundle: Bundle) -> None:
+        """Show the finished card below the panel."""
         self._printed = True
         self._send("display_data", bundle, f"{self._display_id}-text")
 
@@ -99,9 +96,11 @@ class Standby:
             return
         if self._drawn:
             self._send("update_display_data", {**self._view, **self._finished()})
-        else:
+        elif self._in_document:
             self._stands_in = True
             self._send("update_display_data", hinted(self._finished()))
+        elif not self._printed:
+            self._print(self._finished())
 
     def _send(self, kind: str, data: Bundle, display_id: str = "") -> None:
         publisher = self._shell.display_pub

@@ -9,6 +9,7 @@ import uuid
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import anywidget
@@ -54,10 +55,11 @@ class Panel(anywidget.AnyWidget):
     tell : callable, optional
         Called once as ``tell(document)`` with the page's document, None where the page can't reach it.
     asked : str
-        The text of that cell when it asked, which *Replace cell* must find there again; empty where it is not
-        known.
+        The text of that cell when it asked, which *Replace cell* must find there again; empty where it is
+        not known.
     session : str
-        The session of the page that ran it, which alone acts without being told to; empty where that is not known.
+        The session of the page that ran it, which alone acts without being told to; empty where it is not
+        known.
     standby : Standby, optional
         Sees to it that the finished card is there where no page draws the panel.
     insert : {"ask", "below", "replace", "none"}
@@ -139,15 +141,10 @@ class Panel(anywidget.AnyWidget):
         display(self, display_id=self.panel_id)
         self._follow(self.job)
 
-    @property
-    def may_be_drawn(self) -> bool:
-        """Whether the client that asked is one that draws panels, as far as that is known."""
-        return self._standby is None or self._standby.may_be_drawn
-
-    def print(self) -> None:
-        """Show the card as text as well, as it is now."""
+    def settle(self) -> None:
+        """Leave the finished card in the output of a cell that has waited for it, where that is needed."""
         if self._standby is not None:
-            self._standby.print(mimebundle(self.job.snapshot()))
+            self._standby.settle(mimebundle(self.job.snapshot()))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -170,7 +167,7 @@ class Panel(anywidget.AnyWidget):
                     self.heat, self.prompt = tokens, visible(snapshot.seen.text if snapshot.seen else "")
                     self.card, self.saved = card, saved
                 if snapshot.finished and self._standby is not None:
-                    self._standby.finished(lambda: mimebundle(snapshot, self._opened(snapshot)))
+                    self._standby.finished(partial(mimebundle, snapshot, self._opened(snapshot)))
 
         threading.Thread(target=draw, name=f"cg2magic-panel-{job.id}", daemon=True).start()
 

@@ -100,7 +100,7 @@ def test_only_the_page_that_ran_the_cell_inserts(own_notebook):
     other.page.set_default_timeout(60_000)
     other.open()
     # The other page hears of the panel as well: it is shown there, too.
-    cell, panel = writing(notebook, insert="below")
+    writing(notebook, insert="below")
     seen = other.add_and_run("display(slow_job.panels[-1])")
     wrote(other.panel(seen), 6)
     notebook.let("go.gate")

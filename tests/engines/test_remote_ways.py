@@ -406,6 +406,16 @@ def test_a_stream_that_says_why_it_ends_has_ended_well(raw):
     assert streamed(raw) == "x = 1"
 
 
+def test_a_stream_that_has_said_why_it_ends_is_not_waited_for():
+    def answer(handler, _):
+        begin(handler)
+        send(handler, tokens(*WORD, finish="stop"))
+        server.over.wait()  # the connection stays open
+
+    with stand_in(answer=answer) as server:
+        assert RemoteEngine(reach(server.url)).generate(REQUEST).suggestions[0].text == "x = 1"
+
+
 def test_a_stream_that_ends_without_a_reason_broke_off():
     def answer(handler, _):
         begin(handler)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.inline.page import kernel_and_page
-
 from tests.needs import need_package
 
 PLOT = """
