@@ -1,8 +1,8 @@
 """What stands in a cell's output where no page draws the panel, or where a page can't store it by itself.
 
 JupyterLab and Notebook draw the widget and put the finished card into the document. VS Code and Colab draw
-it, and store what the kernel sent first: the card as it was while it waited. A Jupyter without the packages that
-draw widgets shows nothing else than that. So a page says that it draws; where it has not by the time the
+it, and store what the kernel sent first: the card as it was while it waited. A Jupyter without the packages
+that draw widgets shows nothing else than that. So a page says that it draws; where it has not by the time the
 suggestion is finished and the kernel has had time to listen, the finished card takes the panel's place.
 
 A console takes nothing back that it has printed: there the finished card comes below. It does not say in

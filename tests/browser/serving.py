@@ -51,8 +51,11 @@ def _write_json(path: Path, content: object) -> None:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[Server]:
-    """Run one server for both front ends: jupyterlab serves /lab, notebook's extension /notebooks."""
+def serve(home: Path, *without: str) -> Iterator[Server]:
+    """Run one server for both front ends: jupyterlab serves /lab, notebook's extension /notebooks.
+
+    `without` are extensions that it does not have, as where they are installed for the kernel alone.
+    """
     root = home / "root"
     root.mkdir()
     settings = home / "settings"
@@ -73,6 +76,8 @@ def serve(home: Path) -> Iterator[Server]:
                 "metadata": {"debugger": False},
             },
         )
+    disabled = {"disabledExtensions": dict.fromkeys(without, True)}
+    _write_json(home / "config/labconfig/page_config.json", disabled)
     # What the wheel installs: the labextension of this checkout, and not a copy that is installed.
     labextension = home / "data/labextensions/cg2magic"
     labextension.parent.mkdir(parents=True)
