@@ -1,4 +1,4 @@
-"""JupyterLab in another environment than the kernel, without what draws widgets: a card of text, and a hint."""
+"""JupyterLab in another environment than the kernel, without what draws widgets: text, and a hint."""
 
 from __future__ import annotations
 
