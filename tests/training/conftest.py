@@ -8,7 +8,6 @@ import pytest
 
 WANTED = "datasketch"
 
-
 TEXTS = [
     (
         "import numpy as np\nimport pandas as pd\n\n\ndef mean(values):\n    total = 0\n"

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from cg2magic.models.loading import load_model
-from training import card
+from training import card, evaluate
 from training.evaluate import sample
 from training.export import MINI
 
@@ -48,3 +48,14 @@ def test_the_model_in_the_package_still_gives_the_figures_of_the_fixed_sample(fi
     assert completions["parse"] == pytest.approx(
         kept["completions of notebook openings"]["parse"], abs=1 / completions["cases"]
     )
+
+
+def test_a_card_is_not_written_without_the_held_out_files(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["--card", "--work", str(tmp_path)])
+    assert "a card needs the held-out files" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_without_the_corpus_a_model_is_measured_on_all_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "fetch_all", lambda *_: [])  # the packages are on the net
+    assert evaluate.Unseen.read([], tmp_path).files == []
