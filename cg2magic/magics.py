@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError as ShellUsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, Unicode, observe
+from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
 
 from cg2magic import check_code, checking, commands, cursor, frontend, interrupts, languages, preload
 from cg2magic.context.settings import LEVELS, Settings
-from cg2magic.engines.spec import SERVERS
+from cg2magic.engines.spec import SERVERS, refuse_secrets
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.families import FillInMiddle
 from cg2magic.inline import Switch
@@ -306,6 +306,14 @@ class CG2(Magics):
         with _short_errors():
             self.apply_config()
             commands.run(line, self.shell)
+
+    @validate("model")
+    def _without_secrets(self, proposal: Bunch) -> str:
+        try:
+            refuse_secrets(proposal.value)
+        except UsageError as error:
+            raise TraitError(str(error)) from None
+        return proposal.value
 
     @observe("server_timeout")
     def _wait_for_servers(self, change: Bunch) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cg2magic import memory
 from cg2magic.call import Call, T, Tell
 from cg2magic.checking import Checks
-from cg2magic.engines.spec import ModelSpec, open_engine
+from cg2magic.engines.spec import ModelSpec, open_engine, refuse_secrets
 from cg2magic.errors import FormatError, LoadError, UsageError
 from cg2magic.job import Job
 from cg2magic.request import Progress, Request, Suggestion
@@ -106,6 +106,7 @@ class Manager:
         late : callable, optional
             See `Job`; called on the worker's thread.
         """
+        refuse_secrets(request.model)
         job = Job(next(self._ids), request, self._drop_cancelled, suggestions, late)
         self.history.append(Entry(job, time.time()))
         self._enqueue(job)
@@ -309,7 +310,7 @@ class Manager:
             wanted = ModelSpec(job.request.model) if job.request.model else self._spec or self.default
 
             def show(progress: Progress) -> None:
-                job.update(state="loading", model=wanted.label, progress=progress)
+                job.update(state="loading", model=wanted.name, progress=progress)
 
             engine = self._resident(wanted, show, job.cancelled.is_set)
             job.settle()

@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from cg2magic.candidate import Candidate
 from cg2magic.engines.engine import Report, Written, notes_on, prompt_for, seen
@@ -35,6 +35,9 @@ from cg2magic.vocabulary import Vocabulary
 #: Added to the logits of the tokens that may come where a token has to begin with some text: the most the API
 #: allows, and more than any model's logits differ by. Among themselves they keep their distances.
 _BIAS = 100
+
+#: A request is cut to the context that a refusal tells, in so many tries; no server has less than this.
+_TRIES, _SHORTEST = 3, 16
 
 
 class RemoteEngine:
@@ -65,7 +68,7 @@ class RemoteEngine:
         GenerationError
             If the server fails before anything is written. What is written before it fails is kept.
         """
-        while True:
+        for tries_left in reversed(range(_TRIES)):
             prompt = prompt_for(request, self.vocabulary, self.loaded.context)
             notes = [*notes_on(request, prompt, self.loaded.context)]
             candidates = [Candidate(request, prompt, self.vocabulary) for _ in range(request.sampling.n)]
@@ -79,11 +82,7 @@ class RemoteEngine:
                 pass
             except ServerError as error:
                 written = any(candidate.suggestion().tokens for candidate in candidates)
-                if (
-                    isinstance(error, ContextExceededError)
-                    and error.context < self.loaded.context
-                    and not written
-                ):
+                if tries_left and not written and self._may_learn(error):
                     # Each of a server's slots may have less than the model; only now it says how much.
                     self.loaded = replace(self.loaded, context=error.context)
                     continue
@@ -95,6 +94,10 @@ class RemoteEngine:
             candidate.cancel()  # those that are not finished
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
         return Written(suggestions, seen(prompt, self.vocabulary), tuple(notes))
+
+    def _may_learn(self, error: ServerError) -> TypeGuard[ContextExceededError]:
+        """Whether the server tells a context that is shorter than what was known, and no nonsense."""
+        return isinstance(error, ContextExceededError) and _SHORTEST <= error.context < self.loaded.context
 
     def score(self, *_: object) -> NoReturn:
         """Refuse: the API tells the log-probabilities of what it writes, not of what it reads."""

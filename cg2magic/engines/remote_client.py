@@ -35,7 +35,9 @@ _CALL = re.compile(r"(?:/(?:chat/)?(?:completions|models))?/*(?:#.*)?$")
 _LOOK = 0.05  # seconds between two looks at whether it was cancelled
 
 #: How servers say what a prompt and its answer may take: llama.cpp in a field or in words, vLLM in words.
-_TOLD_CONTEXT = re.compile(r'"n_ctx"\s*:\s*(\d+)|context (?:length|size)[^.\d]{0,20}(\d[\d,]*) tokens')
+_TOLD_CONTEXT = re.compile(
+    r'"n_ctx"\s*:\s*(\d+)|(?:context (?:length|size|window)|model length)[^.\d]{0,20}(\d[\d,]*)'
+)
 
 
 class Cancelled(Exception):  # noqa: N818 - an answer to a wish, not a fault
@@ -51,8 +53,8 @@ class ContextExceededError(ServerError):
         The most tokens that it takes.
     """
 
-    def __init__(self, text: str, context: int) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, context: int, status: int | None = None) -> None:
+        super().__init__(text, status)
         self.context = context
 
 
@@ -148,10 +150,22 @@ class Client:
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
-            raise ServerError(f"{self.host} answers what is not of the completions API: {_short(text)}")
+            raise ServerError(
+                f"{self._whoever} answers what is not of the completions API: {self._said(text)}", 200
+            )
         if parsed.get("error"):
-            raise ServerError(f"{self.host} gave up: {_message(parsed)}")
+            raise ServerError(f"{self.host} gave up: {self._said(_message(parsed))}", 200)
         return parsed
+
+    def _said(self, told: object) -> str:
+        """Put what somebody below said into one short line; secrets are left out before it is cut."""
+        text = str(told) or type(told).__name__
+        return _short(text.replace(self._route.password, "…") if self._route.password else text)
+
+    @property
+    def _whoever(self) -> str:
+        """Who may have answered."""
+        return f"{self.host}, or {self._route.name}," if self._route.proxy else self.host
 
     def _refused(self, answer: httpx.Response, text: str) -> ServerError:
         status = answer.status_code
@@ -159,54 +173,59 @@ class Client:
             fields = json.loads(text)
         except (ValueError, RecursionError):
             fields = None
-        told = _short(text) if fields is None else _message(fields)
+        told = self._said(text if fields is None else _message(fields))
         # An error of the API is JSON; what a proxy says is a page.
         if self._route.proxy and (status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED or fields is None):
             return ServerError(
                 f"{self._route.name} gave {status} for {self.host} ({told}): if that can be reached "
-                "without it, name it in NO_PROXY"
+                "without it, name it in NO_PROXY",
+                status,
             )
         if status in (401, 403):
             do = f"it refuses the key in {KEY}" if has_key() else f"it wants a key: put it into {KEY}"
-            return ServerError(f"{self.host} let nobody in ({status}): {do}")
+            return ServerError(f"{self._whoever} let nobody in ({status}): {do}", status)
         if status in _BUSY:
             wait = answer.headers.get("retry-after")
             when = f"it says to come back after {_short(wait)}" if wait else "try again in a while"
-            return ServerError(f"{self.host} is too busy ({status}): {when}")
+            return ServerError(f"{self.host} is too busy ({status}): {when}", status)
         if status == httpx.codes.NOT_FOUND:
             return ServerError(
                 f"{self.host} has no such model or address ({told}); the address of vLLM and llama.cpp "
-                "ends in /v1"
+                "ends in /v1",
+                status,
             )
         if answer.is_redirect:
-            return ServerError(f"{self.host} points elsewhere ({status}): give the address it points to")
+            return ServerError(
+                f"{self.host} points elsewhere ({status}): give the address it points to", status
+            )
         said = f"{self.host} refused the request ({status}): {told}"
         if context := _TOLD_CONTEXT.search(text):
-            return ContextExceededError(said, int((context[1] or context[2]).replace(",", "")))
-        return ServerError(said)
+            return ContextExceededError(said, int((context[1] or context[2]).replace(",", "")), status)
+        return ServerError(said, status)
 
     def _unreached(self, error: Exception) -> ServerError:
         if "CERTIFICATE" in str(error).upper():
             return ServerError(
-                f"{self.host} has a certificate that can't be verified ({one_line(error)}); name the one of "
-                "your organisation in SSL_CERT_FILE"
+                f"{self.host} has a certificate that can't be verified ({self._said(error)}); name the one "
+                "of your organisation in SSL_CERT_FILE"
             )
         unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         if self._route.proxy and (unconnected or isinstance(error, httpx.ProxyError)):
             return ServerError(
-                f"{self._route.name} does not lead to {self.host} ({one_line(error)}): if that can be "
+                f"{self._route.name} does not lead to {self.host} ({self._said(error)}): if that can be "
                 "reached without it, name it in NO_PROXY"
             )
         if unconnected:
             return ServerError(
-                f"nothing answers at {self.host} ({one_line(error)}): is the server up? is this its address?"
+                f"nothing answers at {self.host} ({self._said(error)}): is the server up? is this its "
+                "address?"
             )
         if isinstance(error, httpx.TimeoutException):
             return ServerError(
                 f"{self.host} was silent for {SERVERS.timeout:g} s: it may be overloaded; "
                 "%config CG2.server_timeout = 600 waits longer"
             )
-        return ServerError(f"{self.host} broke off ({one_line(error)})")
+        return ServerError(f"{self.host} broke off ({self._said(error)})")
 
 
 async def _events(answer: httpx.Response) -> AsyncIterator[str]:
@@ -244,7 +263,9 @@ def _is_whole(data: str) -> bool:
 def _says_why(event: Mapping[str, Any]) -> bool:
     """Whether an event tells why the answer ends."""
     choices = event.get("choices")
-    return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
+    return isinstance(choices, list) and any(
+        isinstance(c, dict) and isinstance(c.get("finish_reason"), str) for c in choices
+    )
 
 
 def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
@@ -298,7 +319,7 @@ def _message(fields: Any) -> str:
     error = fields.get("error", fields) if isinstance(fields, dict) else fields
     if isinstance(error, dict):
         error = error.get("message") or error.get("detail") or error
-    return _short(str(error))
+    return str(error)
 
 
 def _short(text: str, limit: int = 200) -> str:

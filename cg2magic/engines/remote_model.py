@@ -144,8 +144,10 @@ def _find(url: str, cancelled: Callable[[], bool]) -> tuple[Client, Mapping[str,
         client = Client(f"{given.url}/v1")
         try:
             return client, run(client.get("models"), cancelled)
-        except ServerError:
-            pass  # what is wrong is told for the address that was given
+        except ServerError as error:
+            # Only where there is nothing of the kind the API may begin elsewhere.
+            if error.status not in (200, 400, 404, 405):
+                raise
     return given, run(given.get("models"), cancelled)
 
 
@@ -172,6 +174,8 @@ async def _prove(client: Client, served: str, vocabulary: Vocabulary) -> None:
     try:
         answer = await client.post("completions", body)
     except ServerError as error:
+        if error.status not in (200, 400, 404, 415, 422, 500, 501):
+            raise
         raise ServerError(
             f"{error}; it took the same prompt as text, so it may not take token ids and logprobs, which "
             "are needed here: vLLM and llama.cpp do"
@@ -189,19 +193,25 @@ def _choose(answer: Mapping[str, Any], served: str | None, host: str) -> Mapping
     listed = answer.get("data")
     if not isinstance(listed, list):
         raise ServerError(f"{host} lists no models: is {host} a server with the completions API?")
-    models = [told for told in listed if isinstance(told, dict) and isinstance(told.get("id"), str)]
+    models = [told for told in listed if isinstance(told, dict) and _is_name(told.get("id"))]
     names = ", ".join(told["id"] for told in models) or "none"
     if served is None:
         # vLLM lists adapters too, each with the model it belongs to.
         models = [told for told in models if not told.get("parent")]
         if len(models) == 1:
             return models[0]
+        if not models:
+            raise ServerError(f"{host} serves no model: load one there first")
         raise ServerError(f"{host} serves several models: choose with --model of {names}")
     for told in models:
         aliases = told.get("aliases")
         if served in (told["id"], *(aliases if isinstance(aliases, list) else ())):
             return told
     raise ServerError(f"{host} has no model {served!r}; it serves {names}")
+
+
+def _is_name(told: object) -> bool:
+    return isinstance(told, str) and bool(told) and told.isprintable()
 
 
 def _tokenizer(told: Mapping[str, Any], name: str | None) -> tuple[FileTokenizer, str]:
@@ -222,7 +232,11 @@ def _tokenizer(told: Mapping[str, Any], name: str | None) -> tuple[FileTokenizer
 def _folders(name: str, *, offline: bool) -> Iterator[Path]:
     """Folders with a tokenizer that a name may mean; the Hub is asked last."""
     path = Path(name).expanduser()
-    if (path / "tokenizer.json").is_file():
+    try:
+        is_here = (path / "tokenizer.json").is_file()
+    except (OSError, ValueError):  # no name that a folder can have
+        return
+    if is_here:
         yield path
     stem = path.name.removesuffix(".gguf")
     entry = find(name) or find(stem)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
+import socket
 import ssl
 import urllib.request
 from contextlib import suppress
@@ -18,18 +20,30 @@ from urllib.parse import quote
 import httpx
 
 from cg2magic.errors import Cg2Error
+from cg2magic.models.wording import one_line
 
 #: The only place where a key is looked for. It is read for each request and kept nowhere.
 KEY = "CG2MAGIC_API_KEY"
+
+#: Names of this machine in the files of hosts that systems come with.
+_HERE = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 class ServerError(Cg2Error):
-    """The server can't be reached, refuses, or answers what can't be understood."""
+    """The server can't be reached, refuses, or answers what can't be understood.
 
-    def __init__(self, text: str) -> None:
-        super().__init__(without_key(text))
+    Attributes
+    ----------
+    status : int or None
+        With which it answered; None where it did not.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        # A lone surrogate, out of somebody's JSON, can't be printed.
+        super().__init__(without_key(text).encode(errors="replace").decode())
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,11 @@ class Route:
         """The proxy as a person reads it."""
         host = httpx.URL(self.proxy or "").netloc.decode()
         return f"the proxy {host} ({self.variable})" if self.variable else f"the system's proxy {host}"
+
+    @property
+    def password(self) -> str:
+        """What lets the person through the proxy, and must not be shown."""
+        return httpx.URL(self.proxy or "").password
 
     def client(self, timeout: httpx.Timeout) -> httpx.AsyncClient:
         """Open it; nothing of the environment is read any more.
@@ -108,12 +127,34 @@ def has_key() -> bool:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine."""
     host = host.strip("[]").rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
+    if host in _HERE or host.endswith(".localhost"):
         return True
+    address = _address(host.partition("%")[0])
+    return address is not None and (address.is_loopback or address.is_unspecified)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read a numeric address, also in one of the old short forms (``127.1``); None where it is a name."""
     with suppress(ValueError):
-        address = ipaddress.ip_address(host.partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or address.is_unspecified
+        address = ipaddress.ip_address(host)
+        return getattr(address, "ipv4_mapped", None) or address
+    if re.fullmatch(r"[\dxa-f.]+", host):
+        with suppress(OSError):
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+    return None
+
+
+def _goes_directly(host: str, port: int | None, named: str) -> bool:
+    """Whether ``NO_PROXY`` names a host: by name, ending, address or network."""
+    if urllib.request.proxy_bypass(host if port is None else f"{host}:{port}"):
+        return True
+    address = _address(host)
+    for name in filter(None, (each.strip().lower() for each in named.split(","))):
+        if name == "*" or (name.startswith("*.") and host.lower().endswith(name[1:])):
+            return True
+        with suppress(ValueError, TypeError):
+            if address is not None and address in ipaddress.ip_network(name, strict=False):
+                return True
     return False
 
 
@@ -130,8 +171,7 @@ def _proxy(url: httpx.URL) -> tuple[str | None, str]:
     known = urllib.request.getproxies()
     scheme = url.scheme if known.get(url.scheme) else "all"
     address = known.get(scheme, "").strip()
-    host = url.host if url.port is None else f"{url.host}:{url.port}"
-    if not address or is_loopback(url.host) or urllib.request.proxy_bypass(host):
+    if not address or is_loopback(url.host) or _goes_directly(url.host, url.port, known.get("no", "")):
         return None, ""
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
     variable = next((name for name in names if os.environ.get(name)), "")
@@ -154,12 +194,14 @@ def _proxy(url: httpx.URL) -> tuple[str | None, str]:
 def _tls() -> ssl.SSLContext:
     """Make what verifies certificates, which takes a while."""
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        path = os.environ.get(name)
-        if path and not Path(path).exists():
-            raise ServerError(f"{name} names {path}, which isn't there: correct it, or unset it")
+        named = os.environ.get(name, "")
+        paths = named.split(os.pathsep) if name == "SSL_CERT_DIR" else [named]
+        if named and not any(Path(path).exists() for path in paths):
+            raise ServerError(f"{name} names {named}, which isn't there: correct it, or unset it")
     try:
         return httpx.create_ssl_context()
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
         raise ServerError(
-            "the file in SSL_CERT_FILE holds no certificates: correct it, or unset it"
+            f"the certificates can't be loaded ({one_line(error)}): correct SSL_CERT_FILE, SSL_CERT_DIR or "
+            "SSLKEYLOGFILE, or unset it"
         ) from None

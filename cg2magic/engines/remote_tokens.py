@@ -11,6 +11,7 @@ tell the tokens along with their log-probabilities, each in its own way:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -67,21 +68,26 @@ class TokenReader:
 
     def _objects(self, content: Sequence[Mapping[str, Any]]) -> list[TokenLogprob]:
         def token(told: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> TokenLogprob:
-            alternatives = [self._token(self._known(int(t["id"])), t["logprob"]) for t in others]
-            return self._token(self._known(int(told["id"])), told["logprob"], alternatives)
+            alternatives = [self._token(self._known(t["id"]), t["logprob"]) for t in others]
+            return self._token(self._known(told["id"]), told["logprob"], alternatives)
 
         return [token(told, told.get("top_logprobs") or ()) for told in content]
 
     def _lists(self, told: Mapping[str, Any]) -> list[TokenLogprob]:
-        tops = told.get("top_logprobs") or [None] * len(told["tokens"])
+        names, logprobs = told["tokens"], told["token_logprobs"]
+        tops = told.get("top_logprobs") or [None] * len(names)
+        if not (isinstance(names, list) and len(names) == len(logprobs) == len(tops)):
+            raise ValueError("lists side by side are as long as each other")
 
         def token(name: str, logprob: float, others: Mapping[str, float] | None) -> TokenLogprob:
             alternatives = [self._token(self._id(text), other) for text, other in (others or {}).items()]
             return self._token(self._id(name), logprob, alternatives)
 
-        return list(map(token, told["tokens"], told["token_logprobs"], tops))
+        return list(map(token, names, logprobs, tops))
 
     def _token(self, i: int, logprob: float, others: Sequence[TokenLogprob] = ()) -> TokenLogprob:
+        if isinstance(logprob, bool) or not isinstance(logprob, int | float) or math.isnan(logprob):
+            raise TypeError(f"{logprob} is no log-probability")
         best = sorted(others, key=lambda other: -other.logprob)[:ALTERNATIVES]
         return TokenLogprob(i, self.vocabulary.text(i), float(logprob), tuple(best))
 
@@ -91,6 +97,8 @@ class TokenReader:
         return self._known(self._by_text.get(name, -1))
 
     def _known(self, i: int) -> int:
+        if isinstance(i, bool) or not isinstance(i, int):
+            raise TypeError(f"{i} is no id")
         if not 0 <= i < len(self.vocabulary.pieces):
             raise ServerError(
                 f"{self.host} writes tokens that the tokenizer here doesn't have: load it again with the "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
-from cg2magic.errors import LoadError
+from cg2magic.errors import LoadError, UsageError
 from cg2magic.request import Progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _RESOLVED = ("device", "precision", "groups", "served")
 
 
 #: An address without its scheme: a host with a port.
-_HOST = re.compile(r"(?:\[[0-9a-f:]+\]|[\w-][\w.-]+):\d+(?:/|\Z)", re.IGNORECASE)
+_HOST = re.compile(r"(?:(?:\[[0-9a-f:]+\]|[\w-][\w.-]+):\d+|localhost)(?:/|\Z)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -55,17 +55,13 @@ class ModelSpec:
     served: str | None = None
     tokenizer: str | None = None
 
+    def __post_init__(self) -> None:
+        refuse_secrets(self.name)
+
     @property
     def is_remote(self) -> bool:
         """Whether the name is the address of a server."""
         return self.name.casefold().startswith(("http://", "https://")) or bool(_HOST.match(self.name))
-
-    @property
-    def label(self) -> str:
-        """The name as it may be shown: what a person put into an address to be let in is left out."""
-        if not self.is_remote:
-            return self.name
-        return re.sub(r"(?<=//)[^/?#]*@", "", self.name).partition("?")[0]
 
     def is_met_by(self, held: ModelSpec, loaded: LoadedModel | RemoteModel) -> bool:
         """Whether a model that was loaded for `held` will do."""
@@ -74,6 +70,17 @@ class ModelSpec:
             wanted in ("auto", None, there)
             for wanted, there in zip(astuple(self)[1:], astuple(held)[1:], strict=True)
         )
+
+
+def refuse_secrets(name: str | None) -> None:
+    """Refuse an address with a key or a password in it: names of models are shown, saved and kept.
+
+    Raises
+    ------
+    UsageError
+    """
+    if name and "://" in name and ("@" in name or "?" in name):
+        raise UsageError("an address holds no key or password: put the key into CG2MAGIC_API_KEY")
 
 
 def open_engine(

@@ -32,6 +32,8 @@ class StandIn:
         What it was asked.
     base : str
         Where its API begins.
+    status : int
+        With which it lists the models.
     """
 
     answer: Callable[[BaseHTTPRequestHandler, dict], None] = lambda *_: None
@@ -40,6 +42,7 @@ class StandIn:
     probed: Callable[[dict], Any] | None = None
     requests: list[dict] = field(default_factory=list)
     base: str = "/v1"
+    status: int = 200
     url: str = ""
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -61,6 +64,8 @@ def stand_in(**how: Any) -> Iterator[StandIn]:
         def do_GET(self) -> None:
             if self.path != f"{state.base}/models":
                 reply(self, 404, "")
+            elif state.status != 200:
+                reply(self, state.status, {"error": {"message": "no"}})
             else:
                 reply(self, 200, {"data": state.models})
 

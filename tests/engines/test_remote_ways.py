@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from cg2magic.engines.remote_model import reach
 from cg2magic.engines.remote_route import KEY, Route, is_loopback
 from cg2magic.engines.spec import SERVERS, ModelSpec
 from cg2magic.errors import Cg2Error, GenerationError, LoadError
+from cg2magic.manager import manager
 from cg2magic.models.files import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
 from cg2magic.request import Request, Sampling
@@ -144,7 +146,8 @@ def test_a_server_that_repeats_the_key_does_not_get_it_shown(monkeypatch, what):
             (host, True)
             for host in ("localhost", "LOCALHOST.", "app.localhost", "127.0.0.1", "127.8.9.1", "::1")
         ),
-        *((host, True) for host in ("[::1]", "::ffff:127.0.0.1", "0.0.0.0")),
+        *((host, True) for host in ("[::1]", "::ffff:127.0.0.1", "0.0.0.0", "127.1", "2130706433")),
+        *((host, True) for host in ("ip6-localhost", "0x7f.1")),
         *((host, False) for host in ("localhost.example", "10.0.0.1", "::2", "128.0.0.1", "models.invalid")),
     ],
 )
@@ -187,7 +190,15 @@ def test_what_a_proxy_refuses_on_the_way_to_an_encrypted_server_is_the_proxys(mo
 def test_what_the_server_refuses_behind_a_proxy_is_the_servers(monkeypatch):
     with proxy(401, json.dumps({"error": {"message": "Unauthorized"}})) as (address, _):
         monkeypatch.setenv("http_proxy", address)
-        assert f"models.invalid:8000 let nobody in (401): it wants a key: put it into {KEY}" in refused(FAR)
+        told = refused(FAR)
+        assert told.startswith("models.invalid:8000, or the proxy 127.0.0.1")
+        assert f"let nobody in (401): it wants a key: put it into {KEY}" in told
+
+
+def test_a_page_that_a_proxy_puts_in_the_way_is_not_called_the_servers_alone(monkeypatch):
+    with proxy(200, "<h1>log in: open-sesame</h1>") as (address, _):
+        monkeypatch.setenv("http_proxy", address)
+        assert "or the proxy 127.0.0.1" in refused(FAR)  # nor does it show the proxy's password
 
 
 @pytest.mark.parametrize(
@@ -224,15 +235,24 @@ def test_certificates_that_are_gone_are_told_where_they_are_needed(monkeypatch, 
 def test_a_file_without_certificates_is_told(monkeypatch, tmp_path):
     (tmp_path / "no.pem").write_text("nothing")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "no.pem"))
-    assert "SSL_CERT_FILE holds no certificates" in refused("https://127.0.0.1:9/v1")
+    assert "the certificates can't be loaded" in refused("https://127.0.0.1:9/v1")
+
+
+def test_of_several_folders_with_certificates_one_is_enough(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_DIR", f"/gone{os.pathsep}{tmp_path}")
+    assert "nothing answers" in refused("https://127.0.0.1:9/v1")
 
 
 def test_no_way_is_kept_open_to_a_proxy_that_is_not_used(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert Route.to(httpx.URL("http://127.0.0.1:8000/v1")).proxy is None
     assert Route.to(httpx.URL(FAR)).proxy == "http://127.0.0.1:9"
-    monkeypatch.setenv("no_proxy", "models.invalid:8000")
-    assert Route.to(httpx.URL(FAR)).proxy is None
+    for named in ("models.invalid:8000", ".invalid", "*.invalid", "a,*", "x, models.invalid"):
+        monkeypatch.setenv("no_proxy", named)
+        assert Route.to(httpx.URL(FAR)).proxy is None
+    for host, direct in (("10.1.2.3", True), ("11.1.2.3", False)):
+        monkeypatch.setenv("no_proxy", "10.0.0.0/8, fe80::/10")
+        assert (Route.to(httpx.URL(f"http://{host}:8000/v1")).proxy is None) is direct
 
 
 @pytest.mark.parametrize(
@@ -247,6 +267,41 @@ def test_the_address_may_end_before_or_behind_where_the_api_begins(scheme, endin
         assert reach(address).url == server.url
 
 
+def test_a_server_that_wants_a_key_is_not_asked_elsewhere():
+    with stand_in(status=401) as server:
+        assert "let nobody in (401): it wants a key" in refused(server.url.removesuffix("/v1"))
+
+
+def test_a_server_without_a_model_says_so():
+    with stand_in(models=[]) as server:
+        assert "serves no model" in refused(server.url)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\ud800b", "a\0b"])
+def test_odd_names_of_models_are_one_line_that_can_be_printed(name):
+    with stand_in(models=[{"id": name}]) as server:
+        refused(server.url).encode()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"tokens": "x=", "token_logprobs": [-1.0, -1.0]},
+        {"tokens": ["x", "="], "token_logprobs": [-1.0]},
+        {"tokens": ["x"], "token_logprobs": [float("nan")]},
+        {"tokens": ["x"], "token_logprobs": [True]},
+        {"content": [{"id": 5.9, "logprob": -1.0}]},
+    ],
+)
+def test_tokens_that_are_none_are_not_made_up(told):
+    def answer(handler, _):
+        begin(handler)
+        send(handler, {"choices": [{"text": "x", "logprobs": told, "finish_reason": "stop"}]}, "[DONE]")
+
+    with stand_in(answer=answer) as server, pytest.raises(GenerationError, match="form that is not known"):
+        RemoteEngine(reach(server.url)).generate(REQUEST)
+
+
 def test_an_api_that_begins_elsewhere_is_taken_as_it_is():
     with stand_in(base="/models-of-ours") as server:
         assert reach(server.url).url == server.url
@@ -259,10 +314,25 @@ def test_names_and_folders_are_no_addresses(name):
     assert not ModelSpec(name).is_remote
 
 
-def test_a_secret_in_an_address_is_shown_nowhere():
-    assert "holds no key or password" in refused("http://me:open-sesame@127.0.0.1:8000/v1")
-    assert ModelSpec("http://me:open-sesame@127.0.0.1:8000/v1?key=sesame").label == "http://127.0.0.1:8000/v1"
-    assert ModelSpec("owner/name@main").label == "owner/name@main"
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:open-sesame@host/v1", "http://me:open/sesame@host/v1", "http://me:1234/sesame@host/v1",
+        "http://host/v1?key=sesame", "https://sesame@host",
+    ],
+)  # fmt: skip
+def test_a_secret_in_an_address_is_refused_wherever_it_could_be_kept(shell, capsys, caplog, address):
+    shell.run_line_magic("load_ext", "cg2magic")
+    for line in (f"%cg2 load {address}", f"%config CG2.model = {address!r}"):
+        shell.run_cell(line)
+        # IPython logs what a trait refuses.
+        assert "holds no key or password" in "".join((*capsys.readouterr(), caplog.text))
+        caplog.clear()
+    shell.run_cell(f"%%complete --model {address}\nx = 1")
+    assert "holds no key or password" in "".join(capsys.readouterr())
+    shell.run_cell("%config CG2.model")
+    assert "sesame" not in "".join(capsys.readouterr())
+    assert "sesame" not in repr(manager().history)
 
 
 def no_tokens(_: StandIn):
@@ -439,6 +509,8 @@ def test_a_stream_that_ends_without_a_reason_broke_off():
         },
         {"message": "This model's maximum context length is 64 tokens. However, you requested 99 tokens."},
         {"error": "the request exceeds the available context size (64 tokens), try increasing it"},
+        {"error": {"message": "Requested tokens (99) exceed context window of 64"}},
+        {"error": {"message": "prompt and answer exceed the maximum model length of 64"}},
     ],
 )
 def test_the_room_that_a_server_tells_only_when_it_is_exceeded_is_learned(body):
@@ -459,6 +531,17 @@ def test_the_room_that_a_server_tells_only_when_it_is_exceeded_is_learned(body):
         assert engine.loaded.context == 64
         engine.generate(request)
     assert len(server.requests) == 3  # it is not asked for too much twice
+
+
+def test_a_server_that_tells_less_each_time_is_not_believed_for_ever():
+    def answer(handler, asked):
+        del asked
+        reply(handler, 400, {"error": {"message": "too long", "n_ctx": 900 - len(server.requests)}})
+
+    with stand_in(answer=answer) as server:
+        with pytest.raises(GenerationError, match="too long"):
+            RemoteEngine(reach(server.url)).generate(REQUEST)
+        assert len(server.requests) == 3
 
 
 def test_a_server_that_takes_nothing_is_asked_no_second_time():
