@@ -217,11 +217,15 @@ def _steer(vocabulary: Vocabulary, token: str) -> int:
 
 
 def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int], bytes]:
-    """Give back the last token, unless the text ends where a token naturally ends."""
+    """Give back the last token, or the indentation, unless the text ends where a token naturally ends."""
     line = text[text.rfind("\n") + 1 :]
-    if not ids or not line.strip():
+    if not ids or (not line.strip() and vocabulary.ends_at(line)):
         return ids, b""
-    return ids[:-1], vocabulary.pieces[ids[-1]]
+    blank = len(line) - len(line.rstrip(" \t"))
+    kept, start = ids, b""
+    while kept and len(start) < max(1, blank):
+        kept, start = kept[:-1], vocabulary.pieces[kept[-1]] + start
+    return kept, start
 
 
 def _fit(
