@@ -165,8 +165,8 @@ class Vocabulary:
     def leads_to(self, start: bytes, i: int) -> bool:
         """Whether a token may come next where the text has to go on with `start`.
 
-        Its bytes begin with that. White space may also come in several tokens: from three spaces one model goes on
-        to four, where the last one belongs to the word, another to eight.
+        Its bytes begin with that. White space may also come in several tokens: a model goes on from three
+        spaces to four, where the last one belongs to the word, or to eight.
         """
         piece = self.pieces[i]
         return piece.startswith(start) or (bool(piece) and start.isspace() and start.startswith(piece))
@@ -185,9 +185,9 @@ class Vocabulary:
     def ends_at(self, blank: str) -> bool:
         r"""Whether tokens end where a line is blank so far, whatever code follows on it.
 
-        So it is where runs of spaces have tokens of their own, as in CodeGen2's vocabulary. Others join the last
-        space to the word, or a newline to the indentation behind it: text that is cut there is of other tokens than
-        a model was trained on.
+        So it is where runs of spaces have tokens of their own, as in CodeGen2's vocabulary. Others join the
+        last space to the word, or a newline to the indentation behind it: text that is cut there has other
+        tokens than the model was trained on.
 
         Parameters
         ----------
