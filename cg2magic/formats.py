@@ -12,9 +12,10 @@ At the seams, text and tokens have to agree on what the model saw in training:
 
 - A newline right after a hole moves into the fill: the model sees the next part from the start of
   its next line, as the card's example has it.
-- A prefix that ends in indentation stays as it is. Otherwise its last token is given back, and the
-  fill has to start with that token's text (*token healing*): after ``x = `` the model writes
-  `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
+- A prefix that ends in indentation stays as it is where a token ends there, as in CodeGen2's vocabulary;
+  where the vocabulary joins the last space to the word, all the indentation is given back. Otherwise its
+  last token is given back. The fill has to start with that text (*token healing*): after ``x = `` the model
+  writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
 - Line ends are ``\n``.
 
 The models that fill one hole in the middle (`families.py` has their tokens) were trained on texts cut
