@@ -55,25 +55,26 @@ class Candidate:
         self._hole_places: list[int] = []  # where in `_taken` each of them is
         self._ends: list[int] = []  # bytes written after each of the hole's tokens
         self._chosen = 0  # tokens of the hole that count against its length
-        self._healed = not self.prompt.starts[len(self._spans)]
+        self._owed = self.prompt.starts[len(self._spans)]
 
     @property
     def start(self) -> bytes:
-        """What the next token has to start with; empty where it is free."""
-        return b"" if self._healed else self.prompt.starts[len(self._spans)]
+        """What the text has to go on with, see `Vocabulary.leading_to`; empty where it is free."""
+        return self._owed
 
     def take(self, token: TokenLogprob) -> None:
         """Read the token that was chosen; `token.text` is made here, from its bytes."""
-        start = self.start
-        self._healed = True
+        start = self._owed
         self._taken.append(token)
         if token.id in self.prompt.ends:
             self._close_hole(self._text(), "stop")
             return
-        self._written += self.vocabulary.pieces[token.id][len(start) :]
+        piece = self.vocabulary.pieces[token.id]
+        self._owed = start[len(piece) :] if start.startswith(piece) else b""
+        self._written += piece[len(start) :]
         self.feed.append(token.id)
         if not self._ends and not self._written:
-            return  # the token that was given back, unchanged: nothing new was written
+            return  # what was given back, unchanged: nothing new was written
         if start:
             token = self._healed_text(token, len(start))
         self._hole_tokens.append(token)

@@ -12,9 +12,10 @@ At the seams, text and tokens have to agree on what the model saw in training:
 
 - A newline right after a hole moves into the fill: the model sees the next part from the start of
   its next line, as the card's example has it.
-- A prefix that ends in indentation stays as it is. Otherwise its last token is given back, and the
-  fill has to start with that token's text (*token healing*): after ``x = `` the model writes
-  `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
+- A prefix that ends in indentation stays as it is where a token ends there, as in CodeGen2's vocabulary;
+  where the vocabulary joins the last space to the word, all the indentation is given back. Otherwise its
+  last token is given back. The fill has to start with that text (*token healing*): after ``x = `` the model
+  writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
 - Line ends are ``\n``.
 
 The models that fill one hole in the middle (`families.py` has their tokens) were trained on texts cut
@@ -217,11 +218,15 @@ def _steer(vocabulary: Vocabulary, token: str) -> int:
 
 
 def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int], bytes]:
-    """Give back the last token, unless the text ends where a token naturally ends."""
+    """Give back the last token, or the indentation, unless the text ends where a token naturally ends."""
     line = text[text.rfind("\n") + 1 :]
-    if not ids or not line.strip():
+    if not ids or (not line.strip() and vocabulary.ends_at(line)):
         return ids, b""
-    return ids[:-1], vocabulary.pieces[ids[-1]]
+    blank = len(line) - len(line.rstrip(" \t"))
+    kept, start = ids, b""
+    while kept and len(start) < max(1, blank):
+        kept, start = kept[:-1], vocabulary.pieces[kept[-1]] + start
+    return kept, start
 
 
 def _fit(

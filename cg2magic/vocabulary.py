@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+#: What may follow on a line that is blank so far, and on one that has not begun.
+_CODE = (("x", "return", "self.x", "#", "(", "1"), ("    x", "\treturn"))
+
+
 def _byte_of_character() -> dict[str, int]:
     """The printable stand-ins that GPT-2's byte-level BPE writes its 256 bytes with, undone.
 
@@ -69,7 +73,7 @@ class Vocabulary:
             return
         self.steering |= new
         self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
-        for derived in ("steering_ids", "pieces", "passage"):
+        for derived in ("steering_ids", "pieces", "passage", "_leading_to", "_ends_at"):
             self.__dict__.pop(derived, None)
 
     def id(self, token: str) -> int | None:
@@ -159,9 +163,48 @@ class Vocabulary:
                 return ids[i + 1 :]
         return self.tokenizer.encode(text, add_special_tokens=False, verbose=False)
 
-    def starting_with(self, start: bytes) -> list[int]:
-        """Ids of the tokens whose bytes begin with `start`."""
-        return [i for i, piece in enumerate(self.pieces) if piece.startswith(start)]
+    def leads_to(self, start: bytes, i: int) -> bool:
+        """Whether a token may come next where the text has to go on with `start`.
+
+        Its bytes begin with that. White space may also come in several tokens: a model goes on from three
+        spaces to four, where the last one belongs to the word, or to eight.
+        """
+        piece = self.pieces[i]
+        return piece.startswith(start) or (bool(piece) and start.isspace() and start.startswith(piece))
+
+    def leading_to(self, start: bytes) -> list[int]:
+        """Ids of the tokens that may come next, see `leads_to`."""
+        return self._leading_to(start)
+
+    @cached_property
+    def _leading_to(self) -> Callable[[bytes], list[int]]:
+        # Asked for each candidate and each seam, and a vocabulary has up to some 250,000 tokens.
+        return lru_cache(maxsize=64)(
+            lambda start: [i for i in range(len(self.pieces)) if self.leads_to(start, i)]
+        )
+
+    def ends_at(self, blank: str) -> bool:
+        r"""Whether tokens end where a line is blank so far, whatever code follows on it.
+
+        So it is where runs of spaces have tokens of their own, as in CodeGen2's vocabulary. Others join the
+        last space to the word, or a newline to the indentation behind it: text that is cut there has other
+        tokens than the model was trained on.
+
+        Parameters
+        ----------
+        blank : str
+            Spaces and tabs; nothing for the begin of a line.
+        """
+        return self._ends_at(blank)
+
+    @cached_property
+    def _ends_at(self) -> Callable[[str], bool]:
+        def ends_at(blank: str) -> bool:
+            begun = self._encode(f"x\n{blank}", inside=True)
+            further = [self._encode(f"x\n{blank}{code}", inside=True) for code in _CODE[not blank]]
+            return all(ids[: len(begun)] == begun for ids in further)
+
+        return lru_cache(maxsize=256)(ends_at)
 
     def text(self, i: int) -> str:
         """How a token is shown: its text, or the name of one that steers."""

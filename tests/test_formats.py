@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cg2magic.candidate import Candidate
 from cg2magic.context.budget import Around
 from cg2magic.errors import FormatError
 from cg2magic.formats import FORMATS, Prompt, encode
+from cg2magic.request import Request, TokenLogprob
 from cg2magic.vocabulary import Vocabulary
+from tests.family_tokenizers import byte_level
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +172,39 @@ def test_the_context_stands_around_the_texts_and_leaves_the_seams_as_they_are(vo
     joined = infill(vocabulary, *whole)
     assert written(apart, vocabulary) == written(joined, vocabulary)
     assert (apart.starts, apart.newlines) == (joined.starts, joined.newlines)
+
+
+@pytest.fixture(scope="module")
+def joining():
+    """A vocabulary as most models have one: the last space of an indentation is the first of the word."""
+    return Vocabulary(byte_level())
+
+
+def test_whether_an_indentation_ends_a_token_is_told_by_the_vocabulary(vocabulary, joining):
+    assert all(map(vocabulary.ends_at, ["", "    ", "\t", " " * 12]))
+    assert not joining.ends_at("    ")
+
+
+@pytest.mark.parametrize("blank", [" ", "    ", "        ", "\t", "\t\t", "  \t "])
+def test_an_indentation_that_tokens_join_to_the_word_is_given_back_whole(joining, blank):
+    prompt = encode((f"def f():\n{blank}",), "causal", joining, 500)
+    if joining.ends_at(blank):
+        assert prompt.starts == (b"",)
+    else:
+        assert prompt.starts[0].endswith(blank.encode())
+        assert joining.decode(list(prompt.ids)) + prompt.starts[0].decode() == f"def f():\n{blank}"
+
+
+@pytest.mark.parametrize("code", ["return 1", "    return 1", "x", "# a", "(1)"])
+@pytest.mark.parametrize("blank", ["    ", "        ", "\t"])
+def test_the_joint_of_prompt_and_text_has_no_stray_and_no_missing_space(joining, blank, code):
+    before = f"def f():\n{blank}"
+    prompt = encode((before,), "causal", joining, 500)
+    candidate = Candidate(Request((before,)), prompt, joining)
+    # What a model writes that was trained on such tokens.
+    for i in joining.encode(before + code)[len(prompt.ids) :]:
+        assert joining.leads_to(candidate.start, i)
+        candidate.take(TokenLogprob(i, "", -0.5))
+    assert candidate.start == b""
+    candidate.cancel()
+    assert candidate.suggestion().code == before + code

@@ -185,7 +185,7 @@ class Chooser:
         # Checkpoints round the vocabulary up (CodeGen2: to 51200 rows); the rest was never trained.
         logits = logits[: len(self.vocabulary)].float()
         if start:
-            allowed = torch.tensor(self.vocabulary.starting_with(start), device=logits.device)
+            allowed = torch.tensor(self.vocabulary.leading_to(start), device=logits.device)
             logits = torch.full_like(logits, -torch.inf).index_copy(0, allowed, logits[allowed])
         logprobs = logits.log_softmax(-1)
         chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)

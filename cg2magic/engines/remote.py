@@ -191,21 +191,20 @@ class RemoteEngine:
         return body
 
     def _healing(self, start: bytes) -> dict[str, Any]:
-        """Ask for one token that begins with `start`, where there is one."""
+        """Ask for one token that leads to `start`, where there is one."""
         if not start:
             return {}
-        allowed = self.vocabulary.starting_with(start)
+        allowed = self.vocabulary.leading_to(start)
         return {"max_tokens": 1, "logit_bias": {str(i): _BIAS for i in allowed}}
 
     def _healed(self, token: TokenLogprob, start: bytes) -> TokenLogprob:
         """The token without alternatives that were not allowed; the server tells those too."""
         if not start:
             return token
-        pieces = self.vocabulary.pieces
-        if not pieces[token.id].startswith(start):
+        if not self.vocabulary.leads_to(start, token.id):
             raise ServerError(
                 f"{self.loaded.client.host} ignores logit_bias, so it can't go on inside of a word; end the "
                 "cell at the end of a line"
             )
-        allowed = tuple(other for other in token.alternatives if pieces[other.id].startswith(start))
+        allowed = tuple(o for o in token.alternatives if self.vocabulary.leads_to(start, o.id))
         return replace(token, alternatives=allowed)
