@@ -76,8 +76,9 @@ def serve(home: Path, *without: str) -> Iterator[Server]:
                 "metadata": {"debugger": False},
             },
         )
-    disabled = {"disabledExtensions": dict.fromkeys(without, True)}
-    _write_json(home / "config/labconfig/page_config.json", disabled)
+    if without:
+        disabled = {"disabledExtensions": dict.fromkeys(without, True)}
+        _write_json(home / "config/labconfig/page_config.json", disabled)
     # What the wheel installs: the labextension of this checkout, and not a copy that is installed.
     labextension = home / "data/labextensions/cg2magic"
     labextension.parent.mkdir(parents=True)

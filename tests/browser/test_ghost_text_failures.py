@@ -115,9 +115,8 @@ def test_what_was_said_while_a_connection_was_lost_is_asked_for(own_notebook):
     second.wait_for("off")
 
 
-def test_a_second_view_of_a_notebook_has_suggestions_too(own_notebook, front_end):
-    if front_end == "notebook":
-        pytest.skip("Notebook shows one view")
+@pytest.mark.parametrize("front_end", ["lab"], indirect=True)  # Notebook shows one view
+def test_a_second_view_of_a_notebook_has_suggestions_too(own_notebook):
     typist = Typist(own_notebook())
     typist.switch_on()
     first = typist.page.evaluate("() => jupyterapp.shell.currentWidget.id")
