@@ -26,13 +26,19 @@ def written(engine, text, n=1, tokens=24):
 
 def greedy(loaded, engine, text, tokens):
     """The likeliest tokens, each from a pass over all before it, without any cache."""
-    ids = list(engine._prompt(Request((text,), Sampling())).ids)
-    begun = len(ids)
+    prompt, vocabulary = engine._prompt(Request((text,), Sampling())), engine.vocabulary
+    ids, start, chosen = list(prompt.ids), prompt.starts[0], []
     with torch.inference_mode():
-        for _ in range(tokens):
+        while len(chosen) < tokens:
             logits = loaded.model(torch.tensor([ids]), use_cache=False).logits[0, -1]
-            ids.append(int(logits[: len(engine.vocabulary)].argmax()))
-    return ids[begun:]
+            allowed = vocabulary.leading_to(start)
+            ids.append(allowed[int(logits[allowed].argmax())])
+            piece = vocabulary.pieces[ids[-1]]
+            # What was given back of the prompt is no part of what is written.
+            if chosen or piece[len(start) :]:
+                chosen.append(ids[-1])
+            start = start[len(piece) :]
+    return chosen
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 12])  # shorter than the window, about as long, and longer
