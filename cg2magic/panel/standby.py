@@ -28,7 +28,7 @@ Bundle = dict[str, Any]
 
 
 class Standby:
-    """Watches over the output of one panel. All of it happens on the kernel's main thread.
+    """Watches over the output of one panel, on the kernel's main thread but for `finished`.
 
     Parameters
     ----------

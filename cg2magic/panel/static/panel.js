@@ -35,7 +35,8 @@ function actions(model, shared) {
       const asked = model.get("asked");
       const done = replaceCell(context, model.get("cell_id"), id, source, asked ? [asked, ...put] : []);
       if (!done || done.changed) return done;
-      put.push(source);
+      // What a person changed in it first is theirs.
+      if (source === codeOf(model.get("card").candidates[candidate])) put.push(source);
       finish(job, candidate, { what: "replaced", done: { ...done, source } });
       return done;
     },
