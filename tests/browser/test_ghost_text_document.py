@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import time
 
 import pytest
 
@@ -20,11 +21,11 @@ NOTEBOOK = "jupyterapp.shell.currentWidget"
 # Keys that no model has suggested; it may suggest the last one again.
 ODD = itertools.cycle("§¤µ¬¶")
 
-# What the kernel was told of this page's notebook last.
+# What the kernel was told of this page's notebook last, and as which version.
 IN_KERNEL = """
 import json
 told = get_ipython().magics_manager.registry["CG2"].ghosts._documents._told
-told = [*told.values()][-1][1] if told else None
+told = [*told.values()][-1] if told else [None, None]
 """
 
 
@@ -44,8 +45,8 @@ def in_page(typist):
     }}""")
 
 
-def in_kernel(typist):
-    """The document that the kernel has put together."""
+def told_in_kernel(typist):
+    """The version that the kernel has, and the document that it has put together."""
     told = typist.page.evaluate(
         f"""async (code) => {{
           const user_expressions = {{ told: "json.dumps(told)" }};
@@ -58,13 +59,23 @@ def in_kernel(typist):
     return json.loads(eval(told))
 
 
+def in_kernel(typist):
+    """The document that the kernel has put together."""
+    return told_in_kernel(typist)[1]
+
+
 def key(typist):
-    """Press a key, and wait until a question was sent, and answered."""
-    before = len(typist.sent("ask"))
-    typist.keyboard.type(next(ODD))
-    typist.page.wait_for_function(f"() => sent.filter((it) => it.do === 'ask').length > {before}")
-    typist.wait_for("ready")
-    return typist.sent("ask")[-1]["ask"]
+    """Press a key, and wait until its question was sent, and the kernel has what came with it."""
+    odd, before = next(ODD), typist.page.evaluate("() => sent.length")
+    typist.keyboard.type(odd)
+    asked = f"sent.slice({before}).findLast((it) => it.do === 'ask' && it.ask.prefix.endsWith('{odd}'))"
+    typist.page.wait_for_function(f"() => {asked}")
+    ask = typist.page.evaluate(f"() => {asked}.ask")
+    # The kernel takes it on a thread of its own, which may be later than what its main thread is asked.
+    end = time.monotonic() + 60
+    while told_in_kernel(typist)[0] != ask["document"]["version"] and time.monotonic() < end:
+        typist.page.wait_for_timeout(20)
+    return ask
 
 
 def test_after_the_first_key_a_large_notebook_is_not_sent_again(typist):

@@ -18,6 +18,7 @@ export class KernelLine {
   #kernel = null;
   #comm = null;
   #looksAgain = false;
+  #speaker = null; // the session of the kernel's messages: another one after a restart
   #told = null; // what this comm was told of the notebook
   #waiting = new Map(); // what was asked, and the answer that is still being written, by its id
 
@@ -33,11 +34,7 @@ export class KernelLine {
     sessionContext.statusChanged.connect((_, status) => this.#follow(status));
     // Whatever was said while it was broken is lost, and the kernel may be another one by now.
     sessionContext.connectionStatusChanged.connect((_, status) => status === "connected" && this.#look());
-    sessionContext.iopubMessage.connect((_, message) => {
-      // The extension is loaded by name, whichever way.
-      const { msg_type: type } = message.header;
-      if (type === "execute_input") this.#looksAgain ||= message.content.code.includes("cg2magic");
-    });
+    sessionContext.iopubMessage.connect((_, message) => this.#overhear(message));
     this.#take();
   }
 
@@ -88,6 +85,7 @@ export class KernelLine {
   #take() {
     this.#lose();
     this.#kernel = this.#session.session?.kernel ?? null;
+    this.#speaker = null;
     this.#look();
   }
 
@@ -100,6 +98,22 @@ export class KernelLine {
       this.#looksAgain = false;
       this.#look();
     }
+  }
+
+  /** Take notice of what the kernel says to everybody. */
+  #overhear({ header, content }) {
+    const { msg_type: type, session } = header;
+    // The extension is loaded by name, whichever way.
+    if (type === "execute_input") this.#looksAgain ||= content.code.includes("cg2magic");
+    // The server itself says that a kernel restarts or is dead, with a session of its own.
+    if (type === "status" && GONE.has(content.execution_state)) return;
+    // A kernel that another page has restarted says "starting" before this page can hear it again. What it
+    // says later shows by its session that it is a new one.
+    const before = this.#speaker;
+    this.#speaker = session;
+    if (before === null || before === session) return;
+    this.#lose();
+    this.#look();
   }
 
   /** Look whether the kernel has our comm, and listen to it; again, whether it still has it. */
