@@ -100,7 +100,7 @@ def evaluate(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the speed beside other ways to run the same model (half an hour); see ``-- --help``."""
     install(session, "--editable", ".[bench]")
-    session.run("python", "-m", "cg2magic", "bench", *session.posargs)
+    session.run("python", "-m", "benchmarks.speed", *session.posargs)
 
 
 @nox.session

@@ -32,9 +32,9 @@ from pathlib import Path
 import torch
 
 from cg2magic.context import Cell, Document, Settings, gather
-from cg2magic.engines.engine import prompt_for
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.models.loading import load_model
+from cg2magic.prompts.assemble import prompt_for
 from cg2magic.request import Request, Sampling
 from training.extract import CELL, EXAMPLES, from_script
 from training.sources import WORK, fetch_all, members, read_sources

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cg2magic.benchmark.machine import this_machine
+from benchmarks import corpus
+from benchmarks.speed.machine import this_machine
 from tests.browser.notebook_page import MODEL, NotebookPage
 from tests.browser.serving import CHROMIUM_FLAGS, TOKEN, serve
 from tests.browser.typist import GHOST, KERNEL, Typist
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 CELLS, QUESTIONS = 30, 80
 KEYS, KEYS_A_SECOND = 500, 8
-PACKAGE = Path(__file__).parents[1] / "cg2magic"
 
 # From the moment a question is sent to the moment its first text is on the page.
 WATCH = f"""() => {{
@@ -47,7 +47,7 @@ WATCH = f"""() => {{
 # In the kernel: how long the worker goes on after a cancellation, be it reading a prompt or writing.
 CANCEL = """
 import random, time
-from cg2magic.manager import manager
+from cg2magic.service.manager import manager
 from cg2magic.request import Request, Sampling
 
 random.seed(1)
@@ -67,8 +67,8 @@ print(took)
 
 
 def code() -> str:
-    """Ordinary Python that no model was trained on: our own."""
-    return "".join(path.read_text("utf-8") for path in sorted((PACKAGE / "benchmark").glob("*.py")))
+    """Ordinary Python that no model was trained on: our own, as it was."""
+    return corpus.read("cells.txt")
 
 
 def fill(notebook: NotebookPage) -> None:
@@ -158,7 +158,7 @@ def report(notebook: NotebookPage, log: Path) -> None:
     type_on(typist)
     total, longest = our_time(cdp.send("Profiler.stop")["profile"])
     print(f"main thread: {total / KEYS:.2f} ms a key, at most {longest:.1f} ms at a stretch ({KEYS} keys)")
-    waiting = run(notebook, "from cg2magic.manager import manager\nprint(manager().status().queued)")
+    waiting = run(notebook, "from cg2magic.service.manager import manager\nprint(manager().status().queued)")
     grown = [now - then for now, then in zip(memory(cdp, notebook), before, strict=True)]
     print(f"after them: {waiting} waiting, page {grown[0]:+.1f} MB, kernel {grown[1]:+.1f} MB")
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cg2magic.errors import Cg2Error, FormatError, GenerationError, LoadError, UsageError
-from cg2magic.families import register_format
 from cg2magic.likelihood import Score
+from cg2magic.prompts.families import register_format
 from cg2magic.request import CheckResult, Request, Sampling, Suggestion, TokenLogprob, as_stop
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from numpy.typing import NDArray
 
-    from cg2magic.engines.remote_model import RemoteModel
+    from cg2magic.engines.remote.model import RemoteModel
     from cg2magic.models.loading import LoadedModel
 
 __version__ = "0.1.0"
@@ -96,8 +96,8 @@ def load(
     LoadError
         In one line; the model that was resident stays.
     """
-    from cg2magic.manager import manager
     from cg2magic.progress import progress_bar
+    from cg2magic.service.manager import manager
 
     with progress_bar() as on_progress:
         return manager().load(
@@ -222,8 +222,8 @@ def score(text: str, *, model: str | None = None) -> Score:
         If there are not two tokens in the text.
     LoadError, GenerationError
     """
-    from cg2magic.manager import manager
     from cg2magic.progress import progress_bar
+    from cg2magic.service.manager import manager
 
     with progress_bar() as on_progress:
         return manager().score(text, model, on_progress)
@@ -254,8 +254,8 @@ def embed(texts: Sequence[str], *, model: str | None = None) -> NDArray[np.float
         For a bare str, and for a text that is empty.
     LoadError, GenerationError
     """
-    from cg2magic.manager import manager
     from cg2magic.progress import progress_bar
+    from cg2magic.service.manager import manager
 
     if isinstance(texts, str):
         raise UsageError("embed() takes a list of texts: for one text, embed([text])")
@@ -264,7 +264,7 @@ def embed(texts: Sequence[str], *, model: str | None = None) -> NDArray[np.float
 
 
 def _answer(request: Request) -> list[Suggestion]:
-    from cg2magic.manager import manager
+    from cg2magic.service.manager import manager
 
     job = manager().submit(request)
     try:
@@ -276,13 +276,13 @@ def _answer(request: Request) -> list[Suggestion]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext cg2magic``."""
-    from cg2magic.magics import CG2
+    from cg2magic.frontends.magics import CG2
 
     CG2.enter(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """``%unload_ext cg2magic``: the magics, the model and the worker thread go."""
-    from cg2magic.magics import CG2
+    from cg2magic.frontends.magics import CG2
 
     CG2.leave(shell)

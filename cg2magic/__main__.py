@@ -1,4 +1,4 @@
-"""``python -m cg2magic COMMAND``: the same suggestions on a command line, the benchmarks, and the export."""
+"""``python -m cg2magic COMMAND``: the same suggestions on a command line, the evaluation, and the export."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.evaluation import command as evaluation
-from cg2magic.source_text import SourceText, decode
+from cg2magic.syntax.source_text import SourceText, decode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("cg2magic", description="Local models for code, and their speed.")
+    parser = argparse.ArgumentParser("cg2magic", description="Local models for code.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     models = commands.add_parser("models", help="list the models known by name")
@@ -49,10 +49,6 @@ def _parser() -> argparse.ArgumentParser:
             f"--{which}-token", metavar="TOKEN", help="where the model's way of writing a hole is not known"
         )
     infill.set_defaults(command=_write)
-
-    bench = commands.add_parser("bench", help="measure the speed beside other ways to run the same model")
-    _add_bench(bench)
-    bench.set_defaults(command=_bench)
 
     export = commands.add_parser("export", help="write a CodeGen2 model in the layout that servers run")
     _add_export(export)
@@ -79,23 +75,6 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, …")
 
 
-def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quick", action="store_true", help="a tiny model: is everything in place?")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds (%(default)s)")
-    parser.add_argument(
-        "--peers",
-        metavar="A,B",
-        help="ours, card, card-bf16, ctranslate2, llama.cpp; all but card-bf16 by default",
-    )
-    parser.add_argument("--precision", default="auto", help="ours: auto, int8, bf16, fp32")
-    parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="for the model, 2 GB, and what is made of it, 3 GB more"
-    )
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there as well")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every value")
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the main rows, as .png or .svg")
-
-
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a name, a Hub id or a folder")
     parser.add_argument(
@@ -117,18 +96,18 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 def _models(args: argparse.Namespace) -> None:
     del args
-    from cg2magic.model_table import ModelTable
+    from cg2magic.frontends.model_table import ModelTable
     from cg2magic.models.survey import survey
 
     print(ModelTable(survey()))
 
 
 def _write(args: argparse.Namespace) -> None:
-    from cg2magic import cursor, languages
-    from cg2magic.families import FillInMiddle
-    from cg2magic.manager import manager
+    from cg2magic.formats import FillInMiddle
     from cg2magic.progress import progress_bar
     from cg2magic.request import Request, Sampling
+    from cg2magic.service.manager import manager
+    from cg2magic.syntax import cursor, languages
 
     source = _source(args.file)
     text = source.text
@@ -187,30 +166,6 @@ def _print_code(code: str) -> None:
             f"{ascii(lost)[1:-1]}; with PYTHONIOENCODING=utf-8 it stays as it is",
             file=sys.stderr,
         )
-
-
-def _bench(args: argparse.Namespace) -> None:
-    from cg2magic.benchmark import report
-    from cg2magic.benchmark.run import plan
-
-    run = plan(
-        quick=args.quick,
-        folder=args.folder,
-        rounds=args.rounds,
-        peers=tuple(args.peers.split(",")) if args.peers else None,
-        precision=args.precision,
-        draws=args.chart is not None,
-    )
-    for step in run.steps():
-        print(step, file=sys.stderr, flush=True)
-    text = report.markdown(run.results)
-    print(text)
-    if args.markdown:
-        args.markdown.write_text(text, "utf-8")
-    if args.json:
-        report.write_json(run.results, args.json)
-    if args.chart:
-        report.draw_chart(run.results, args.chart)
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -1,271 +1,132 @@
-r"""How a family of models wants prompts and infills written.
+"""The ways to write a hole: which tokens stand where.
 
-CodeGen2's formats are those of its model card and of the paper, *CodeGen2: Lessons for Training
-LLMs on Programming and Natural Languages* (arXiv 2305.02309): a completion is the text alone; an
-infill is ::
-
-    P0 <mask_1> P1 <mask_2> … Pk <|endoftext|> <sep> <mask_1>
-
-to which the model answers ``fill_1 <eom> <mask_2> fill_2 <eom> …``.
-
-At the seams, text and tokens have to agree on what the model saw in training:
-
-- A newline right after a hole moves into the fill: the model sees the next part from the start of
-  its next line, as the card's example has it.
-- A prefix that ends in indentation stays as it is where a token ends there, as in CodeGen2's vocabulary;
-  where the vocabulary joins the last space to the word, all the indentation is given back. Otherwise its
-  last token is given back. The fill has to start with that text (*token healing*): after ``x = `` the model
-  writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
-- Line ends are ``\n``.
-
-The models that fill one hole in the middle (`families.py` has their tokens) were trained on texts cut
-anywhere, and get the two texts exactly as they are, in the order and with the tokens that were published.
+There are two. CodeGen2 was trained on several masked spans at once (`Masks`). The others follow
+*Efficient Training of Language Models to Fill in the Middle* (arXiv 2207.14255): one hole, with a token
+before each of its parts (`FillInMiddle`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Container
+from dataclasses import dataclass
 
-from cg2magic.context.budget import Around
 from cg2magic.errors import FormatError
-from cg2magic.families import FORMATS, FillInMiddle, Format, Masks
-from cg2magic.vocabulary import Vocabulary
-
-#: No token of any vocabulary we know averages more characters than this over a text of code.
-_LONGEST_TOKEN = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """What the model is fed before it writes.
+class Format:
+    """A family's way of writing infills; this one is that of a family that only completes."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Tokens without which nothing can be written so; a vocabulary that has them is of the family."""
+        return ()
+
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """Tokens that steer the model and never become text; each of them ends a fill."""
+        return ()
+
+    def holes(self, vocabulary: Container[str]) -> int:
+        """How many holes can be filled in one go."""
+        del vocabulary
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Masks(Format):
+    """Holes are masks in the text, and the fills follow after it, each closed by a token.
 
     Attributes
     ----------
-    ids : tuple of int
-        Token ids.
-    starts : tuple of bytes
-        For each hole, what its fill has to start with; taken off again from the output.
-    newlines : tuple of bool
-        For each hole, whether the newline after it was moved into the fill.
-    between : tuple of tuple of int
-        For each hole, the ids that follow its fill: the end of the fill and the next mask.
-    ends : frozenset of int
-        Ids that end a fill.
-    top, bottom : int
-        Where in `ids` the first of the texts begins, and where the last one ends, without a context.
-    cut : bool
-        Whether text at the far end from the hole was left out.
-    around : Around
-        What of `ids` is the context.
+    mask : str
+        Template of the token in the place of hole ``k``, counted from 1.
+    tail : tuple of str
+        Tokens between the masked text and the first fill.
+    end : str
+        Token that closes a fill.
     """
 
-    ids: tuple[int, ...]
-    starts: tuple[bytes, ...]
-    newlines: tuple[bool, ...]
-    between: tuple[tuple[int, ...], ...]
-    ends: frozenset[int]
-    top: int = 0
-    bottom: int = 0
-    cut: bool = False
-    around: Around = field(default_factory=Around)
+    mask: str
+    tail: tuple[str, ...]
+    end: str
 
-    def within(self, around: Around) -> Prompt:
-        """Put the context where its text would stand if it were part of the first and of the last text."""
-        ids = list(self.ids)
-        # From the back, so that the other place stays where it is.
-        for at, more in sorted([(self.top, around.before), (self.bottom, around.after)], reverse=True):
-            ids[at:at] = more
-        return replace(self, ids=tuple(ids), around=around)
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The first mask, the tail and the end."""
+        return (self.mask.format(1), *self.tail, self.end)
+
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """All the masks there may be, the tail and the end."""
+        masks = (self.mask.format(k) for k in range(1, 101))
+        return (*masks, *self.tail, self.end)
+
+    def holes(self, vocabulary: Container[str]) -> int:
+        """How many holes the vocabulary has masks for."""
+        if not all(token in vocabulary for token in self.needed):
+            return 0
+        k = 1
+        while self.mask.format(k + 1) in vocabulary:
+            k += 1
+        return k
 
 
-def encode(
-    parts: tuple[str, ...], family: str | Format, vocabulary: Vocabulary, room: int, *, inside: bool = False
-) -> Prompt:
-    """Write a request the way the family wants it.
+@dataclass(frozen=True, slots=True)
+class FillInMiddle(Format):
+    """One hole: the texts before and after it, each behind its token, and then the model writes.
 
-    Parameters
+    ::
+
+        prefix P suffix S middle …          PSM, the usual order
+        suffix S prefix P (middle) …        with `suffix_first`
+
+    Attributes
     ----------
-    parts : tuple of str
-        One text to complete, or the texts around the holes.
-    family : str or Format
-        A key of `FORMATS`, or a format that is in none.
-    vocabulary : Vocabulary
-        One that takes the format's tokens for steering ones.
-    room : int
-        The most tokens the prompt may take. What is too long is cut at the far end from the hole,
-        at a line.
-    inside : bool
-        Whether other text will come before it, see `Vocabulary.encode`.
-
-    Raises
-    ------
-    FormatError
-        If the family has no format for infills, if there are more holes than masks, or if the text
-        between the holes does not fit.
+    prefix, suffix : str
+        Tokens in front of the text before the hole, and of the text after it.
+    middle : str or None
+        Token behind which the model writes; None where it goes on behind the prefix.
+    suffix_first : bool
+    end : str or None
+        Token that closes the fill, where that is not the end of text.
+    stops : tuple of str
+        Further tokens that the model may write once it is done; those that the vocabulary has.
     """
-    # Lone surrogates can come out of a broken file; no tokenizer takes them.
-    parts = tuple(part.replace("\r\n", "\n").encode(errors="replace").decode() for part in parts)
-    ends = set(vocabulary.steering_ids)
-    eos = vocabulary.tokenizer.eos_token_id
-    if eos is not None:
-        ends.add(eos)
-    if len(parts) == 1:
-        return _completion(parts[0], vocabulary, room, frozenset(ends), inside=inside)
-    form = FORMATS[family] if isinstance(family, str) else family
-    if isinstance(form, Masks) and form.holes(vocabulary):
-        return _masked(parts, form, vocabulary, room, frozenset(ends), inside=inside)
-    if isinstance(form, FillInMiddle):
-        return _in_the_middle(parts, form, vocabulary, room, frozenset(ends), inside=inside)
-    raise FormatError(
-        "this model has no known format for filling holes: use %%complete, load one that has (%cg2 models), "
-        "or name its tokens, --prefix-token, --suffix-token and --middle-token (cg2magic.register_format)"
-    )
 
+    prefix: str
+    suffix: str
+    middle: str | None = None
+    suffix_first: bool = False
+    end: str | None = None
+    stops: tuple[str, ...] = ()
 
-def _completion(
-    text: str, vocabulary: Vocabulary, room: int, ends: frozenset[int], *, inside: bool
-) -> Prompt:
-    opening = vocabulary.opening
-    ids = _last(text, vocabulary, room - len(opening), inside=inside)
-    cut = _dropped(text, vocabulary, ids)
-    ids, start = _heal(text, ids, vocabulary)
-    if not ids and not opening:
-        # A text of a single token: there is nothing to go on without it.
-        ids, start = vocabulary.encode(text, inside=inside), b""
-    ids = [*opening, *ids]
-    return Prompt(tuple(ids), (start,), (False,), ((),), ends, len(opening), len(ids), cut)
+    def __post_init__(self) -> None:
+        if not self.prefix or not self.suffix or self.prefix == self.suffix:
+            raise FormatError("a format needs a prefix token and a suffix token, two different ones")
+        if self.middle is None and not self.suffix_first:
+            raise FormatError(
+                "a format needs a middle token, behind which the model writes; only where the suffix comes "
+                "first (suffix_first=True) may there be none"
+            )
 
+    @classmethod
+    def of_tokens(cls, prefix: str | None, suffix: str | None, middle: str | None) -> FillInMiddle | None:
+        """Make a format of options, None where there are none; without a middle the suffix comes first."""
+        if not (prefix or suffix or middle):
+            return None
+        return cls(prefix or "", suffix or "", middle, suffix_first=middle is None)
 
-def _in_the_middle(
-    parts: tuple[str, ...],
-    form: FillInMiddle,
-    vocabulary: Vocabulary,
-    room: int,
-    ends: frozenset[int],
-    *,
-    inside: bool,
-) -> Prompt:
-    if len(parts) > 2:
-        raise FormatError(
-            f"this model fills one hole at a time, the cell has {len(parts) - 1}: fill them one after the "
-            "other, or load a model that fills several, such as codegen2-1B"
-        )
-    opening = vocabulary.opening
-    prefix, suffix = _steer(vocabulary, form.prefix), _steer(vocabulary, form.suffix)
-    middle = [_steer(vocabulary, form.middle)] if form.middle is not None else []
-    before, after, cut = _fit(*parts, vocabulary, room - len(opening) - 2 - len(middle), inside=inside)
-    sides = [[prefix, *before], [suffix, *after]]
-    if form.suffix_first:
-        sides.reverse()
-    ids = (*opening, *sides[0], *sides[1], *middle)
-    top = ids.index(prefix, len(opening)) + 1
-    bottom = ids.index(suffix, len(opening)) + 1 + len(after)
-    return Prompt(ids, (b"",), (False,), ((),), ends, top, bottom, cut)
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The tokens around the texts, and the end if it has its own."""
+        return tuple(token for token in (self.prefix, self.suffix, self.middle, self.end) if token)
 
+    @property
+    def steering(self) -> tuple[str, ...]:
+        """Those, and the further stops."""
+        return (*self.needed, *self.stops)
 
-def _masked(
-    parts: tuple[str, ...],
-    form: Masks,
-    vocabulary: Vocabulary,
-    room: int,
-    ends: frozenset[int],
-    *,
-    inside: bool,
-) -> Prompt:
-    most = form.holes(vocabulary)
-    holes = len(parts) - 1
-    if holes > most:
-        raise FormatError(f"this model fills at most {most} holes at once, the cell has {holes}")
-
-    newlines = tuple(part.startswith("\n") for part in parts[1:])
-    seen = [parts[0], *(part[1:] if moved else part for part, moved in zip(parts[1:], newlines, strict=True))]
-    masks = [_steer(vocabulary, form.mask.format(k)) for k in range(1, holes + 1)]
-    tail = [_steer(vocabulary, token) for token in form.tail]
-    middle = [vocabulary.encode(text, inside=True) for text in seen[1:-1]]
-
-    room -= len(vocabulary.opening) + holes + len(tail) + 1 + sum(map(len, middle))
-    if room < 2:
-        raise FormatError(
-            "the text between the holes does not fit into the model's context: put the holes closer together"
-        )
-    first, last, cut = _fit(seen[0], seen[-1], vocabulary, room, inside=inside)
-
-    bodies = [first, *middle, last]
-    starts: list[bytes] = []
-    for k in range(holes):
-        bodies[k], start = _heal(seen[k], bodies[k], vocabulary)
-        starts.append(start)
-    ids = list(vocabulary.opening)
-    for body, mask in zip(bodies, masks, strict=False):
-        ids += [*body, mask]
-    ids += bodies[-1]
-    bottom = len(ids)
-    ids += [*tail, masks[0]]
-    end = _steer(vocabulary, form.end)
-    between = (*((end, mask) for mask in masks[1:]), ())
-    top = len(vocabulary.opening)
-    return Prompt(tuple(ids), tuple(starts), newlines, between, ends, top, bottom, cut)
-
-
-def _steer(vocabulary: Vocabulary, token: str) -> int:
-    found = vocabulary.id(token)
-    if found is None:
-        raise FormatError(
-            f"this model's vocabulary has no token {token}: look up in its card how holes are written "
-            "(--prefix-token, --suffix-token, --middle-token), or use %%complete"
-        )
-    return found
-
-
-def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int], bytes]:
-    """Give back the last token, or the indentation, unless the text ends where a token naturally ends."""
-    line = text[text.rfind("\n") + 1 :]
-    if not ids or (not line.strip() and vocabulary.ends_at(line)):
-        return ids, b""
-    blank = len(line) - len(line.rstrip(" \t"))
-    kept, start = ids, b""
-    while kept and len(start) < max(1, blank):
-        kept, start = kept[:-1], vocabulary.pieces[kept[-1]] + start
-    return kept, start
-
-
-def _fit(
-    prefix: str, suffix: str, vocabulary: Vocabulary, room: int, *, inside: bool
-) -> tuple[list[int], list[int], bool]:
-    """Prefix and suffix within `room` tokens; the suffix keeps a quarter, or what the prefix leaves."""
-    before = _last(prefix, vocabulary, room, inside=inside)
-    kept = max(room // 4, room - len(before))
-    after = _first(suffix, vocabulary, kept)
-    before = _last(prefix, vocabulary, room - len(after), inside=inside)
-    cut = _dropped(prefix, vocabulary, before) or _dropped(suffix, vocabulary, after)
-    return before, after, cut
-
-
-def _dropped(text: str, vocabulary: Vocabulary, ids: list[int]) -> bool:
-    return sum(len(vocabulary.pieces[i]) for i in ids) < len(text.encode())
-
-
-def _last(text: str, vocabulary: Vocabulary, room: int, *, inside: bool) -> list[int]:
-    """Tokens of the last whole lines of `text` that take at most `room`; of a longer line, its end."""
-    text = text[-room * _LONGEST_TOKEN :]
-    ids = vocabulary.encode(text, inside=inside)
-    while len(ids) > room:
-        kept = vocabulary.decode(ids[-room:]) if room > 0 else ""
-        line = kept.find("\n") + 1
-        if not line or not kept[line:].strip():
-            return ids[len(ids) - room :]
-        ids = vocabulary.encode(kept[line:], inside=inside)
-    return ids
-
-
-def _first(text: str, vocabulary: Vocabulary, room: int) -> list[int]:
-    """Tokens of the first whole lines of `text` that take at most `room`; of a longer line, its start."""
-    text = text[: room * _LONGEST_TOKEN]
-    ids = vocabulary.encode(text, inside=True)
-    while len(ids) > room:
-        kept = vocabulary.decode(ids[:room])
-        line = kept.rfind("\n", 0, len(kept) - 1) + 1
-        if not line or not kept[:line].strip():
-            return ids[:room]
-        ids = vocabulary.encode(kept[:line], inside=True)
-    return ids
+    def holes(self, vocabulary: Container[str]) -> int:
+        """One, if the vocabulary has the tokens."""
+        return int(all(token in vocabulary for token in self.needed))

@@ -107,6 +107,6 @@ class Score:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from cg2magic.panel.heatmap import mimebundle
+        from cg2magic.frontends.panel.heatmap import mimebundle
 
         return mimebundle(self)

@@ -1,15 +1,53 @@
-"""Progress of a load, or of other long work, as tqdm's bar: a widget in a notebook, a line in a terminal."""
+"""How far something long has come, how its listener hears of it, and how it is told to stop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from cg2magic.request import Progress
+from cg2magic.errors import LoadError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something long has come: ``done`` of ``total`` in ``unit`` (``"B"`` for bytes)."""
+
+    done: int
+    total: int
+    unit: str
+    what: str
+
+
+#: Gets each `Progress`.
+Listener = Callable[[Progress], None]
+
+
+class LoadCancelled(LoadError):  # noqa: N818 - an answer to a wish, not a fault
+    """The person changed their mind; nothing of the load is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The two wires between something long and whoever started it."""
+
+    progress: Listener | None = None
+    cancelled: Callable[[], bool] = lambda: False
+
+    def report(self, done: int, total: int, what: str) -> None:
+        """Say how many bytes are done; the first thing to do is to ask whether to go on."""
+        self.check()
+        if self.progress is not None:
+            self.progress(Progress(min(done, total), total, "B", what))
+
+    def check(self) -> None:
+        """Stop here if the load is no longer wanted."""
+        if self.cancelled():
+            raise LoadCancelled("the load was cancelled, and nothing of it is kept; load again when you like")
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
+def progress_bar() -> Iterator[Listener]:
     """Give a function that draws each `Progress` it gets; the bar goes away at the end.
 
     Nothing is drawn for what is over within half a second.

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from cg2magic.languages import find
+from cg2magic.syntax.languages import find
 
 if TYPE_CHECKING:
     from cg2magic.context import Context
-    from cg2magic.families import FillInMiddle
+    from cg2magic.formats import FillInMiddle
 
 FinishReason = Literal["stop", "length", "cancelled"]
 CheckStatus = Literal["passed", "failed", "timed out", "stopped"]
@@ -114,16 +114,6 @@ class Request:
     def holes(self) -> int:
         """How many texts the model is to write."""
         return max(1, len(self.parts) - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far something long has come: ``done`` of ``total`` in ``unit`` (``"B"`` for bytes)."""
-
-    done: int
-    total: int
-    unit: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True)

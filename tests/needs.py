@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from cg2magic.evaluation import sandbox
+from cg2magic.sandbox import sandbox
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg2magic.endings import block_end
+from cg2magic.syntax.endings import block_end
 
 # Language, what the person wrote, what belongs to it, and what the model went on with.
 ENDINGS = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.candidate import Candidate
 from cg2magic.context import Context
-from cg2magic.formats import FORMATS, encode
+from cg2magic.prompts.candidate import Candidate
+from cg2magic.prompts.encoding import FORMATS, encode
+from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling, TokenLogprob
-from cg2magic.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cg2magic import cgroups
-from cg2magic.models import placement
+from cg2magic.models import cgroups, placement
 
 GB = 10**9
 NO_LIMIT = 9223372036854771712  # the first version's way to say so

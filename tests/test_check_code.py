@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.evaluation.sandbox import Sandbox
-from cg2magic.manager import manager
+from cg2magic.sandbox.sandbox import Sandbox
+from cg2magic.service.manager import manager
 
 #: What a person may have in their notebook; run as cells, so that IPython knows the sources.
 CELLS = (

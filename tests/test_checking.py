@@ -8,15 +8,15 @@ import threading
 
 import pytest
 
-from cg2magic.checking import Checks, OwnTerms
 from cg2magic.errors import UsageError
-from cg2magic.evaluation.sandbox import Sandbox
-from cg2magic.job import Job
-from cg2magic.manager import manager
-from cg2magic.panel import words
-from cg2magic.panel.render import render_html, render_text
+from cg2magic.frontends import words
+from cg2magic.frontends.panel.render import render_html, render_text
+from cg2magic.frontends.terminal import stream
 from cg2magic.request import Request, Sampling, Suggestion
-from cg2magic.terminal import stream
+from cg2magic.sandbox.sandbox import Sandbox
+from cg2magic.service.checks import Checks, OwnTerms
+from cg2magic.service.job import Job
+from cg2magic.service.manager import manager
 from tests.needs import need
 
 PARTS = ("def add(a, b):\n    return ",)
@@ -222,7 +222,7 @@ def test_where_there_is_no_sandbox_the_card_says_what_to_do(checks, monkeypatch)
     def refuse(**_):
         raise UsageError("nothing is run, because bubblewrap is not installed")
 
-    monkeypatch.setattr("cg2magic.checking.Sandbox", refuse)
+    monkeypatch.setattr("cg2magic.service.checks.Sandbox", refuse)
     checks.allowed = "sandbox"
     job = written("a + b")
     checks.finish(job)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from cg2magic.__main__ import main
-from cg2magic.source_text import decode
+from cg2magic.syntax.source_text import decode
 
 
 @pytest.fixture(autouse=True)
 def _own_manager():
-    from cg2magic.manager import manager
+    from cg2magic.service.manager import manager
 
     yield
     manager().close()
@@ -81,7 +81,7 @@ BASH = "%%bash\nfor file in *.csv; do\n"
 
 def written():
     """The text that the model was asked to complete."""
-    from cg2magic.manager import manager
+    from cg2magic.service.manager import manager
 
     request = manager().history[-1].job.request
     return request.header + request.parts[0]

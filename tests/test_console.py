@@ -40,7 +40,7 @@ def test_the_finished_text_is_printed(console):
     run(console, "%load_ext cg2magic", 2)
     run(console, ASK.format(""), 3)
     # With its simple prompt it reads nothing while it waits for input.
-    console.sendline("from cg2magic.manager import manager; manager().history[-1].job.wait()")
+    console.sendline("from cg2magic.service.manager import manager; manager().history[-1].job.wait()")
     console.expect("In ")
     console.sendline("import time; time.sleep(1.5)")
     console.sendline("1 + 1")

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from cg2magic import frontend
-from cg2magic.continuation import continuation
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.errors import UsageError
-from cg2magic.manager import Manager
+from cg2magic.frontends import present as frontend
+from cg2magic.prompts.continuation import continuation
 from cg2magic.request import Request, Sampling, Suggestion
+from cg2magic.service.manager import Manager
 
 COMPLETION = Request(("import numpy as np\n\nx = np.lin",), Sampling(max_new_tokens=16))
 HOLES = Request(

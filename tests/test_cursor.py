@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cg2magic.cursor import join, split
 from cg2magic.errors import UsageError
+from cg2magic.syntax.cursor import join, split
 
 # «» shows the holes: the test puts a | there, and expects the text apart at these places.
 HOLES = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cg2magic.endings import block_end, first_stop, loop_end, settled, suffix_repeat
+from cg2magic.syntax.endings import block_end, first_stop, loop_end, settled, suffix_repeat
 
 
 def cut(prompt: str, text: str, language: str = "python") -> str:

@@ -8,11 +8,12 @@ import pytest
 from transformers import CodeLlamaTokenizer
 
 import cg2magic
-from cg2magic.context.budget import Around
 from cg2magic.errors import FormatError
-from cg2magic.families import FORMATS, FillInMiddle, family_of
-from cg2magic.formats import encode
-from cg2magic.vocabulary import Vocabulary
+from cg2magic.formats import FillInMiddle
+from cg2magic.prompts.budget import Around
+from cg2magic.prompts.encoding import encode
+from cg2magic.prompts.families import FORMATS, family_of
+from cg2magic.prompts.vocabulary import Vocabulary
 from tests.family_tokenizers import byte_level, sentencepiece
 
 PREFIX, SUFFIX = "def add(left, right):\n    return ", "\n\n\nvalues = 1\n"

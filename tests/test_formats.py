@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg2magic.candidate import Candidate
-from cg2magic.context.budget import Around
 from cg2magic.errors import FormatError
-from cg2magic.formats import FORMATS, Prompt, encode
+from cg2magic.prompts.budget import Around
+from cg2magic.prompts.candidate import Candidate
+from cg2magic.prompts.encoding import FORMATS, Prompt, encode
+from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, TokenLogprob
-from cg2magic.vocabulary import Vocabulary
 from tests.family_tokenizers import byte_level
 
 

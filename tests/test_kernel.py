@@ -11,7 +11,10 @@ pytestmark = pytest.mark.usefixtures("loaded")
 
 # Long enough to be still going on while the test does something else.
 LONG = "%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 3\nimport numpy as np\n\nvalues = [\n"
-STATE = "from cg2magic.manager import manager; job = manager().history[-1].job; print(job.snapshot().state)"
+STATE = """
+from cg2magic.service.manager import manager
+print(manager().history[-1].job.snapshot().state)
+"""
 
 
 class Client:
@@ -71,7 +74,7 @@ def loaded(client):
     client.run("%load_ext cg2magic")
     yield
     client.printed(
-        "from cg2magic.manager import manager\nmanager().cancel()\n"
+        "from cg2magic.service.manager import manager\nmanager().cancel()\n"
         "assert all(entry.job.wait(100) for entry in manager().history)"
     )
 

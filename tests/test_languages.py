@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import cg2magic
 from cg2magic.errors import UsageError
-from cg2magic.languages import LANGUAGES, find, of_header, split_header
-from cg2magic.panel.highlight import _lexer
+from cg2magic.frontends.visible import _lexer
+from cg2magic.syntax.languages import LANGUAGES, find, of_header, split_header
 
 TRAINED_ON = (
     *("c", "c++", "c-sharp", "dart", "go", "java", "javascript", "kotlin", "lua", "php", "python"),

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError as ShellUsageError
 
-from cg2magic import commands, line
 from cg2magic.errors import UsageError
-from cg2magic.line import parse
-from cg2magic.magics import CG2
-from cg2magic.manager import manager
+from cg2magic.frontends import commands, line
+from cg2magic.frontends.line import parse
+from cg2magic.frontends.magics import CG2
+from cg2magic.service.manager import manager
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def loads(monkeypatch):
         asked.append((name, options["served"], options["tokenizer"]))
         raise UsageError("not loaded here")
 
-    monkeypatch.setattr("cg2magic.manager.Manager.load", load)
+    monkeypatch.setattr("cg2magic.service.manager.Manager.load", load)
     return asked
 
 
@@ -204,7 +204,7 @@ def test_a_model_in_a_folder_with_a_quote_and_spaces_is_found(cg2, capsys, tmp_p
 
 def test_the_settings_of_a_notebook_may_be_quoted(cg2, monkeypatch):
     asked = []
-    monkeypatch.setattr("cg2magic.frontend.configure_notebook", lambda _, pairs: asked.append(pairs))
+    monkeypatch.setattr("cg2magic.frontends.present.configure_notebook", lambda _, pairs: asked.append(pairs))
     for text in ('vars="a, b"', "'vars=a, b'", 'context="cell"  # for all'):
         commands.run(f"config --notebook {text}", cg2)
     assert asked == [{"vars": "a, b"}, {"vars": "a, b"}, {"context": "cell"}]

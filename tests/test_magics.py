@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import cg2magic
-import cg2magic.manager
+import cg2magic.service.manager
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_options_reach_the_request(cg2):
     cg2.run_cell(
         "%%complete -n 3 -t 0.7 --top-p 0.8 --top-k 9 --seed 4 -m 5 --stop '# a' --stop b -o ideas\nx = 1"
     )
-    request = cg2magic.manager.manager().history[-1].job.request
+    request = cg2magic.service.manager.manager().history[-1].job.request
     assert request.sampling == cg2magic.Sampling(3, 5, 0.7, 0.8, 9, 4, ("# a", "b"))
     assert len(cg2.user_ns["ideas"]) == 3
 
@@ -62,7 +62,7 @@ def test_the_defaults_are_those_of_config(cg2):
     cg2.run_cell("%config CG2.temperature = 0.5")
     cg2.run_cell("%%complete -m 3 -o ideas\nx = 1")
     assert len(cg2.user_ns["ideas"]) == 2
-    assert cg2magic.manager.manager().history[-1].job.request.sampling.temperature == 0.5
+    assert cg2magic.service.manager.manager().history[-1].job.request.sampling.temperature == 0.5
 
 
 def test_seeded_sampling_writes_the_same_again(cg2):
@@ -85,12 +85,12 @@ def test_infill_from_python_takes_any_number_of_holes():
 def test_a_cell_magic_on_top_tells_the_language_and_is_on_top_of_the_new_cell(cg2):
     cg2.run_cell("%%complete -m 6 -o ideas\n\n%%capture out\n%%script bash -e\nfor f in *.csv; do\n")
     (idea,) = cg2.user_ns["ideas"]
-    request = cg2magic.manager.manager().history[-1].job.request
+    request = cg2magic.service.manager.manager().history[-1].job.request
     assert (request.parts, request.language) == (("for f in *.csv; do",), "shell")
     assert idea.code.startswith("\n%%capture out\n%%script bash -e\nfor f in *.csv; do")
 
     cg2.run_cell("%%infill -m 6 -o ideas\n%%js\nlet x = |;\n")
-    request = cg2magic.manager.manager().history[-1].job.request
+    request = cg2magic.service.manager.manager().history[-1].job.request
     assert (request.parts, request.language, request.header) == (("let x = ", ";"), "javascript", "%%js\n")
     (idea,) = cg2.user_ns["ideas"]
     assert idea.code == f"%%js\nlet x = {idea.text};"
@@ -109,16 +109,16 @@ def test_a_cell_magic_on_top_tells_the_language_and_is_on_top_of_the_new_cell(cg
 )
 def test_the_language_is_the_options_or_the_magics_or_python(cg2, options, top, language):
     cg2.run_cell(f"%%complete {options} -m 1 -o ideas\n{top}x = 1")
-    assert cg2magic.manager.manager().history[-1].job.request.language == language
+    assert cg2magic.service.manager.manager().history[-1].job.request.language == language
     cg2.run_cell("%config CG2.language = 'sql'")
     cg2.run_cell("%%complete -m 1 -o ideas\nSELECT")
-    assert cg2magic.manager.manager().history[-1].job.request.language == "sql"
+    assert cg2magic.service.manager.manager().history[-1].job.request.language == "sql"
 
 
 def test_the_tokens_of_a_format_can_be_given_as_options(cg2):
     options = "--prefix-token '<sep>' --suffix-token <mask_1> --middle-token <eom>"
     cg2.run_cell(f"%%infill {options} -m 4 -o ideas\nx = |\nprint(x)\n")
-    form = cg2magic.manager.manager().history[-1].job.request.form
+    form = cg2magic.service.manager.manager().history[-1].job.request.form
     assert (form.prefix, form.suffix, form.middle, form.suffix_first) == ("<sep>", "<mask_1>", "<eom>", False)
     assert cg2.user_ns["ideas"][0].parts == ("x = ", "\nprint(x)")
 

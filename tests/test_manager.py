@@ -8,8 +8,9 @@ import psutil
 import pytest
 
 from cg2magic.errors import FormatError, LoadError
-from cg2magic.manager import Manager
-from cg2magic.request import Progress, Request, Sampling
+from cg2magic.progress import Progress
+from cg2magic.request import Request, Sampling
+from cg2magic.service.manager import Manager
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 
 LONG = Request(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cg2magic.errors import LoadError
-from cg2magic.model_table import ModelTable, advice
+from cg2magic.frontends.model_table import ModelTable, advice
 from cg2magic.models import placement, survey
 from cg2magic.models.catalog import CATALOG, find
 

@@ -70,8 +70,8 @@ def python(code: str, installed: Path, cwd: Path) -> str:
 def test_the_wheel_carries_the_model_the_panel_and_the_licence(names):
     for ending in ("model.safetensors", "config.json", "tokenizer.json", "README.md"):
         assert f"cg2magic/models/mini/{ending}" in names
-    assert any(re.fullmatch(r"cg2magic/panel/.*\.js", name) for name in names)
-    assert any(re.fullmatch(r"cg2magic/panel/.*\.css", name) for name in names)
+    assert any(re.fullmatch(r"cg2magic/frontends/panel/.*\.js", name) for name in names)
+    assert any(re.fullmatch(r"cg2magic/frontends/panel/.*\.css", name) for name in names)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
@@ -150,9 +150,9 @@ def test_every_import_is_of_a_declared_dependency_or_of_what_one_always_brings(m
             and need.marker.evaluate({"extra": name})
             and not need.marker.evaluate({"extra": ""})
         }
-        for name in ("bench", "eval", "gguf")
+        for name in ("eval", "gguf")
     }
-    folders = {"bench": "benchmark", "eval": "evaluation", "gguf": "gguf_file.py"}
+    folders = {"eval": "evaluation", "gguf": "gguf.py"}
     files = list((ROOT / "cg2magic").rglob("*.py"))
     for name, folder in folders.items():
         assert imports([path for path in files if folder in path.parts]) <= always | extras[name]

@@ -21,7 +21,7 @@ shell.run_cell("%load_ext cg2magic")
 threads = [t for t in threading.enumerate() if t.name == "cg2magic preload"]
 for thread in threads:
     thread.join()
-print(len(threads), "torch" in sys.modules, "cg2magic.models.checkpoint" in sys.modules)
+print(len(threads), "torch" in sys.modules, "cg2magic.models.codegen.checkpoint" in sys.modules)
 """
 
 

@@ -11,7 +11,7 @@ import cg2magic
 
 DRAW = """
 from cg2magic.progress import progress_bar
-from cg2magic.request import Progress
+from cg2magic.progress import Progress
 
 with progress_bar() as show:
     for what in ("reading", "packing"):

@@ -10,7 +10,7 @@ import threading
 import pytest
 from transformers.utils import logging as transformers_logging
 
-from cg2magic.engines.quiet import quiet
+from cg2magic.engines.local.quiet import quiet
 from tests.engines import other_models
 
 # More tokens than any tokenizer here says that its model takes.

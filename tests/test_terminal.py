@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from cg2magic import terminal
-from cg2magic.job import Job
+from cg2magic.frontends import terminal
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
+from cg2magic.service.job import Job
 
 PARTS = ("def f(x):\n    ", "\n    return y\n")
 
@@ -53,7 +53,7 @@ def test_the_other_candidates_follow_with_the_way_to_take_them(finished, shell):
 
 
 def test_a_real_suggestion_streams_and_only_grows(shell):
-    from cg2magic.manager import Manager
+    from cg2magic.service.manager import Manager
 
     manager = Manager()
     try:

@@ -10,11 +10,11 @@ import threading
 import pytest
 import torch
 
-from cg2magic import cgroups, threads
-from cg2magic.engines.local import LocalEngine
-from cg2magic.manager import Manager
+from cg2magic.engines.local.engine import LocalEngine
+from cg2magic.models import cgroups, threads
+from cg2magic.models.threads import threads_for, usable_cores
 from cg2magic.request import Request, Sampling
-from cg2magic.threads import threads_for, usable_cores
+from cg2magic.service.manager import Manager
 
 LARGE = 1_000_000_000
 
@@ -114,7 +114,8 @@ def test_what_the_person_sets_meanwhile_is_not_undone():
 def test_a_process_that_is_bound_to_one_processor_uses_one(bound):
     bind = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
     ask = (
-        "import threading; from cg2magic.threads import usable_cores\nnow, later = threading.Event(), []\n"
+        "import threading\nfrom cg2magic.models.threads import usable_cores\n"
+        "now, later = threading.Event(), []\n"
         "worker = threading.Thread(target=lambda: (now.wait(), later.append(usable_cores())))"
     )
     first, then = (bind, "worker.start()") if bound == "before" else ("", f"worker.start(); {bind}")

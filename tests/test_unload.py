@@ -15,12 +15,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.errors import GenerationError, LoadError
-from cg2magic.manager import manager
-from cg2magic.memory import release
 from cg2magic.models import loading
 from cg2magic.models.loading import load_model
+from cg2magic.models.memory import release
+from cg2magic.service.manager import manager
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 from tests.test_kernel import Client, client
 
@@ -261,9 +261,9 @@ def test_in_a_real_kernel_nothing_that_failed_keeps_the_model(client: Client, tm
     reply, _ = client.run("import cg2magic\ncg2magic.load()")
     assert reply["status"] == "ok"
     client.run(
-        "import weakref\nfrom cg2magic.manager import manager\n"
+        "import weakref\nfrom cg2magic.service.manager import manager\n"
         "weights = [weakref.ref(w) for w in manager()._engine.loaded.model.parameters()]\n"
-        "from cg2magic.engines.local import LocalEngine\nforward = LocalEngine._forward\n"
+        "from cg2magic.engines.local.engine import LocalEngine\nforward = LocalEngine._forward\n"
         "def broken(self, ids, cache, keep=1):\n    raise MemoryError('no room')\n"
     )
     for cell in (

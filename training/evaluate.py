@@ -20,7 +20,7 @@ from pathlib import Path
 if not __package__:  # run as a file: its neighbours are modules of `training`
     sys.path[0] = str(Path(__file__).parent.parent)
 
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.models.loading import LoadedModel, load_model
 from cg2magic.request import Request, Sampling
 from training import baselines, card, corpus, spans

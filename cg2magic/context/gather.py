@@ -9,7 +9,7 @@ from cg2magic.context.names import mentioned
 from cg2magic.context.passages import Context, passages, separator
 from cg2magic.context.settings import Settings
 from cg2magic.context.variables import describe
-from cg2magic.languages import find
+from cg2magic.syntax.languages import find
 
 #: Characters of a prompt, on each side of a hole, in which names are looked for.
 _LOOKED_AT = 20_000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from cg2magic.languages import find
+from cg2magic.syntax.languages import find
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _PYTHON = re.compile(

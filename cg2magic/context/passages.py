@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from cg2magic.context.document import Cell, Kind
 from cg2magic.context.names import defined
-from cg2magic.languages import Language, find, of_header, split_header
+from cg2magic.syntax.languages import Language, find, of_header, split_header
 
 #: Characters of a cell that are looked at.
 _LONGEST_CELL = 20_000

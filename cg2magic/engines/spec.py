@@ -1,19 +1,12 @@
-"""Which model a person wants, and the engine for it: in this process, or on a server."""
+"""Which model a person wants: its name or address, and how it is to be held."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from cg2magic.errors import LoadError, UsageError
-from cg2magic.request import Progress
-
-if TYPE_CHECKING:
-    from cg2magic.engines.engine import Engine
-    from cg2magic.engines.remote_model import RemoteModel
-    from cg2magic.models.loading import LoadedModel
+from cg2magic.errors import UsageError
 
 # What loading makes of "auto" and None.
 _RESOLVED = ("device", "precision", "groups", "served")
@@ -40,6 +33,15 @@ class ServerSettings:
 SERVERS = ServerSettings()
 
 
+class Named(Protocol):
+    """A model that was loaded, here or on a server."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Which model, and how it is to be held; None leaves a choice as it is.
@@ -63,7 +65,7 @@ class ModelSpec:
         """Whether the name is the address of a server."""
         return self.name.casefold().startswith(("http://", "https://")) or bool(_HOST.match(self.name))
 
-    def is_met_by(self, held: ModelSpec, loaded: LoadedModel | RemoteModel) -> bool:
+    def is_met_by(self, held: ModelSpec, loaded: Named) -> bool:
         """Whether a model that was loaded for `held` will do."""
         held = replace(held, **{name: getattr(loaded, name) for name in _RESOLVED if hasattr(loaded, name)})
         return self.name in (held.name, loaded.name) and all(
@@ -81,42 +83,3 @@ def refuse_secrets(name: str | None) -> None:
     """
     if name and "://" in name and ("@" in name or "?" in name):
         raise UsageError("an address holds no key or password: put the key into CG2MAGIC_API_KEY")
-
-
-def open_engine(
-    spec: ModelSpec,
-    on_progress: Callable[[Progress], None] | None,
-    cancelled: Callable[[], bool],
-    resident: LoadedModel | RemoteModel | None = None,
-) -> Engine:
-    """Load a model here, or find it where it is served; the resident one is in memory meanwhile.
-
-    Raises
-    ------
-    LoadError
-        In one line, with what to try next.
-    """
-    if spec.is_remote:
-        from cg2magic.engines.remote import RemoteEngine
-        from cg2magic.engines.remote_model import reach
-
-        if (spec.device, spec.precision, spec.groups, spec.compile) != ("auto", "auto", None, None):
-            raise LoadError("how a served model is held (device, precision …) is the server's: leave it out")
-        return RemoteEngine(
-            reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=cancelled)
-        )
-    from cg2magic.engines.local import LocalEngine
-    from cg2magic.models.loading import LoadedModel, load_model
-
-    if spec.served or spec.tokenizer:
-        raise LoadError(f"--model and --tokenizer are for the address of a server, and {spec.name} is none")
-    loaded = load_model(
-        spec.name,
-        device=spec.device,
-        precision=spec.precision,
-        groups=spec.groups,
-        progress=on_progress,
-        cancelled=cancelled,
-        resident=resident if isinstance(resident, LoadedModel) else None,
-    )
-    return LocalEngine(loaded, compile=bool(spec.compile))

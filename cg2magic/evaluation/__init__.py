@@ -1,1 +1,1 @@
-"""Does what a model wrote work? Benchmarks, and the sandbox that runs code nobody has read."""
+"""Does what a model wrote work? The benchmarks of the papers, run in the sandbox."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from cg2magic.evaluation.problems import Problem
 from cg2magic.evaluation.run import Answers
-from cg2magic.manager import manager
 from cg2magic.request import Request, Sampling
+from cg2magic.service.manager import manager
 
 _PROBE = Request(("def hello_world():\n",), Sampling(max_new_tokens=16))
 

@@ -15,10 +15,10 @@ from typing import Any
 from cg2magic.errors import UsageError
 from cg2magic.evaluation import answers, problems
 from cg2magic.evaluation.run import Evaluation, Progress, Summary
-from cg2magic.evaluation.sandbox import Sandbox, missing
-from cg2magic.manager import manager
 from cg2magic.progress import progress_bar
 from cg2magic.request import Sampling
+from cg2magic.sandbox.sandbox import Sandbox, missing
+from cg2magic.service.manager import manager
 
 _EPILOG = """
 Samples are kept in a folder, and the same command goes on where it was left. Nothing that the model wrote is

@@ -15,8 +15,8 @@ from cg2magic.errors import UsageError
 from cg2magic.evaluation.pass_at_k import mean_pass_at_k
 from cg2magic.evaluation.problems import Problem
 from cg2magic.evaluation.records import Records, Row
-from cg2magic.evaluation.sandbox import Sandbox
-from cg2magic.threads import usable_cores
+from cg2magic.models.threads import usable_cores
+from cg2magic.sandbox.sandbox import Sandbox
 
 #: Gives the answers to a problem from number ``first`` on, ``count`` of them.
 Answers = Callable[[Problem, int, int], list[str]]

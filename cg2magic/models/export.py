@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cg2magic.errors import LoadError
-from cg2magic.models import grouping
-from cg2magic.models.checkpoint import (
+from cg2magic.models.codegen import grouping
+from cg2magic.models.codegen.checkpoint import (
     Shape,
     check_tensors,
     codegen_config,
@@ -27,14 +27,14 @@ from cg2magic.models.checkpoint import (
     phi_tensors,
     qkv_rows,
 )
-from cg2magic.models.files import Located, locate, read_config
-from cg2magic.models.gguf_file import OUTTYPES, write_gguf
+from cg2magic.models.codegen.gguf import OUTTYPES, write_gguf
+from cg2magic.models.files import read_config
 from cg2magic.models.loading import load_model, load_tokenizer
+from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import check_memory
-from cg2magic.models.watch import Watch
 from cg2magic.models.weights import Weights
 from cg2magic.models.wording import gigabytes
-from cg2magic.request import Progress
+from cg2magic.progress import Progress, Watch
 
 if TYPE_CHECKING:
     from transformers import CodeGenConfig, PreTrainedTokenizerBase

@@ -15,7 +15,7 @@ from cg2magic.models.weights import weight_files
 from cg2magic.models.wording import one_line
 
 if TYPE_CHECKING:
-    from cg2magic.models.watch import Watch
+    from cg2magic.progress import Watch
 
 # modeling_codegen.py is fetched for the one number it names, and read as text.
 _TEXTS = (".json", ".txt", ".model")

@@ -11,22 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cg2magic import memory
 from cg2magic.errors import LoadError
-from cg2magic.families import family_of
-from cg2magic.models import gpus
-from cg2magic.models.files import Located, check_tokenizer_files, locate, read_config
+from cg2magic.models import gpus, memory
+from cg2magic.models.files import check_tokenizer_files, read_config
+from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import place, resolve_device, resolve_precision, torch_dtype
-from cg2magic.models.watch import LoadCancelled, Watch
+from cg2magic.models.threads import threads_for
 from cg2magic.models.weights import Weights
 from cg2magic.models.wording import one_line
-from cg2magic.request import Progress
-from cg2magic.threads import threads_for
+from cg2magic.progress import LoadCancelled, Progress, Watch
+from cg2magic.prompts.families import family_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from cg2magic.models.phi import Phi
+    from cg2magic.models.codegen.phi import Phi
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +186,8 @@ def _load(
     watch: Watch,
     resident: LoadedModel | None,
 ) -> LoadedModel:
-    from cg2magic.models import int8, int8_kernels
+    from cg2magic.models.int8 import kernels as int8_kernels
+    from cg2magic.models.int8 import linear as int8
 
     started = time.perf_counter()
     asked_device, device = device, resolve_device(device)
@@ -240,7 +240,7 @@ def _load(
 
 def _load_config(folder: Path, fields: dict[str, Any]) -> PreTrainedConfig:
     if fields["model_type"] == "codegen":
-        from cg2magic.models.checkpoint import codegen_config
+        from cg2magic.models.codegen.checkpoint import codegen_config
 
         return codegen_config(fields)
     from transformers import AutoConfig
@@ -271,8 +271,11 @@ def _load_codegen(
     plan: _Plan, tokenizer: PreTrainedTokenizerBase, groups: int | None
 ) -> tuple[PreTrainedModel, int]:
     """Read a CodeGen checkpoint into Phi's layout; return it with its proven count of groups."""
-    from cg2magic.models import cards, grouping, int8_cache, int8_files
-    from cg2magic.models.checkpoint import Shape, empty_phi, load_phi, phi_config
+    from cg2magic.models import cards
+    from cg2magic.models.codegen import grouping
+    from cg2magic.models.codegen.checkpoint import Shape, empty_phi, load_phi, phi_config
+    from cg2magic.models.int8 import cache as int8_cache
+    from cg2magic.models.int8 import files as int8_files
 
     shape = Shape.of(plan.config)
     highest = max(tokenizer.get_vocab().values(), default=-1)
@@ -313,7 +316,7 @@ def _load_codegen(
 
 def _pack(model: Phi, plan: _Plan) -> None:
     """Make int8 layers as few and as quick as they can be, once nothing rearranges them any more."""
-    from cg2magic.models import int8
+    from cg2magic.models.int8 import linear as int8
 
     model.join()
     int8.pack(model, lambda done, total: plan.watch.report(done, total, f"packing {plan.found.name}"))

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from cg2magic import cgroups
 from cg2magic.errors import LoadError
-from cg2magic.models import cards, gpus
+from cg2magic.models import cards, cgroups, gpus
 from cg2magic.models.wording import gigabytes
 
 if TYPE_CHECKING:
     import torch
 
-    from cg2magic.models.loading import LoadedModel
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
@@ -96,8 +94,27 @@ def fits(parameters: int, precision: str, device: str) -> bool:
     return free is None or parameters * BYTES[precision] * _HEADROOM <= free
 
 
+class Resident(Protocol):
+    """A model that is in memory."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where its weights are."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its weights take there."""
+        ...
+
+
 def place(
-    parameters: int, precision: str, device: str, *, is_free: bool, resident: LoadedModel | None = None
+    parameters: int, precision: str, device: str, *, is_free: bool, resident: Resident | None = None
 ) -> tuple[str, bool]:
     """Find room for the weights, before anything is read.
 
@@ -109,7 +126,7 @@ def place(
         Where they are to go.
     is_free : bool
         Whether another GPU, or all of them, will do as well: nobody asked for that very one.
-    resident : LoadedModel, optional
+    resident : Resident, optional
         What is in memory, and stays there until these weights are.
 
     Returns
@@ -136,7 +153,7 @@ def place(
     return device, False
 
 
-def check_memory(parameters: int, precision: str, device: str, resident: LoadedModel | None = None) -> None:
+def check_memory(parameters: int, precision: str, device: str, resident: Resident | None = None) -> None:
     """Make sure that the weights fit on a device, see `place`.
 
     Raises
@@ -161,7 +178,7 @@ def check_memory(parameters: int, precision: str, device: str, resident: LoadedM
     )
 
 
-def _fits_without(resident: LoadedModel | None, parameters: int, precision: str, device: str) -> bool:
+def _fits_without(resident: Resident | None, parameters: int, precision: str, device: str) -> bool:
     """Whether the weights fit once the resident model, which is on the same device, is unloaded."""
     free = free_memory(device)
     if free is None or resident is None or _in_full(resident.device) != _in_full(device):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cg2magic.benchmark.checkpoint import make_tokenizer, random_ids, write_checkpoint
-from cg2magic.benchmark.ours import Ours
-from cg2magic.benchmark.peers import PEERS, CardsWay, Clock, Place
-from cg2magic.benchmark.shapes import SHAPES
+from benchmarks.speed.checkpoint import make_tokenizer, random_ids, write_checkpoint
+from benchmarks.speed.ours import Ours
+from benchmarks.speed.peers import PEERS, CardsWay, Clock, Place
+from benchmarks.speed.shapes import SHAPES
 from cg2magic.models.loading import load_model
 from cg2magic.request import Sampling
 from tests.needs import need_package

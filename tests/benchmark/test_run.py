@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from cg2magic.__main__ import main
-from cg2magic.benchmark import report
-from cg2magic.benchmark.results import Results
-from cg2magic.benchmark.rows import meanings
-from cg2magic.benchmark.shapes import WORKLOADS
-from cg2magic.benchmark.worker import Worker, WorkerError
+from benchmarks.speed import report
+from benchmarks.speed.__main__ import main
+from benchmarks.speed.results import Results
+from benchmarks.speed.rows import meanings
+from benchmarks.speed.shapes import WORKLOADS
+from benchmarks.speed.worker import Worker, WorkerError
 from tests.needs import need_package
 
 
@@ -103,7 +103,7 @@ def test_the_chart_is_a_picture(tmp_path):
 def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, capsys):
     file = tmp_path / "results.json"
     arguments = ["--peers", "ours,card", "--rounds", "1", "--precision", "fp32"]
-    status = main(["bench", "--quick", "--folder", str(tmp_path), "--json", str(file), *arguments])
+    status = main(["--quick", "--folder", str(tmp_path), "--json", str(file), *arguments])
     told = capsys.readouterr()
     assert status == 0, told.err
     rows = json.loads(file.read_text())["rows"]
@@ -119,7 +119,7 @@ def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, c
     [(["--peers", "nobody"], "there are ours"), (["--rounds", "0"], "at least 1")],
 )
 def test_a_mistake_is_one_line(arguments, hint, capsys):
-    assert main(["bench", "--quick", *arguments]) == 1
+    assert main(["--quick", *arguments]) == 1
     error = capsys.readouterr().err
     assert error.startswith("cg2magic: ")
     assert hint in error

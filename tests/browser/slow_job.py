@@ -14,11 +14,11 @@ from pathlib import Path
 
 from IPython import get_ipython
 
-from cg2magic.checking import Checks
-from cg2magic.job import Job
-from cg2magic.panel import Panel
-from cg2magic.panel.standby import Standby
+from cg2magic.frontends.panel import Panel
+from cg2magic.frontends.panel.standby import Standby
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
+from cg2magic.service.checks import Checks
+from cg2magic.service.job import Job
 
 checks = Checks()
 _numbers = itertools.count(1)

@@ -118,7 +118,7 @@ def test_with_the_systems_own_colours_the_bar_remains(notebook, done):
 def test_loading_tells_how_much_is_there_and_how_long_it_takes(notebook):
     cell = notebook.add_and_run(
         "import slow_job\n"
-        "from cg2magic.request import Progress\n"
+        "from cg2magic.progress import Progress\n"
         "def load(job):\n"
         "    job.update(state='loading', model='big', progress=Progress(10**9, 4 * 10**9, 'B', 'big'))\n"
         "    slow_job.time.sleep(1.1)\n"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cg2magic.evaluation.sandbox import missing
+from cg2magic.sandbox.sandbox import missing
 from tests.browser.asking import ask, button
 from tests.conftest import IN_CI
 

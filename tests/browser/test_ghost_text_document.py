@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from cg2magic.inline.documents import Documents
+from cg2magic.frontends.inline.documents import Documents
 from tests.browser.notebook_page import MODEL, NotebookPage
 from tests.browser.typist import KERNEL, Typist
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.job import Job
-from cg2magic.panel.widget import Panel
+from cg2magic.frontends.panel.widget import Panel
 from cg2magic.request import Request, Suggestion, TokenLogprob
+from cg2magic.service.job import Job
 from tests.browser.asking import button
 
 pytestmark = pytest.mark.browser

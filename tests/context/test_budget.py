@@ -7,9 +7,9 @@ import random
 import pytest
 
 from cg2magic.context import Cell, Document, Settings, gather
-from cg2magic.context.budget import choose
-from cg2magic.engines.engine import prompt_for
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
+from cg2magic.prompts.assemble import prompt_for
+from cg2magic.prompts.budget import choose
 from cg2magic.request import Request, Sampling
 
 ROOM = WHOLE = 400

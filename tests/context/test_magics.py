@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from cg2magic import frontend
 from cg2magic.context import Document, Settings, gather
-from cg2magic.manager import manager
-from cg2magic.notebook import Notebook, Page
+from cg2magic.frontends import present as frontend
+from cg2magic.frontends.notebook import Notebook
+from cg2magic.frontends.pages import Page
 from cg2magic.request import Request
+from cg2magic.service.manager import manager
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cg2magic.engines.local import LocalEngine
-from cg2magic.engines.remote import RemoteEngine
-from cg2magic.engines.remote_model import reach
+from cg2magic.engines.local.engine import LocalEngine
+from cg2magic.engines.remote.engine import RemoteEngine
+from cg2magic.engines.remote.model import reach
 from cg2magic.models.export import export
 from tests import servers
 from tests.servers import Served

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from cg2magic.engines.remote_model import _SAMPLE
-from cg2magic.models.files import MINI
+from cg2magic.engines.remote.model import _SAMPLE
+from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
 
 

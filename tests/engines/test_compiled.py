@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cg2magic.engines.compiled import CompiledSteps
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.compiled import CompiledSteps
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.request import Request, Sampling
 
 WISHES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from cg2magic.engines.drafts import PromptLookup
+from cg2magic.engines.local.drafts import PromptLookup
 
 #: A text that says the same four times: predictions are known to be good.
 _REPEATING = (*range(20),) * 4

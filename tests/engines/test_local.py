@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cg2magic.engines.decoding import Chooser, Decoding
-from cg2magic.engines.drafts import PromptLookup
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.decoding import Chooser, Decoding
+from cg2magic.engines.local.drafts import PromptLookup
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.request import Request, Sampling
 
 REPEATING = (

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from cg2magic.engines.decoding import Chooser, nucleus
+from cg2magic.engines.local.decoding import Chooser, nucleus
+from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Sampling
-from cg2magic.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.models.loading import load_model
 from cg2magic.request import Request, Sampling
 from tests.engines import other_models

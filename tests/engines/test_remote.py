@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 
 from cg2magic.context import Cell, Document, gather
-from cg2magic.engines.remote import RemoteEngine
-from cg2magic.engines.remote_model import reach
+from cg2magic.engines.remote.engine import RemoteEngine
+from cg2magic.engines.remote.model import reach
 from cg2magic.request import Request, Sampling, Suggestion
 from tests import servers
 
@@ -131,7 +131,7 @@ def test_a_prompt_too_long_is_cut_and_said_so(remote):
 def test_the_kernel_stays_without_torch_and_transformers(server):
     program = """
 import sys, cg2magic
-from cg2magic.manager import manager
+from cg2magic.service.manager import manager
 model = cg2magic.load(sys.argv[1])
 print(cg2magic.complete("import numpy as np\\n", max_new_tokens=4)[0].code)
 assert not {"torch", "transformers"} & set(sys.modules)

@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cg2magic.engines import remote_client
-from cg2magic.engines.remote import RemoteEngine
-from cg2magic.engines.remote_model import reach
+from cg2magic.engines.remote import client as remote_client
+from cg2magic.engines.remote.engine import RemoteEngine
+from cg2magic.engines.remote.model import reach
 from cg2magic.engines.spec import SERVERS
 from cg2magic.errors import GenerationError, LoadError
-from cg2magic.job import Job
-from cg2magic.manager import Manager
-from cg2magic.models.files import MINI
+from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
+from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling
-from cg2magic.vocabulary import Vocabulary
+from cg2magic.service.job import Job
+from cg2magic.service.manager import Manager
 from tests.engines.stand_in import begin, reply, send, stand_in, tokens
 
 REQUEST = Request(("import numpy as np\n",), Sampling(max_new_tokens=8))

@@ -12,17 +12,17 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from cg2magic.engines import remote_client
-from cg2magic.engines.remote import RemoteEngine
-from cg2magic.engines.remote_model import reach
-from cg2magic.engines.remote_route import KEY, Route, is_loopback
+from cg2magic.engines.remote import client as remote_client
+from cg2magic.engines.remote.engine import RemoteEngine
+from cg2magic.engines.remote.model import reach
+from cg2magic.engines.remote.route import KEY, Route, is_loopback
 from cg2magic.engines.spec import SERVERS, ModelSpec
 from cg2magic.errors import Cg2Error, GenerationError, LoadError
-from cg2magic.manager import manager
-from cg2magic.models.files import MINI
+from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
+from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling
-from cg2magic.vocabulary import Vocabulary
+from cg2magic.service.manager import manager
 from tests.engines.stand_in import StandIn, begin, reply, send, stand_in, tokens
 
 REQUEST = Request(("import numpy as np\n",), Sampling(max_new_tokens=8))

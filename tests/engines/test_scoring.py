@@ -9,12 +9,11 @@ import pytest
 import torch
 
 import cg2magic
-from cg2magic.engines import scoring
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine, scoring
 from cg2magic.errors import GenerationError, UsageError
-from cg2magic.manager import manager
-from cg2magic.models.files import MINI
 from cg2magic.models.loading import load_model
+from cg2magic.models.locate import MINI
+from cg2magic.service.manager import manager
 from tests.checkpoints import make_config, write_checkpoint
 from training.export import read_back
 

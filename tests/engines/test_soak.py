@@ -7,11 +7,11 @@ import random
 
 import psutil
 
-from cg2magic.engines.local import LocalEngine
-from cg2magic.engines.prefixes import PrefixCache
-from cg2magic.manager import Manager
-from cg2magic.memory import release
+from cg2magic.engines.local.engine import LocalEngine
+from cg2magic.engines.local.prefixes import PrefixCache
+from cg2magic.models.memory import release
 from cg2magic.request import Request, Sampling
+from cg2magic.service.manager import Manager
 
 REQUESTS = 300
 #: Bytes that may come and go: arenas of the allocator, Python's own free lists.

@@ -7,8 +7,9 @@ import uuid
 import psutil
 import pytest
 
-from cg2magic.evaluation import sandbox as sandbox_module
-from cg2magic.evaluation.sandbox import Limits, Sandbox
+from cg2magic.sandbox import sandbox as sandbox_module
+from cg2magic.sandbox.limits import Limits
+from cg2magic.sandbox.sandbox import Sandbox
 from tests.needs import need
 
 #: Small, so that whoever runs into them does so soon; but the clock's, on a machine that may be busy.

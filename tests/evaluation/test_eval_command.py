@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cg2magic.__main__ import main
-from cg2magic.manager import manager
+from cg2magic.service.manager import manager
 
 SAMPLED = ["eval", "humaneval", "--limit", "2", "-n", "3", "-t", "0.8", "-m", "6", "--batch", "2"]
 
@@ -43,7 +43,7 @@ def test_the_right_answers_pass_and_no_answer_does_not(sandbox, capsys, argument
 
 
 def test_nothing_is_run_unless_that_is_asked_for(capsys, monkeypatch):
-    monkeypatch.setattr("cg2magic.evaluation.sandbox.Sandbox.run", None)
+    monkeypatch.setattr("cg2magic.sandbox.sandbox.Sandbox.run", None)
     assert main(["eval", "humaneval", "--limit", "2", "-m", "8"]) == 0
     assert "Nothing was run. With --execute" in capsys.readouterr().out
     (folder,) = Path("cg2magic-eval").iterdir()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cg2magic.errors import UsageError
-from cg2magic.evaluation import sandbox as sandbox_module
-from cg2magic.evaluation.sandbox import Sandbox, missing
+from cg2magic.sandbox import sandbox as sandbox_module
+from cg2magic.sandbox.sandbox import Sandbox, missing
 from tests.evaluation.conftest import LIMITS
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")

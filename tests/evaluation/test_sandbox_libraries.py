@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cg2magic.evaluation.sandbox import Limits, Sandbox, missing
+from cg2magic.sandbox.limits import Limits
+from cg2magic.sandbox.sandbox import Sandbox, missing
 from tests.conftest import IN_CI
 from tests.evaluation.conftest import LIMITS
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.inline.ask import Ask
-from cg2magic.inline.pause import Pause
-from cg2magic.inline.writer import Writer
-from cg2magic.manager import Manager
+from cg2magic.frontends.inline.ask import Ask
+from cg2magic.frontends.inline.pause import Pause
+from cg2magic.frontends.inline.writer import Writer
+from cg2magic.service.manager import Manager
 from tests.test_manager import LONG, SHORT, until_writing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.inline.ask import Ask
+from cg2magic.frontends.inline.ask import Ask
 
 
 def ask(text, **options):

@@ -83,7 +83,7 @@ NOTEBOOK = {
     "metadata": {},
 }
 WAITS = "%%infill -m 2 --wait\nprint(|)"
-NOTES = "from cg2magic.manager import manager; print(*manager().history[-1].job.snapshot().notes)"
+NOTES = "from cg2magic.service.manager import manager; print(*manager().history[-1].job.snapshot().notes)"
 
 
 @pytest.fixture

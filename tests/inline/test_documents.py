@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg2magic.inline.documents import Documents, applied
+from cg2magic.frontends.inline.documents import Documents, applied
 
 # Few ids: in old notebooks two cells may have the same one.
 CELLS = st.fixed_dictionaries(

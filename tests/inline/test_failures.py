@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.models.files import MINI
+from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
-from cg2magic.vocabulary import Vocabulary
+from cg2magic.prompts.vocabulary import Vocabulary
 from tests.engines.stand_in import begin, reply, send, stand_in, tokens
 from tests.inline.page import kernel_and_page
 
@@ -162,7 +162,7 @@ def test_a_load_that_breaks_in_an_unforeseen_way_is_a_failure_too(page):
 
 
 def test_a_question_that_breaks_in_the_kernel_ends_and_is_a_failure(page):
-    page.run("import cg2magic.inline.switch as switch\ndef gather(*_):\n    raise KeyError('x')")
+    page.run("import cg2magic.frontends.inline.switch as switch\ndef gather(*_):\n    raise KeyError('x')")
     page.run("real, switch.gather = switch.gather, gather")
     on(page)
     page.ask("1", BEGUN)
@@ -171,7 +171,9 @@ def test_a_question_that_breaks_in_the_kernel_ends_and_is_a_failure(page):
 
 
 def test_an_answer_that_breaks_on_its_way_ends_and_is_a_failure(page):
-    page.run("import cg2magic.inline.writer as writer\ndef shown(*_):\n    raise ZeroDivisionError('by 0')")
+    page.run(
+        "from cg2magic.frontends.inline import writer\ndef shown(*_):\n    raise ZeroDivisionError('by 0')"
+    )
     page.run("real, writer.shown = writer.shown, shown")
     on(page)
     page.ask("1", BEGUN)

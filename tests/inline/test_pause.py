@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cg2magic.inline.pause import Pause
+from cg2magic.frontends.inline.pause import Pause
 
 
 class Clock:

@@ -8,7 +8,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg2magic.inline.shown import shown
+from cg2magic.frontends.inline.shown import shown
 from cg2magic.request import Suggestion, TokenLogprob
 
 

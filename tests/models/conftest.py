@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cg2magic.models import gpus
-from cg2magic.models.grouping import SAMPLE
+from cg2magic.models.codegen.grouping import SAMPLE
 from tests.checkpoints import train, write_checkpoint
 
 

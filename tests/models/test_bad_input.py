@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import save_file
 
 from cg2magic.errors import LoadError
-from cg2magic.models import checkpoint as layout
 from cg2magic.models import placement
+from cg2magic.models.codegen import checkpoint as layout
 from cg2magic.models.loading import load_model
-from cg2magic.models.watch import LoadCancelled
+from cg2magic.progress import LoadCancelled
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 
 

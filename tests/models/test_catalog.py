@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from cg2magic.errors import LoadError
-from cg2magic.families import FORMATS, FillInMiddle, Masks
+from cg2magic.formats import FillInMiddle, Masks
 from cg2magic.models.catalog import CATALOG, closest, did_you_mean, find
 from cg2magic.models.loading import load_model
+from cg2magic.prompts.families import FORMATS
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import CodeGenConfig, CodeGenForCausalLM, PhiForCausalLM
 
-from cg2magic.models.checkpoint import Shape, qkv_rows, rotary_factor
+from cg2magic.models.codegen.checkpoint import Shape, qkv_rows, rotary_factor
 from cg2magic.models.loading import LoadedModel, load_model
 from tests.checkpoints import make_config, make_weights, reference_logits, write_checkpoint
 

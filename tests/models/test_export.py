@@ -12,11 +12,12 @@ import torch
 from safetensors import safe_open
 
 from cg2magic.__main__ import main
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.errors import LoadError
 from cg2magic.models import export as exporting
 from cg2magic.models.export import export
-from cg2magic.request import Progress, Request, Sampling
+from cg2magic.progress import Progress
+from cg2magic.request import Request, Sampling
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 from tests.needs import need_package
 

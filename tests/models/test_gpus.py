@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from cg2magic.errors import LoadError
-from cg2magic.manager import Manager
 from cg2magic.models import gpus, placement
 from cg2magic.models.loading import load_model
 from cg2magic.models.placement import free_memory, place, resolve_device, resolve_precision
 from cg2magic.models.survey import survey
+from cg2magic.service.manager import Manager
 from tests.checkpoints import write_checkpoint
 from tests.models.conftest import Card
 

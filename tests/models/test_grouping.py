@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from cg2magic.errors import LoadError
-from cg2magic.models.checkpoint import Shape
-from cg2magic.models.grouping import declared_in, judge, possible_counts
+from cg2magic.models.codegen.checkpoint import Shape
+from cg2magic.models.codegen.grouping import declared_in, judge, possible_counts
 from cg2magic.models.loading import load_model
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 

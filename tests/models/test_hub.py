@@ -19,7 +19,7 @@ from cg2magic.errors import LoadError
 from cg2magic.models import hub
 from cg2magic.models.hub import choose_files
 from cg2magic.models.loading import load_model
-from cg2magic.models.watch import LoadCancelled
+from cg2magic.progress import LoadCancelled
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -13,9 +13,10 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from cg2magic.errors import LoadError
-from cg2magic.models import int8, int8_kernels
-from cg2magic.models.int8 import HalfEmbedding, Int8Linear, Int8Slice, quantize
-from cg2magic.models.int8_kernels import is_exact, packing
+from cg2magic.models.int8 import kernels as int8_kernels
+from cg2magic.models.int8 import linear as int8
+from cg2magic.models.int8.kernels import is_exact, packing
+from cg2magic.models.int8.linear import HalfEmbedding, Int8Linear, Int8Slice, quantize
 from cg2magic.models.loading import load_model
 from tests.checkpoints import make_config, make_tokenizer, make_weights, write_checkpoint
 

@@ -12,10 +12,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from cg2magic.models import checkpoint as layout
-from cg2magic.models import int8_cache, int8_files
+from cg2magic.models.codegen import checkpoint as layout
+from cg2magic.models.int8 import cache as int8_cache
+from cg2magic.models.int8 import files as int8_files
 from cg2magic.models.loading import load_model
-from cg2magic.models.watch import LoadCancelled
+from cg2magic.progress import LoadCancelled
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 
 IDS = torch.arange(60)[None]

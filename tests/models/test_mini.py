@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 
 from cg2magic.errors import LoadError
 from cg2magic.models import catalog
-from cg2magic.models.files import MINI
-from cg2magic.models.grouping import SAMPLE
+from cg2magic.models.codegen.grouping import SAMPLE
 from cg2magic.models.loading import LoadedModel, load_model
+from cg2magic.models.locate import MINI
 from tests.checkpoints import reference_logits
 
 

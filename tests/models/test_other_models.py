@@ -19,10 +19,11 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from cg2magic.engines.local import LocalEngine
+from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.errors import FormatError, LoadError
-from cg2magic.families import FORMATS, FillInMiddle
+from cg2magic.formats import FillInMiddle
 from cg2magic.models.loading import load_model
+from cg2magic.prompts.families import FORMATS
 from cg2magic.request import Request, Sampling
 from tests.checkpoints import SPECIAL, make_config, make_tokenizer, make_weights, write_checkpoint
 from tests.family_tokenizers import byte_level

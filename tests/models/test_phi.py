@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import PhiForCausalLM
 
-from cg2magic.models.kv_cache import KVCache
+from cg2magic.models.codegen.kv_cache import KVCache
 from cg2magic.models.loading import load_model
 from tests.checkpoints import make_config, make_weights, reference_logits, write_checkpoint
 

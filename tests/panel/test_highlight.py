@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cg2magic.panel.highlight import Segment, caret, line_classes, lines, looked_at, visible
+from cg2magic.frontends.visible import Segment, caret, line_classes, lines, looked_at, visible
 from cg2magic.request import Suggestion
 
 CODE = st.text(alphabet=st.sampled_from("ab =()'\"#%!\\\n\t\r:é𝒳{}_1.?@"), max_size=40)

@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 import pytest
 
 from cg2magic.errors import LoadError
-from cg2magic.job import Job
-from cg2magic.panel.render import mimebundle, render_html, render_text
-from cg2magic.request import Progress, Request, Sampling, Seen, Suggestion, TokenLogprob
+from cg2magic.frontends.panel.render import mimebundle, render_html, render_text
+from cg2magic.progress import Progress
+from cg2magic.request import Request, Sampling, Seen, Suggestion, TokenLogprob
+from cg2magic.service.job import Job
 
 PARTS = ("def mean(values):\n    ", "\n    return total")
 FILL = "total = 0\n\n    for v in values:\n        total += v"

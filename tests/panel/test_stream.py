@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from cg2magic.job import Job
-from cg2magic.panel.stream import snapshots
 from cg2magic.request import Request, Suggestion
+from cg2magic.service.job import Job
+from cg2magic.service.stream import snapshots
 
 NEVER = 3600.0
 

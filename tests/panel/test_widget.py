@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from cg2magic.job import Job
-from cg2magic.panel.widget import Panel, stop
+from cg2magic.frontends.panel.render import STATIC
+from cg2magic.frontends.panel.widget import Panel, stop
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
+from cg2magic.service.job import Job
 
 SETUP = """
 import threading, time
 from cg2magic.errors import LoadError
-from cg2magic.job import Job
-from cg2magic.panel import Panel
+from cg2magic.service.job import Job
+from cg2magic.frontends.panel import Panel
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
 
 records, jobs, release = [], [], threading.Event()
@@ -121,7 +121,7 @@ def endless(wire):
     """What is written is not shown again before an hour has passed."""
     wire.run(
         "import functools\n"
-        "from cg2magic.panel import stream, widget\n"
+        "from cg2magic.frontends.panel import stream, widget\n"
         "widget.snapshots = functools.partial(stream.snapshots, interval=3600)"
     )
     yield
@@ -187,7 +187,7 @@ def test_the_code_that_stop_runs_on_a_subshell_binds_no_name_and_knows_only_its_
         "def new(): return names() - before\n"
         "before = names() | {'before'}"
     )
-    source = (Path(__file__).parents[2] / "cg2magic/panel/static/panel.js").read_text(encoding="utf-8")
+    source = (STATIC / "panel.js").read_text(encoding="utf-8")
     line = next(line for line in source.splitlines() if "__import__" in line)
     code = line[line.index("`") + 1 : line.rindex("`")]
     wire.run(code.replace("${id}", "the id of another kernel's panel"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.job import Snapshot
-from cg2magic.panel import words
-from cg2magic.request import Progress, Request, Sampling, Seen, Suggestion, TokenLogprob
+from cg2magic.frontends import words
+from cg2magic.progress import Progress
+from cg2magic.request import Request, Sampling, Seen, Suggestion, TokenLogprob
+from cg2magic.service.job import Snapshot
 
 REQUEST = Request(("x",), Sampling(max_new_tokens=8))
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from cg2magic.formats import FORMATS, encode
-from cg2magic.vocabulary import Vocabulary
+from cg2magic.prompts.encoding import FORMATS, encode
+from cg2magic.prompts.vocabulary import Vocabulary
 from training import spans
 from training.spans import Hole, Infill, parts_and_fills
 

@@ -1,0 +1,111 @@
+"""What needs text: drafts, on the embedded model and at the size that is measured, and how exact int8 is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.speed import texts
+from benchmarks.speed.mini import Distance
+from benchmarks.speed.results import Results
+from benchmarks.speed.shapes import Shape, Workload
+from benchmarks.speed.worker import Worker, WorkerError
+
+_Ids = tuple[int, ...]
+
+
+class TextTasks:
+    """Asks our engine and `mini`, and notes the figures.
+
+    `mini` writes what it likes. Random weights know no text, so at the size that is measured the text is
+    given: each token is computed and chosen as always, and then the text's own is taken.
+
+    Parameters
+    ----------
+    ours, mini : Worker or None
+        Ours may be left out of a run.
+    shape, workload : Shape, Workload
+    results : Results
+    folder : Path
+        For a checkpoint with outlier channels.
+    """
+
+    def __init__(
+        self,
+        ours: Worker | None,
+        mini: Worker,
+        shape: Shape,
+        workload: Workload,
+        results: Results,
+        folder: Path,
+    ) -> None:
+        self.ours = ours
+        self.folder = folder
+        self.mini: Worker | None = mini
+        self.workload = workload
+        self.results = results
+        try:
+            mini.ask("encode", "")
+        except WorkerError as error:
+            self.mini = None
+            results.remarks.append(f"mini could not be loaded: {error}")
+        self._texts = self._given_texts(shape) if ours else {}
+
+    def _given_texts(self, shape: Shape) -> dict[str, tuple[_Ids, _Ids]]:
+        """Return texts as prompt and continuation, in tokens."""
+
+        def encode(text: str) -> _Ids:
+            # The embedded model's tokens are like those of CodeGen2; the random one's are letters.
+            ids: _Ids = self.mini.ask("encode", text) if self.mini else ()
+            if ids and max(ids) < shape.tokens:
+                return ids
+            assert self.ours is not None
+            return self.ours.ask("call", "encode", text)
+
+        new = self.workload.draft_tokens
+        ordinary = encode(texts.own_source())[: 256 + new]
+        return {
+            "drafts_repeating": (encode(texts.REPEATING), encode(texts.REPEATED)[:new]),
+            "drafts_ordinary": (ordinary[:-new], ordinary[-new:]),
+            "drafts_none": (tuple(range(300, 556)), tuple(range(600, 600 + new))),
+        }
+
+    def drafts(self, turn: int) -> Iterator[str]:
+        """Write with drafts and without, in turns."""
+        for row, (prompt, script) in self._texts.items():
+            if self.ours is not None:
+                yield from self._compare(row, "ours", self.ours, "call", "drafts", prompt, script, turn)
+        for row, method in (("drafts_repeating", "on_repetition"), ("drafts_none", "on_none")):
+            if self.mini is not None:
+                new = self.workload.draft_tokens
+                yield from self._compare(row, "mini", self.mini, method, new, turn)
+
+    def _compare(self, row: str, key: str, worker: Worker, *call: object) -> Iterator[str]:
+        try:
+            drafted, plain = worker.ask(*call)
+        except WorkerError as error:
+            yield f"{key}: {error}"
+            return
+        self.results.add(row, key, drafted / plain)
+        yield f"{key}: {self.results.rows[row].label}, {drafted:.1f} tokens/s, without {plain:.1f}"
+
+    def accuracy(self) -> Iterator[str]:
+        """Say how far int8 is from float on code that `mini` was not trained on."""
+        if self.mini is None:
+            return
+        try:
+            found: Distance = self.mini.ask("distance", "int8", self.workload.accuracy_tokens)
+            outliers, none = self.mini.ask("outlier_agreement", str(self.folder / "outliers"))
+        except WorkerError as error:
+            self.results.remarks.append(f"the accuracy of int8 was not measured: {error}")
+            yield f"mini: {error}"
+            return
+        self.results.add("int8_loss", "mini", found.loss)
+        self.results.add("int8_agreement", "mini", 100 * found.agreement)
+        self.results.add("int8_outliers", "outliers", 100 * outliers)
+        self.results.add("int8_no_outliers", "outliers", 100 * none)
+        yield (
+            f"mini in int8: loss {found.loss:+.4f} nats, top-1 agreement {found.agreement:.2%} "
+            f"on {found.tokens:,} tokens; on random weights with outlier channels {outliers:.2%}, "
+            f"without {none:.2%}"
+        )

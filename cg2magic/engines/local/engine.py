@@ -1,0 +1,211 @@
+"""The engine in this process: a request's prompt goes through the model, and candidates come out."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cg2magic.engines.local import scoring
+from cg2magic.engines.local.decoding import Chooser, Decoding
+from cg2magic.engines.local.drafts import PromptLookup
+from cg2magic.engines.local.prefixes import PrefixCache, fork
+from cg2magic.engines.local.quiet import quiet
+from cg2magic.engines.written import Report, Written
+from cg2magic.errors import GenerationError
+from cg2magic.likelihood import Score
+from cg2magic.models import memory
+from cg2magic.models.threads import is_small, threads_for
+from cg2magic.progress import Listener
+from cg2magic.prompts.assemble import notes_on, prompt_for, seen
+from cg2magic.prompts.candidate import Candidate
+from cg2magic.prompts.encoding import Prompt
+from cg2magic.prompts.families import FORMATS
+from cg2magic.prompts.vocabulary import Vocabulary
+from cg2magic.request import Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+    from cg2magic.engines.local.compiled import CompiledSteps
+    from cg2magic.engines.local.forward import Cache
+    from cg2magic.models.loading import LoadedModel
+
+#: Tokens of a prompt that go through the model in one pass; between passes it can be cancelled. Those of a
+#: small model are so short that what somebody types meanwhile is answered at once. (mini, 2 cores: 48 tokens
+#: take 35 ms and 256 take 130; a whole prompt takes a sixth longer for it.)
+_CHUNK, _SMALL_CHUNK = 256, 48
+
+
+class LocalEngine:
+    """Answers requests with a loaded model.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    compile : bool
+        Whether a single candidate is written with `torch.compile`, see `CompiledSteps`.
+
+    Attributes
+    ----------
+    prefixes : PrefixCache
+        Of earlier requests.
+    drafts : bool
+        Whether a single candidate may be written with drafts; the text is the same either way.
+    """
+
+    def __init__(self, loaded: LoadedModel, *, compile: bool = False) -> None:  # noqa: A002 - its name in torch
+        self.loaded = loaded
+        self.prefixes = PrefixCache()
+        self.drafts = True
+        self._steps: CompiledSteps | None = None
+        if compile:
+            from cg2magic.engines.local.compiled import CompiledSteps
+
+            self._steps = CompiledSteps(loaded)
+        self.vocabulary = Vocabulary(loaded.tokenizer, FORMATS[loaded.family].steering)
+
+    def generate(
+        self,
+        request: Request,
+        report: Report = lambda _: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Written:
+        """Write the candidates of a request.
+
+        Parameters
+        ----------
+        request : Request
+        report : callable
+            Gets all the candidates as they stand, after each token.
+        cancelled : callable
+            Asked before each pass through the model; once true, what was written is kept.
+
+        Raises
+        ------
+        FormatError
+            If the model can't do what is asked, see `formats.encode`.
+        """
+        import torch
+
+        prompt = self._prompt(request)
+        candidates = [Candidate(request, prompt, self.vocabulary) for _ in range(request.sampling.n)]
+
+        def changed() -> None:
+            report(tuple(candidate.suggestion() for candidate in candidates))
+
+        with self._computing(), threads_for(self.loaded.parameters), torch.inference_mode():
+            self._write(request, prompt, candidates, changed, cancelled)
+        suggestions = tuple(candidate.suggestion() for candidate in candidates)
+        notes = notes_on(request, prompt, self.loaded.context)
+        return Written(suggestions, seen(prompt, self.vocabulary), notes)
+
+    def score(self, text: str, tell: Listener, cancelled: Callable[[], bool]) -> Score:
+        """Compute how likely the model finds a text, see `scoring.score`."""
+        with self._computing():
+            return scoring.score(
+                text, self.loaded, self.vocabulary, self._forward, self._new_cache, tell, cancelled
+            )
+
+    def embed(
+        self, texts: Sequence[str], tell: Listener, cancelled: Callable[[], bool]
+    ) -> NDArray[np.float32]:
+        """Compute the features of texts, see `scoring.embed`."""
+        with self._computing():
+            return scoring.embed(texts, self.loaded, self.vocabulary, tell, cancelled)
+
+    def close(self) -> weakref.ref[PreTrainedModel]:
+        """Let go of the model and all that was computed with it, see `LoadedModel.release`."""
+        self.prefixes.clear()
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+        return self.loaded.release()
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Where memory runs out, give back what can go, and say what helps."""
+        try:
+            with quiet():
+                yield
+        except Exception as error:
+            if not memory.ran_out(error):
+                raise
+            self.prefixes.clear()
+            where = "" if self.loaded.device == "cpu" else f" of {self.loaded.device}"
+            raise GenerationError(
+                f"there was no memory{where} left for this: ask for fewer candidates or a shorter text, or "
+                "load a smaller model"
+            ) from None
+
+    def _prompt(self, request: Request) -> Prompt:
+        return prompt_for(request, self.vocabulary, self.loaded.context)
+
+    def _write(
+        self,
+        request: Request,
+        prompt: Prompt,
+        candidates: list[Candidate],
+        changed: Callable[[], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        for candidate in candidates:
+            candidate.replay()
+        if candidates[0].finish_reason is not None:
+            return
+        # All begin alike: what they begin with is part of what is read.
+        ids = prompt.ids + tuple(candidates[0].feed)
+        for candidate in candidates:
+            candidate.feed.clear()
+        logits, cache = self._read(ids, cancelled)
+        room = self.loaded.context - len(ids)
+        if logits is not None:
+            choosers = [Chooser(request.sampling, i, self.vocabulary) for i in range(len(candidates))]
+            decoding = Decoding(self._forward, choosers, room, changed, cancelled)
+            if len(candidates) > 1:
+                decoding.many(candidates, logits, cache)
+            elif self._steps is not None:
+                decoding.forward = self._steps
+                decoding.one(candidates[0], logits, self._steps.cache_from(cache), drafts=None)
+            else:
+                drafts = PromptLookup(ids) if self.drafts else None
+                fed = decoding.one(candidates[0], logits, cache, drafts)
+                # A person who accepts goes on from here.
+                self.prefixes.keep(ids + fed, cache)
+            room = decoding.room
+        for candidate in candidates:
+            candidate.cancel() if room >= 0 else candidate.run_out()
+
+    def _read(self, ids: tuple[int, ...], cancelled: Callable[[], bool]) -> tuple[torch.Tensor | None, Cache]:
+        """Logits after the prompt, ``(1, rows)``, and its KV cache; None if cancelled."""
+        import torch
+
+        done, cache = self.prefixes.longest(ids)
+        if cache is None:
+            cache = self._new_cache()
+        prompt = torch.tensor([ids[done:]], device=self.loaded.model.device)
+        logits = None
+        for chunk in prompt.split(_SMALL_CHUNK if is_small(self.loaded.parameters) else _CHUNK, dim=1):
+            if cancelled():
+                return None, cache
+            logits = self._forward(chunk, cache)[:, -1]
+        self.prefixes.keep(ids, fork(cache))
+        return logits, cache
+
+    def _new_cache(self) -> Cache:
+        from transformers import DynamicCache
+
+        from cg2magic.models.codegen.phi import Phi
+
+        model = self.loaded.model
+        if isinstance(model, Phi) and model.device.type == "cpu" and self._steps is None:
+            return model.new_cache()
+        return DynamicCache(config=model.config)
+
+    def _forward(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
+        output = self.loaded.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
+        return output.logits

@@ -1,0 +1,21 @@
+"""One pass through a model, as the loops see it: token ids and a KV cache in, logits out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import DynamicCache, StaticCache
+
+    from cg2magic.models.codegen.kv_cache import KVCache
+
+    Cache = DynamicCache | StaticCache | KVCache
+
+
+class Forward(Protocol):
+    """One pass through the model."""
+
+    def __call__(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
+        """Feed `ids` ``(batch, length)``; logits after the last `keep` of them, ``(batch, keep, rows)``."""
+        ...

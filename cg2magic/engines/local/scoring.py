@@ -1,0 +1,186 @@
+"""What a model thinks of a text that is there already: log-probabilities of its tokens, and its features.
+
+The logits of a long text would not fit into memory (tokens times vocabulary), so it goes through in pieces,
+each with the KV cache of those before it, and of every row only the token's own and the likeliest are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from cg2magic.errors import GenerationError, UsageError
+from cg2magic.likelihood import Score
+from cg2magic.models.threads import threads_for
+from cg2magic.progress import Listener, Progress
+from cg2magic.prompts.vocabulary import Vocabulary
+from cg2magic.request import TokenLogprob
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from cg2magic.engines.local.forward import Cache, Forward
+    from cg2magic.models.loading import LoadedModel
+
+#: Rows of logits in memory at once: at 51,200 tokens in the vocabulary, 26 MB in float32.
+_ROWS = 128
+_ALTERNATIVES = 5
+#: Tokens of which features are computed in one pass, and the most of one text in one window.
+_BATCH, _WINDOW = 4096, 2048
+
+
+def score(
+    text: str,
+    loaded: LoadedModel,
+    vocabulary: Vocabulary,
+    forward: Forward,
+    new_cache: Callable[[], Cache],
+    tell: Listener,
+    cancelled: Callable[[], bool],
+) -> Score:
+    """Compute the log-probability of each token of a text, given those before it.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to predict.
+    GenerationError
+        If it was cancelled.
+    """
+    import torch
+
+    text = text.encode(errors="replace").decode()
+    opening = vocabulary.opening
+    ids = [*opening, *vocabulary.encode(text)]
+    if len(ids) < 2:
+        raise UsageError(
+            "the text to score is a single token, and nothing comes before it: give it a little more"
+        )
+    spans = list(windows(len(ids), loaded.context))
+    tokens: list[TokenLogprob] = []
+    with threads_for(loaded.parameters), torch.inference_mode():
+        for begin, first, end in spans:
+            cache = new_cache()
+            for at, rows in _pieces(begin, first, end):
+                if cancelled():
+                    raise GenerationError("the scoring was stopped")
+                piece = torch.tensor([ids[at : at + rows]], device=loaded.model.device)
+                # Where the window overlaps the one before, only what it leaves in the cache is wanted.
+                wanted = rows if at + 1 >= first else 1
+                logits = forward(piece, cache, keep=wanted)[0]
+                if at + 1 >= first:
+                    tokens += _chosen(logits, ids[at + 1 : at + 1 + rows], vocabulary)
+                    tell(Progress(at + rows, len(ids), "tokens", "scoring"))
+    texts = vocabulary.texts(ids)[len(opening) :]
+    start = "" if opening else texts.pop(0)
+    tokens = [
+        TokenLogprob(t.id, piece, t.logprob, t.alternatives) for t, piece in zip(tokens, texts, strict=True)
+    ]
+    return Score(text, start, tuple(tokens), loaded.name, min(loaded.context, len(ids)), len(spans))
+
+
+def windows(length: int, window: int) -> Iterator[tuple[int, int, int]]:
+    """Walk a text of `length` tokens in windows that overlap by half.
+
+    Yields
+    ------
+    begin, first, end : int
+        The model sees the tokens ``begin`` to ``end``, and predicts those from ``first`` on.
+    """
+    begin, first = 0, 1
+    while True:
+        end = min(length, begin + window)
+        yield begin, first, end
+        if end == length:
+            return
+        # The token at `end` is predicted next, and at least half a window is seen before it.
+        begin, first = end - window // 2, end
+
+
+def _pieces(begin: int, first: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut a window into pieces of rows, ``(at, rows)``, with a cut before the row that predicts `first`.
+
+    The last token predicts nothing inside of the window and is not fed.
+    """
+    for start, stop in ((begin, first - 1), (first - 1, end - 1)):
+        for at in range(start, stop, _ROWS):
+            yield at, min(_ROWS, stop - at)
+
+
+def _chosen(logits: torch.Tensor, ids: Sequence[int], vocabulary: Vocabulary) -> list[TokenLogprob]:
+    """Read logits ``(rows, vocabulary)`` for the tokens that came, ``(rows,)``, and the likeliest."""
+    import torch
+
+    # Over all the rows of the checkpoint's vocabulary, trained or not, as the loss has it.
+    logprobs = logits.float().log_softmax(-1)
+    own = logprobs.gather(1, torch.tensor(ids, device=logits.device)[:, None])[:, 0].tolist()
+    best, best_ids = (each.tolist() for each in logprobs[:, : len(vocabulary)].topk(_ALTERNATIVES))
+    return [
+        TokenLogprob(
+            i,
+            "",
+            logprob,
+            tuple(TokenLogprob(j, vocabulary.text(j), p) for j, p in zip(others, ps, strict=True)),
+        )
+        for i, logprob, others, ps in zip(ids, own, best_ids, best, strict=True)
+    ]
+
+
+def embed(
+    texts: Sequence[str],
+    loaded: LoadedModel,
+    vocabulary: Vocabulary,
+    tell: Listener,
+    cancelled: Callable[[], bool],
+) -> NDArray[np.float32]:
+    """Compute the mean of the last hidden states of each text, ``(len(texts), width)``.
+
+    Texts of about the same length share a pass, padded at their right: what stands at the right of a token is
+    not seen by it, so the padding changes nothing and is left out of the mean. A text longer than a window
+    (the model's context, 2,048 tokens at most) is read window by window, and the mean is over all its tokens.
+    """
+    import numpy as np
+    import torch
+
+    opening = vocabulary.opening
+    window = min(loaded.context, _WINDOW) - len(opening)
+    rows: list[tuple[int, list[int]]] = []  # (text, ids of a window)
+    for number, text in enumerate(texts):
+        ids = vocabulary.encode(text.encode(errors="replace").decode())
+        if not ids:
+            raise UsageError(f"text {number} is empty: a text needs at least one token")
+        rows += [(number, [*opening, *ids[at : at + window]]) for at in range(0, len(ids), window)]
+    rows.sort(key=lambda row: len(row[1]))
+
+    width = loaded.model.config.get_text_config().hidden_size
+    sums = np.zeros((len(texts), width))
+    counts = np.zeros(len(texts))
+    done = 0
+    with threads_for(loaded.parameters), torch.inference_mode():
+        for batch in _batches(rows):
+            if cancelled():
+                raise GenerationError("the embedding was stopped")
+            longest = len(batch[-1][1])
+            padded = torch.tensor(
+                [ids + [0] * (longest - len(ids)) for _, ids in batch], device=loaded.model.device
+            )
+            hidden = loaded.model.base_model(input_ids=padded, use_cache=False).last_hidden_state
+            for (number, ids), states in zip(batch, hidden, strict=True):
+                sums[number] += states[len(opening) : len(ids)].cpu().double().sum(0).numpy()
+                counts[number] += len(ids) - len(opening)
+            done += len(batch)
+            tell(Progress(done, len(rows), "texts", "embedding"))
+    return (sums / counts[:, None]).astype(np.float32)
+
+
+def _batches(rows: Sequence[tuple[int, list[int]]]) -> Iterator[Sequence[tuple[int, list[int]]]]:
+    """Cut rows sorted by length into batches of a bounded number of tokens, padding counted."""
+    start = 0
+    for end, (_, ids) in enumerate(rows):
+        if (end + 1 - start) * len(ids) > _BATCH and end > start:
+            yield rows[start:end]
+            start = end
+    if rows:
+        yield rows[start:]

@@ -1,0 +1,54 @@
+"""The engine for the model that a person wants: in this process, or on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cg2magic.engines.spec import ModelSpec
+from cg2magic.errors import LoadError
+from cg2magic.progress import Listener
+
+if TYPE_CHECKING:
+    from cg2magic.engines.engine import Engine
+    from cg2magic.engines.remote.model import RemoteModel
+    from cg2magic.models.loading import LoadedModel
+
+
+def open_engine(
+    spec: ModelSpec,
+    on_progress: Listener | None,
+    cancelled: Callable[[], bool],
+    resident: LoadedModel | RemoteModel | None = None,
+) -> Engine:
+    """Load a model here, or find it where it is served; the resident one is in memory meanwhile.
+
+    Raises
+    ------
+    LoadError
+        In one line, with what to try next.
+    """
+    if spec.is_remote:
+        from cg2magic.engines.remote.engine import RemoteEngine
+        from cg2magic.engines.remote.model import reach
+
+        if (spec.device, spec.precision, spec.groups, spec.compile) != ("auto", "auto", None, None):
+            raise LoadError("how a served model is held (device, precision …) is the server's: leave it out")
+        return RemoteEngine(
+            reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=cancelled)
+        )
+    from cg2magic.engines.local.engine import LocalEngine
+    from cg2magic.models.loading import LoadedModel, load_model
+
+    if spec.served or spec.tokenizer:
+        raise LoadError(f"--model and --tokenizer are for the address of a server, and {spec.name} is none")
+    loaded = load_model(
+        spec.name,
+        device=spec.device,
+        precision=spec.precision,
+        groups=spec.groups,
+        progress=on_progress,
+        cancelled=cancelled,
+        resident=resident if isinstance(resident, LoadedModel) else None,
+    )
+    return LocalEngine(loaded, compile=bool(spec.compile))

@@ -1,0 +1,1 @@
+"""The model on a server: what it can do, and how it is asked."""

@@ -1,0 +1,158 @@
+"""Whether there is ghost text in this kernel, and all that stands behind it and shares its channel."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.context import Document, Settings, gather
+from cg2magic.frontends.inline.ask import Ask
+from cg2magic.frontends.inline.busy import RunningCell
+from cg2magic.frontends.inline.channel import Channel
+from cg2magic.frontends.inline.documents import Documents
+from cg2magic.frontends.inline.pause import Pause
+from cg2magic.frontends.inline.writer import Writer
+from cg2magic.frontends.pages import Pages
+from cg2magic.models.wording import one_line
+from cg2magic.service.manager import manager
+
+if TYPE_CHECKING:
+    from cg2magic.frontends.magics import CG2
+
+
+class Switch:
+    """Suggestions while typing, for the pages of one kernel.
+
+    Parameters
+    ----------
+    settings : CG2
+        Its trait `inline` is the switch; the pages are told when it changes, and may turn it.
+
+    Attributes
+    ----------
+    pages : Pages
+        To be asked for their document, whether the switch is on or off.
+    """
+
+    def __init__(self, settings: CG2) -> None:
+        self._settings = settings
+        self._channel = Channel(self._heard)
+        self.pages = Pages(self._channel.tell)
+        self._documents = Documents()
+        self._running = RunningCell(settings.shell)
+        self._pause = Pause(self._tell_state)
+        self._manager = manager()
+        self._writer = Writer(self._manager, self._channel.tell, self._pause)
+        self._loading = threading.Lock()
+        self._telling = threading.Lock()  # the state that is told last is the newest
+        self._met = False
+        self._unloaded = False  # by the person, who doesn't want it back at the next key
+        self._manager.model_changed = self._model_changed
+        settings.observe(lambda _: self._afresh(), ["inline", "model", "device", "precision", "tokenizer"])
+        settings.observe(lambda _: self._tell_state(), "inline_samples")
+
+    def close(self) -> None:
+        """Tell the pages that the extension is gone."""
+        self._channel.close()
+        self._running.close()
+        self._pause.forget()
+        self._manager.model_changed = lambda: None
+
+    def _heard(self, told: dict[str, Any]) -> None:
+        """What a page says, on the thread of its subshell where there are such."""
+        self._running.remind()
+        match told.get("do"):
+            case "hello":
+                self._met = True
+                if told.get("session"):
+                    self.pages.greet(told["session"])
+                self._wake()
+                self._tell_state()
+            case "document":
+                self.pages.told(told["id"], told["document"])
+            case "turn":
+                self._settings.inline = bool(told["on"])
+            case "retry":
+                self._afresh()
+            case "ask" if self._settings.inline:
+                ask = Ask(**told["ask"])
+                try:
+                    self._ask(ask)
+                except Exception as error:  # noqa: BLE001 - the page would wait for ever
+                    self._writer.end(ask.id, one_line(error))
+            case "cancel":
+                self._writer.cancel(told["id"])
+
+    def _ask(self, ask: Ask) -> None:
+        told = self._documents.take(ask.document)
+        if told is None:
+            missed = {"page": ask.document["page"], "version": ask.document["version"]}
+            self._channel.tell({"id": ask.id, "again": missed})
+            return
+        request = ask.request
+        if not self._manager.holds_a_model:
+            self._wake()
+            request = None
+        if request is None or self._pause.lasts:
+            self._writer.end(ask.id)
+            return
+        cg2 = self._settings
+        may = Settings.of_options(cg2.context, cg2.vars, values=cg2.vars_values, tokens=cg2.context_tokens)
+        context = gather(Document.of_json(told), request.parts, cg2.shell.user_ns, may, request.language)
+        self._writer.answer(ask, replace(request, context=context), self._settings.inline_floor)
+
+    def _afresh(self) -> None:
+        """The person wants it, or wants it otherwise: whatever was before."""
+        self._unloaded = False
+        self._pause.forget()
+        self._wake()
+        self._tell_state()
+
+    def _model_changed(self) -> None:
+        """Another model is resident, or none: what failed before says nothing of it."""
+        self._unloaded = not self._manager.holds_a_model
+        self._pause.forget()
+        self._tell_state()
+
+    def _wake(self) -> None:
+        """Load the default model on a thread, where a page could use one; nobody waits for it."""
+        wanted = self._met and self._settings.inline and not (self._unloaded or self._pause.lasts)
+        if wanted and not self._manager.holds_a_model and self._loading.acquire(blocking=False):
+            threading.Thread(target=self._load, name="cg2magic inline", daemon=True).start()
+
+    def _load(self) -> None:
+        self._tell_state()
+        error = ""
+        try:
+            self._settings.apply_config()
+            self._manager.wake()
+        except Exception as failed:  # noqa: BLE001 - a thread has nobody else to tell
+            error = one_line(failed)
+        finally:
+            self._loading.release()
+        if error:
+            self._pause.begin(error)
+        else:
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        if not self._met:
+            return
+        with self._telling:
+            if not self._settings.inline:
+                state = "off"
+            elif self._loading.locked():
+                state = "loading"
+            elif self._unloaded:
+                state = "unloaded"
+            else:
+                state = "failed" if self._pause.error else "ready"
+            self._channel.tell(
+                {
+                    "state": state,
+                    "asks": state in ("ready", "failed") and not self._pause.lasts,
+                    "error": self._pause.error,
+                    "candidates": self._settings.inline_samples,
+                }
+            )

@@ -1,0 +1,91 @@
+"""Answers the pages' questions with the resident model; the newest question is the only one that counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cg2magic.frontends.inline.ask import Ask
+from cg2magic.frontends.inline.pause import Pause
+from cg2magic.frontends.inline.shown import shown
+from cg2magic.models.wording import one_line
+from cg2magic.request import Request
+from cg2magic.service.job import Job, Snapshot
+from cg2magic.service.manager import Manager
+
+#: Gets ``{"id", "texts", "done", "error"}`` as an answer grows.
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Writer:
+    """Lets the model answer one question at a time.
+
+    Parameters
+    ----------
+    manager : Manager
+    tell : callable
+        Called on the worker's thread.
+    pause : Pause
+        Begins when an answer fails, and is forgotten when one succeeds.
+    """
+
+    def __init__(self, manager: Manager, tell: Tell, pause: Pause) -> None:
+        self._manager = manager
+        self._tell = tell
+        self._pause = pause
+        self._lock = threading.Lock()
+        self._asked = ""
+        self._job: Job | None = None
+
+    def answer(self, ask: Ask, request: Request, floor: float) -> None:
+        """Begin to answer; what was asked before is given up within one token."""
+        job = self._manager.aside(request)
+        with self._lock:
+            before, self._job, self._asked = self._job, job, ask.id
+        if before is not None:
+            before.cancel()  # where the worker was busy, nobody else has
+        if job is None:
+            self.end(ask.id)
+            return
+        told: list[str] = []
+
+        def follow(now: Snapshot) -> None:
+            texts = [shown(suggestion, ask.reach, floor) for suggestion in now.suggestions]
+            if now.state == "failed" and request.is_infill and "holes" in now.error:
+                # A model that fills none can still go on.
+                self.answer(ask, replace(request, parts=request.parts[:1]), floor)
+            elif now.finished or (texts != told and any(texts)):
+                told[:] = texts
+                self._tell(_answer(ask.id, texts, done=now.finished, error=now.error))
+                if now.state == "done":
+                    self._pause.forget()
+                elif now.state == "failed":
+                    self._pause.begin(now.error)
+
+        def follow_safely(now: Snapshot) -> None:
+            try:
+                follow(now)
+            except Exception as error:  # noqa: BLE001 - the job would drop us, and the page wait for ever
+                job.cancel()
+                self.end(ask.id, one_line(error))
+
+        job.listen(follow_safely)
+
+    def end(self, ask_id: str, error: str = "") -> None:
+        """Tell a page that no answer comes; with an error it is a failure."""
+        self._tell(_answer(ask_id, (), done=True, error=error))
+        if error:
+            self._pause.begin(error)
+
+    def cancel(self, ask_id: str) -> None:
+        """Give up a question that the page no longer waits for."""
+        with self._lock:
+            job = self._job if self._asked == ask_id else None
+        if job is not None:
+            job.cancel()
+
+
+def _answer(ask_id: str, texts: Any, *, done: bool, error: str = "") -> dict[str, Any]:
+    return {"id": ask_id, "texts": list(texts), "done": done, "error": error}

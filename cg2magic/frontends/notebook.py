@@ -1,0 +1,52 @@
+"""The notebook around the shell: where its cells come from, and what of them a request may see.
+
+A page is asked for its document when the panel appears in it, or by `inline.pages` while the cell waits, and
+tells it while the request waits for its turn. Where there is no page, or it doesn't tell in time, what was
+executed serves. `frontend.page_of` decides who is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cg2magic.context import Document, Settings, gather
+from cg2magic.frontends.pages import Page
+from cg2magic.request import Request
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Notebook:
+    """Puts a request into the context of its notebook.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        # What the page told last: an off switch holds also where it is too slow to tell it again.
+        self._metadata: dict[str, Any] = {}
+
+    def seen_by_kernel(self, request: Request, settings: Settings) -> Request:
+        """Give the request what was executed."""
+        executed = replace(Document.of_history(self._shell), metadata=self._metadata)
+        return self._within(executed, request, settings)
+
+    def seen_by_page(self, page: Page, request: Request, settings: Settings) -> Request:
+        """Give the request the document, once the page tells it; else say that it has less."""
+        document = page.document()
+        if document is None:
+            has = request.context
+            if has is None or has.note or settings.level != "notebook":
+                return request
+            return replace(request, context=replace(has, note="executed cells only"))
+        self._metadata = document.metadata
+        return self._within(document, request, settings)
+
+    def _within(self, document: Document, request: Request, settings: Settings) -> Request:
+        context = gather(document, request.parts, self._shell.user_ns, settings, request.language)
+        return replace(request, context=context)

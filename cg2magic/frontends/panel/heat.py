@@ -1,0 +1,144 @@
+"""How surprising a token was, as a heat map draws it: a level, its words, and the pieces to colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from cg2magic.frontends.visible import visible
+from cg2magic.request import Suggestion, TokenLogprob
+
+#: A level's least probability: from what was expected (0) to what was hardly thought of (5).
+LEVELS = (1 / 2, 1 / 5, 1 / 20, 1 / 100, 1 / 1000, 0.0)
+LEVEL_NAMES = ("over 1/2", "1/5", "1/20", "1/100", "1/1000", "less")
+
+
+class Cell(NamedTuple):
+    """What is coloured in one: a token, or the tokens that only together are a character.
+
+    Attributes
+    ----------
+    text : str
+    place : int
+        Of its first token, among the tokens.
+    logprob : float
+        Of all of them together, in nats.
+    alternatives : tuple of TokenLogprob
+        Of the first of them.
+    """
+
+    text: str
+    place: int
+    logprob: float
+    alternatives: tuple[TokenLogprob, ...]
+
+    @property
+    def level(self) -> int:
+        """From 0, expected, to 5."""
+        probability = math.exp(self.logprob)
+        return next(level for level, least in enumerate(LEVELS) if probability >= least)
+
+
+def cells(tokens: Iterable[TokenLogprob]) -> Iterator[Cell]:
+    """Join each character's tokens: all but its last have no text of their own."""
+    first: tuple[int, TokenLogprob] | None = None
+    logprob = 0.0
+    for place, token in enumerate(tokens):
+        first = first or (place, token)
+        logprob += token.logprob
+        if token.text:
+            yield Cell(token.text, first[0], logprob, first[1].alternatives)
+            first, logprob = None, 0.0
+
+
+def percent(logprob: float) -> str:
+    """Format a probability: ``43 %``, ``0.2 %``, ``< 0.01 %``."""
+    share = 100 * math.exp(logprob)
+    if share < 0.01:
+        return "< 0.01 %"
+    digits = 0 if share >= 9.5 else 1 if share >= 0.95 else 2
+    # Only what is certain is called so.
+    return f"{min(share, 99.9):.1f} %" if 99.5 <= share < 100 else f"{share:.{digits}f} %"
+
+
+#: How a level looks, as a style of its own: it is left where a notebook is not trusted.
+_TINTS = (0, 10, 18, 27, 36, 46)
+_UNDERLINES = ("", "1px dotted", "1px dashed", "1px solid", "2px solid", "3px double")
+LOOKS = tuple(
+    f"background-color: rgba(230,97,0,{tint / 100}); border-bottom: {line} #e66100" if tint else ""
+    for tint, line in zip(_TINTS, _UNDERLINES, strict=True)
+)
+
+
+def shown(text: str) -> str:
+    """Write a token so that its white space can be seen."""
+    return visible(text).replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") or "�"
+
+
+def told(cell: Cell) -> str:
+    """Say how likely it was, and what else was."""
+    others = ",  ".join(f"{shown(other.text)} {percent(other.logprob)}" for other in cell.alternatives)
+    return f"{shown(cell.text)}   {percent(cell.logprob)}\nlikeliest:  {others}"
+
+
+def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
+    """A candidate's heat map, for the page to draw.
+
+    Parameters
+    ----------
+    suggestion : Suggestion
+    live : bool
+        Whether another token may be chosen.
+    """
+    found = list(cells(suggestion.tokens))
+    rows: list[list[tuple[str, int]]] = [[]]
+    for text, index in _pieces(suggestion, found):
+        for i, part in enumerate(text.split("\n")):
+            if i:
+                if index >= 0:
+                    rows[-1].append(("\n", index))
+                rows.append([])
+            if part:
+                rows[-1].append((part, index))
+    return {
+        "lines": rows,
+        "cells": [_cell(cell, suggestion) for cell in found],
+        "live": live and bool(suggestion.places),
+        "looks": LOOKS,
+        "names": LEVEL_NAMES,
+    }
+
+
+def _pieces(suggestion: Suggestion, found: list[Cell]) -> Iterator[tuple[str, int]]:
+    """Walk the code in order, as ``(text, which cell)``; -1 for what is no token of the model's."""
+    index = 0
+    for text, written in suggestion.pieces():
+        at = 0
+        while written and index < len(found) and text.startswith(found[index].text, at):
+            yield found[index].text, index
+            at += len(found[index].text)
+            index += 1
+        if at < len(text):
+            yield text[at:], -1
+
+
+def _cell(cell: Cell, suggestion: Suggestion) -> dict[str, Any]:
+    own = suggestion.tokens[cell.place].id
+    return {
+        "level": cell.level,
+        "place": cell.place,
+        "shown": shown(cell.text),
+        "percent": percent(cell.logprob),
+        "told": f"{shown(cell.text)}, {percent(cell.logprob)}",
+        "others": [
+            {
+                "id": other.id,
+                "shown": shown(other.text),
+                "percent": percent(other.logprob),
+                "share": round(math.exp(other.logprob), 4),
+                "here": other.id == own,
+            }
+            for other in cell.alternatives
+        ],
+    }

@@ -1,0 +1,120 @@
+"""The card where no widget lives: as HTML for the stored notebook, and as plain text."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from itertools import groupby
+from pathlib import Path
+
+from cg2magic.frontends import words
+from cg2magic.frontends.visible import Segment, line_classes, lines, looked_at, visible
+from cg2magic.request import Suggestion
+from cg2magic.service.job import Snapshot
+
+STATIC = Path(__file__).parent / "static"
+
+# In plain text: at the left of each line in which the model wrote something.
+_BAR, _NO_BAR = "▌ ", "  "
+
+
+@cache
+def _style() -> str:
+    return (STATIC / "card.css").read_text(encoding="utf-8")
+
+
+def _segment(segment: Segment) -> str:
+    text = escape(visible(segment.text))
+    return f'<span class="{segment.style}">{text}</span>' if segment.style else text
+
+
+def _row(row: list[Segment]) -> str:
+    by_author = groupby(row, key=lambda segment: segment.written)
+    texts = ((written, "".join(map(_segment, segments))) for written, segments in by_author)
+    return "".join(f"<mark>{text}</mark>" if written and text else text for written, text in texts)
+
+
+def _code(suggestion: Suggestion, language: str) -> str:
+    rows = looked_at(lines(suggestion, language))
+    drawn = "".join(f'<span class="{line_classes(row)}">{_row(row)}\n</span>' for row in rows)
+    return f'<pre class="cg2-code">{drawn}</pre>'
+
+
+def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> str:
+    """Draw the card without buttons: self-contained, coloured by JupyterLab's theme where there is one.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    candidate : int
+        The one that is shown open; the others are folded below it.
+    outcome : str
+        What became of it, such as ``"inserted below"``.
+    """
+    suggestions = snapshot.suggestions
+    several = len(suggestions) > 1
+    status = [words.status(snapshot)]
+    body = []
+    if suggestions:
+        status.append(words.verdict(snapshot, candidate))
+        body.append(_code(suggestions[candidate], snapshot.request.language))
+    status.append(outcome)
+    if snapshot.error:
+        body.insert(0, f'<p class="cg2-error">{escape(visible(snapshot.error))}</p>')
+    for i, suggestion in enumerate(suggestions):
+        if i != candidate:
+            title = " · ".join(filter(None, (f"candidate {i + 1}", words.verdict(snapshot, i))))
+            code = _code(suggestion, snapshot.request.language)
+            body.append(f'<details class="cg2-other"><summary>{escape(title)}</summary>{code}</details>')
+    if snapshot.seen is not None and snapshot.seen.tokens:
+        prompt = escape(visible(snapshot.seen.text))
+        code = f'<pre class="cg2-code">{prompt}</pre>'
+        body.append(f'<details class="cg2-other"><summary>Prompt</summary>{code}</details>')
+    about = " · ".join(filter(None, (words.about(snapshot), f"candidate {candidate + 1}" if several else "")))
+    return (
+        f'<div class="cg2 cg2-saved"><style>{_style()}</style><div class="cg2-head">'
+        f'<span class="cg2-model">{escape(snapshot.model or "cg2magic")}</span> '
+        f'<span class="cg2-about">{escape(about)}</span> '
+        f'<span class="cg2-status">{escape(" · ".join(filter(None, status)))}</span></div>'
+        f"{''.join(body)}</div>"
+    )
+
+
+def render_text(snapshot: Snapshot) -> str:
+    """Write the card as plain text: the whole code, a bar at the left of the lines the model wrote in."""
+    head = [snapshot.model or "cg2magic", words.about(snapshot), words.status(snapshot)]
+    suggestions = snapshot.suggestions
+    if len(suggestions) == 1:
+        head.append(words.verdict(snapshot, 0))
+    blocks = [" · ".join(filter(None, head))]
+    if snapshot.error:
+        blocks.append(visible(snapshot.error))
+    for i, suggestion in enumerate(suggestions):
+        if len(suggestions) > 1:
+            blocks.append(" · ".join(filter(None, (f"── {i + 1}", words.verdict(snapshot, i)))))
+        for row in looked_at(lines(suggestion, snapshot.request.language)):
+            bar = _BAR if any(segment.written for segment in row) else _NO_BAR
+            blocks.append((bar + visible("".join(segment.text for segment in row))).rstrip())
+    return "\n".join(blocks)
+
+
+def mimebundle(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> dict[str, str]:
+    """Give both forms, as an output of a notebook holds them."""
+    return {"text/plain": render_text(snapshot), "text/html": render_html(snapshot, candidate, outcome)}
+
+
+def hinted(bundle: dict[str, str]) -> dict[str, str]:
+    """Add to a finished card why there are no buttons, for a page that can't draw the panel."""
+    hint = (
+        "The panel with its buttons needs the packages anywidget and ipywidgets where Jupyter itself runs: "
+        "pip install anywidget ipywidgets there, and reload the page. %cg2 accept inserts the suggestion."
+    )
+    html = bundle["text/html"].removesuffix("</div>") + f'<p class="cg2-about">{hint}</p></div>'
+    return {"text/plain": f"{bundle['text/plain']}\n\n{hint}", "text/html": html}
+
+
+def display_static(snapshot: Snapshot) -> None:
+    """Show a finished job in the running cell's output, for clients in which nobody can press a button."""
+    from IPython.display import display
+
+    display(mimebundle(snapshot), raw=True)

@@ -1,0 +1,110 @@
+"""A suggestion in a terminal IPython: it streams as text and fills the next prompt, ready to edit."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from cg2magic.frontends import words
+from cg2magic.frontends.visible import visible
+from cg2magic.request import Suggestion
+from cg2magic.service.job import Job, Snapshot
+from cg2magic.service.stream import snapshots
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_DIM, _PLAIN = "\033[2m", "\033[0m"
+
+
+def stream(job: Job, shell: InteractiveShell, *, fill: bool = True, out: TextIO | None = None) -> None:
+    """Print the first candidate while it is written, then the others; the first fills the next prompt.
+
+    Ctrl-C ends the writing and keeps what is there. Nothing is raised for a job that failed: its
+    `result` does that.
+
+    Parameters
+    ----------
+    job : Job
+    shell : InteractiveShell
+    fill : bool
+        Whether the next prompt is filled.
+    out : file, optional
+        Where to print; standard output by default.
+    """
+    out = out or sys.stdout
+    printer = _Printer(out)
+    try:
+        for snapshot in snapshots(job):
+            printer.show(snapshot)
+    except KeyboardInterrupt:
+        job.cancel()
+        job.wait()
+        printer.show(job.snapshot())
+    now = job.snapshot()
+    printer.end(now)
+    if fill and now.suggestions and now.suggestions[0].text.strip():
+        shell.set_next_input(now.suggestions[0].code, replace=False)
+
+
+class _Printer:
+    """Prints what is new of the first candidate: text only grows, so nothing is ever taken back."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.printed = ""
+        self.waiting = ""
+
+    def show(self, now: Snapshot) -> None:
+        if now.state in ("queued", "loading"):
+            self._wait(words.status(now))
+            return
+        if now.suggestions:
+            text = _so_far(now.suggestions[0])
+            if text.startswith(self.printed):
+                self._wait("")
+                self.out.write(visible(text[len(self.printed) :]))
+                self.out.flush()
+                self.printed = text
+
+    def end(self, now: Snapshot) -> None:
+        self._wait("")
+        if now.suggestions:
+            first, *others = now.suggestions
+            if not first.code.startswith(self.printed):
+                # Another one came first once they were checked.
+                self.out.write("\n")
+                self._dim("candidate 1")
+                self.printed = ""
+            rest = first.code.removeprefix(self.printed)
+            self.out.write(visible(rest) + "\n" if rest != first.code or not self.printed else "\n")
+            self._dim(" · ".join(filter(None, (now.model, words.status(now), words.verdict(now, 0)))))
+            for i, other in enumerate(others, start=1):
+                self._dim(f"candidate {i + 1} · {words.verdict(now, i)}   (%cg2 accept {i + 1})")
+                self.out.write(visible(other.code) + "\n")
+        for note in filter(None, (words.context(now), *now.notes)):
+            self._dim(note)
+        self.out.flush()
+
+    def _wait(self, text: str) -> None:
+        """Show on one line that is written over what is being waited for; only on a real terminal."""
+        if text != self.waiting and self.out.isatty():
+            self.out.write("\r" + text.ljust(len(self.waiting)) + ("" if text else "\r"))
+            self.out.flush()
+        self.waiting = text
+
+    def _dim(self, text: str) -> None:
+        self.out.write(f"{_DIM}{text}{_PLAIN}\n" if self.out.isatty() else f"{text}\n")
+
+
+def _so_far(suggestion: Suggestion) -> str:
+    """The code up to where the model is writing."""
+    pieces = [suggestion.header]
+    for i, part in enumerate(suggestion.parts):
+        pieces.append(part)
+        if i >= len(suggestion.spans):
+            break
+        pieces.append(suggestion.spans[i])
+        if i == len(suggestion.spans) - 1 and suggestion.finish_reason is None:
+            break
+    return "".join(pieces)

@@ -1,0 +1,105 @@
+"""What a card says of a job, in words: the same in the notebook, in the stored card and in a terminal."""
+
+from __future__ import annotations
+
+from cg2magic.frontends.visible import visible
+from cg2magic.progress import Progress
+from cg2magic.request import CheckResult, Suggestion
+from cg2magic.service.job import Snapshot
+
+
+def count(number: int, noun: str) -> str:
+    """Format ``1 token``, ``42 tokens``, ``1,900 tokens``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def about(snapshot: Snapshot) -> str:
+    """Name what stands beside the model's name: how many candidates, what they were given, and the notes."""
+    n = len(snapshot.suggestions) or snapshot.request.sampling.n
+    said = (count(n, "candidate") if n > 1 else "", context(snapshot), *snapshot.notes)
+    return " · ".join(filter(None, said))
+
+
+def context(snapshot: Snapshot) -> str:
+    """Tell what the model read around the prompt: ``4 cells, 3 variables, 812 tokens``; empty for nothing."""
+    seen = snapshot.seen
+    if seen is None or not seen.tokens:
+        return ""
+    parts = [count(seen.cells, "cell")] if seen.cells else []
+    parts += [count(seen.variables, "variable")] if seen.variables else []
+    return ", ".join([*parts, count(seen.tokens, "token")])
+
+
+def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
+    """Tell how far it has come."""
+    if snapshot.state == "queued":
+        return f"waiting for {count(snapshot.position, 'request')}" if snapshot.position else "waiting"
+    if snapshot.state == "loading":
+        return loading(snapshot.progress, seconds_left)
+    if snapshot.state == "checking":
+        return f"checking · {amounts(snapshot.progress)}" if snapshot.progress else "checking"
+    said = [snapshot.state] if snapshot.state in ("stopped", "failed") else []
+    if snapshot.tokens or not snapshot.finished:
+        said.append(count(snapshot.tokens, "token"))
+    if snapshot.tokens_per_second:
+        speed = snapshot.tokens_per_second
+        said.append(f"{speed:,.{0 if speed >= 9.95 else 1}f} tokens/s")
+    return " · ".join(said)
+
+
+def loading(progress: Progress | None, seconds_left: float | None = None) -> str:
+    """Tell what is being loaded, how much of it is there, and how long the rest will take."""
+    if progress is None:
+        return "loading"
+    said = [f"loading {progress.what}".strip()]
+    if progress.total:
+        said.append(f"{amounts(progress)}")
+    if seconds_left is not None:
+        said.append(f"{duration(seconds_left)} left")
+    return " · ".join(said)
+
+
+def amounts(progress: Progress) -> str:
+    """Format ``12 of 28 MB`` in the unit that fits the total."""
+    if progress.unit != "B":
+        return f"{progress.done:,} of {progress.total:,} {progress.unit}".rstrip()
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if progress.total >= size:
+            digits = 1 if progress.total < 10 * size else 0
+            return f"{progress.done / size:.{digits}f} of {progress.total / size:.{digits}f} {unit}"
+    return f"{progress.done} of {progress.total} bytes"
+
+
+def duration(seconds: float) -> str:
+    """Format a time that is still to come: no more exact than it is known."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def mark(suggestion: Suggestion) -> str:
+    """Give the sign of a candidate that was checked; empty for others."""
+    if suggestion.check is None:
+        return ""
+    return "✓" if suggestion.check.passed else "✗"
+
+
+def _found(check: CheckResult) -> str:
+    return "passes the check" if check.passed else visible(check.reason)
+
+
+def verdict(snapshot: Snapshot, candidate: int) -> str:
+    """Tell how likely the model found what it wrote, and why it ended where that was not its choice."""
+    suggestion = snapshot.suggestions[candidate]
+    said = [f"{mark(suggestion)} {_found(suggestion.check)}"] if suggestion.check else []
+    if suggestion.tokens:
+        # No negative zero, and a minus as wide as a digit.
+        said.append(f"mean logprob {round(suggestion.logprob, 2) or 0.0:.2f}".replace("-", "−"))
+    elif suggestion.finish_reason is not None:
+        said.append("nothing written")
+    if suggestion.finish_reason == "length":
+        said.append(f"cut at {count(snapshot.request.sampling.max_new_tokens, 'token')}")
+    elif suggestion.finish_reason == "cancelled" and len(snapshot.suggestions) > 1:
+        # Of a single one the status says it.
+        said.append("stopped")
+    return " · ".join(said)

@@ -1,0 +1,201 @@
+"""How many groups a checkpoint's ``qkv_proj`` has: what is declared, and the proof of it.
+
+CodeGen was trained on several processor cores at once, and each core's rows of q, v and k were saved side by
+side: 4 groups in CodeGen1 and in the larger CodeGen2, 8 in codegen2-1B and -3_7B. No field of ``config.json``
+says which, and a wrong count mixes queries, keys and values with no error at all. But a trained model under
+the wrong count has lost what attention gave it: its loss on a piece of plain Python is higher by nats. So the
+count is proven by that loss before a model is let near a person.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from cg2magic.errors import LoadError
+from cg2magic.models.codegen.checkpoint import Shape, qkv_rows
+from cg2magic.models.int8.linear import Int8Linear
+
+if TYPE_CHECKING:
+    from transformers import PhiForCausalLM, PreTrainedTokenizerBase
+
+# What CodeGen checkpoints are known to have, the likelier first.
+KNOWN_COUNTS = (8, 4)
+
+# Nats a token by which one count must beat the other. The mean of some 70 tokens is uncertain by about 0.2;
+# under the wrong count, trained models lose several.
+CLEAR = 0.5
+
+# A model has learned something if it is better than a uniform guess by this factor in probability, in nats.
+# Random weights never are: their expected loss is at least that of the guess, ln(vocabulary).
+LEARNED = 2.0
+
+# Names used again, calls, indentation: what a model needs attention for, and that any model of code has seen.
+SAMPLE = '''\
+def mean(values):
+    """Return the mean of a list of numbers."""
+    total = 0
+    for value in values:
+        total += value
+    return total / len(values)
+
+
+values = [1, 2, 3, 4]
+print("mean:", mean(values))
+'''
+_SAMPLE_TOKENS = 128  # a bound on the time, for tokenizers that cut it finely
+
+
+def declared_in(folder: Path) -> int | None:
+    """Return the count that a checkpoint's own code names; the code is read as text and never run."""
+    try:
+        text = (folder / "modeling_codegen.py").read_text("utf-8", errors="replace")
+    except OSError:
+        return None
+    counts = {int(digits) for digits in re.findall(r"^\s*mp_num\s*=\s*(\d+)\b", text, flags=re.MULTILINE)}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def possible_counts(shape: Shape, declared: int | None) -> tuple[int, ...]:
+    """Return the counts to compare, the declared one first.
+
+    Raises
+    ------
+    LoadError
+        The heads can't be divided so.
+    """
+    counts = dict.fromkeys(KNOWN_COUNTS if declared is None else (declared, *KNOWN_COUNTS))
+    possible = tuple(count for count in counts if count > 0 and shape.heads % count == 0)
+    if declared is not None and declared not in possible:
+        raise LoadError(
+            f"{shape.heads} attention heads can't be in {declared} groups; "
+            + (f"try groups={possible[0]}" if possible else "give groups= a divisor of the heads")
+        )
+    if not possible:
+        raise LoadError(
+            f"{shape.heads} attention heads can't be in {counts_as_text(KNOWN_COUNTS)} groups; "
+            "give the count, groups="
+        )
+    return possible
+
+
+def prove(
+    model: PhiForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    shape: Shape,
+    counts: tuple[int, ...],
+    declared: int | None,
+) -> int:
+    """Find the count under which the model makes sense, and leave the weights arranged so.
+
+    Parameters
+    ----------
+    model : PhiForCausalLM
+        Arranged by ``counts[0]``.
+    tokenizer : PreTrainedTokenizerBase
+    shape : Shape
+    counts : tuple of int
+        From `possible_counts`.
+    declared : int or None
+        The count that somebody vouches for.
+
+    Raises
+    ------
+    LoadError
+        The declared count loses clearly; or none is declared and none wins clearly; or the weights make no
+        finite numbers.
+    """
+    ids = tokenizer(SAMPLE, return_tensors="pt")["input_ids"]
+    ids = ids[:, : min(_SAMPLE_TOKENS, model.config.max_position_embeddings)]
+    losses: dict[int, float] = {}
+    arranged = counts[0]
+    for count in counts:
+        regroup(model, shape, arranged, count)
+        arranged = count
+        losses[count] = sample_loss(model, ids)
+    chosen = judge(losses, declared, vocabulary=shape.vocabulary)
+    regroup(model, shape, arranged, chosen)
+    return chosen
+
+
+def judge(losses: dict[int, float], declared: int | None, *, vocabulary: int) -> int:
+    """Choose a count by the losses under each, in nats a token.
+
+    Raises
+    ------
+    LoadError
+        As `prove`.
+    """
+    ranked = sorted(losses, key=lambda count: losses[count])
+    best = ranked[0]
+    if not math.isfinite(losses[best]):
+        raise LoadError(
+            "the weights make no finite numbers; try precision='fp32', and if that is no help, download again"
+        )
+    if len(losses) == 1:
+        return best
+    learned = losses[best] < math.log(vocabulary) - LEARNED
+    behind = losses[ranked[1] if declared in (None, best) else declared] - losses[best]
+    wins = learned and behind >= CLEAR
+    if declared is not None:
+        if wins and best != declared:
+            raise LoadError(
+                f"the attention weights are said to be in {declared} groups, but make sense only in {best}: "
+                f"loss {losses[declared]:.2f} against {losses[best]:.2f} on some Python; try groups={best}"
+            )
+        return declared
+    if not wins:
+        told = " and ".join(f"{losses[count]:.2f} in {count}" for count in sorted(losses, reverse=True))
+        raise LoadError(
+            "the weights don't show in how many groups their attention is saved (loss on some Python: "
+            f"{told}); give the count, groups={counts_as_text(tuple(losses))}"
+        )
+    return best
+
+
+def counts_as_text(counts: tuple[int, ...]) -> str:
+    """Return counts as a choice: ``"8 or 4"``."""
+    return " or ".join(str(count) for count in counts)
+
+
+@torch.no_grad()
+def sample_loss(model: PhiForCausalLM, ids: torch.Tensor) -> float:
+    """Return the mean cross-entropy of each token given those before, in nats; infinite where not a number.
+
+    Parameters
+    ----------
+    model : PhiForCausalLM
+    ids : Tensor of int64, ``(1, length)``
+    """
+    ids = ids.to(model.device)
+    logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()  # (length - 1, vocabulary)
+    loss = torch.nn.functional.cross_entropy(logits, ids[0, 1:]).item()
+    return loss if math.isfinite(loss) else math.inf
+
+
+@torch.no_grad()
+def regroup(model: PhiForCausalLM, shape: Shape, old: int, new: int) -> None:
+    """Rearrange q, k and v, in place, from one count of groups to another.
+
+    With ``rows(G)`` the rows of ``qkv_proj`` that q, k and v are made of, row ``r`` of the new arrangement is
+    the row of the old one that came from ``rows(new)[r]``.
+    """
+    if old == new:
+        return
+    where = torch.argsort(qkv_rows(shape, old))[qkv_rows(shape, new)].to(model.device)
+    for block in model.model.layers:
+        parts = (block.self_attn.q_proj, block.self_attn.k_proj, block.self_attn.v_proj)
+        if isinstance(parts[0], Int8Linear):
+            w, scale = (
+                torch.cat(of_parts) for of_parts in zip(*(part.unpack() for part in parts), strict=True)
+            )
+            for part, of_part in zip(parts, where.chunk(3), strict=True):
+                part.rearrange(w[of_part], scale[of_part])
+            continue
+        stacked = torch.cat([part.weight for part in parts])  # (3 * width, width)
+        for part, of_part in zip(parts, where.chunk(3), strict=True):
+            part.weight.copy_(stacked[of_part])

@@ -1,0 +1,1 @@
+"""Text to token ids and back: vocabularies, the families' formats, budgets, candidates. No tensor."""

@@ -1,0 +1,206 @@
+"""One candidate being written: tokens go in, text comes out, and it knows when it is finished.
+
+The engine asks two things of it: which token to feed next, and, when there is none, what the next
+token may be. Everything about endings is decided here, in text.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from cg2magic.prompts.encoding import Prompt
+from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
+from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
+from cg2magic.syntax import endings
+
+#: Characters before the cursor in which a block's header is looked for, at every token.
+_FAR = 20_000
+
+
+class Candidate:
+    """Reads the tokens of one sequence into the fills of its holes.
+
+    Attributes
+    ----------
+    feed : deque of int
+        Tokens the model has to see next. Only when there are none is one to be chosen.
+    finish_reason : {"stop", "length", "cancelled"} or None
+        None while it goes on.
+    """
+
+    def __init__(self, request: Request, prompt: Prompt, vocabulary: Vocabulary) -> None:
+        self.request = request
+        self.prompt = prompt
+        self.vocabulary = vocabulary
+        self.feed: deque[int] = deque()
+        self.finish_reason: FinishReason | None = None
+        self._spans: list[str] = []
+        self._tokens: list[TokenLogprob] = []
+        self._places: list[int] = []
+        self._taken: list[TokenLogprob] = []
+        self._replaying = False
+        self._cut_short = False
+        # A model that is shown cells knows what stands between them, and says so where the cell is complete.
+        between = request.context.separator.strip() if request.context is not None else ""
+        self._stops = (*request.sampling.stop, between) if between else request.sampling.stop
+        # The block that a completion ends with began in the last screens of a long cell.
+        before = request.parts[0].replace("\r\n", "\n")
+        self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
+        self._open_hole()
+
+    def _open_hole(self) -> None:
+        self._written = b""
+        self._hole_tokens: list[TokenLogprob] = []
+        self._hole_places: list[int] = []  # where in `_taken` each of them is
+        self._ends: list[int] = []  # bytes written after each of the hole's tokens
+        self._chosen = 0  # tokens of the hole that count against its length
+        self._owed = self.prompt.starts[len(self._spans)]
+
+    @property
+    def start(self) -> bytes:
+        """What the text has to go on with, see `Vocabulary.leading_to`; empty where it is free."""
+        return self._owed
+
+    def take(self, token: TokenLogprob) -> None:
+        """Read the token that was chosen; `token.text` is made here, from its bytes."""
+        start = self._owed
+        self._taken.append(token)
+        if token.id in self.prompt.ends:
+            self._close_hole(self._text(), "stop")
+            return
+        piece = self.vocabulary.pieces[token.id]
+        self._owed = start[len(piece) :] if start.startswith(piece) else b""
+        self._written += piece[len(start) :]
+        self.feed.append(token.id)
+        if not self._ends and not self._written:
+            return  # what was given back, unchanged: nothing new was written
+        if start:
+            token = self._healed_text(token, len(start))
+        self._hole_tokens.append(token)
+        self._hole_places.append(len(self._taken) - 1)
+        self._chosen += not self._replaying
+        self._ends.append(len(self._written))
+        kept = self._ending(self._text())
+        if kept is not None:
+            self._close_hole(self._text()[:kept], "stop")
+        elif self._chosen >= self.request.sampling.max_new_tokens:
+            self._close_hole(self._text(), "length")
+
+    def replay(self) -> None:
+        """Take the tokens that the request begins with; what they are followed by has a length of its own."""
+        self._replaying = True
+        for token in self.request.begin:
+            if self.finish_reason is None:
+                self.take(token)
+        self._replaying = False
+
+    def cancel(self) -> None:
+        """End it here; what was written stays."""
+        if self.finish_reason is None:
+            self._keep(self._text())
+            self._spans += [""] * (self.request.holes - len(self._spans))
+            self.finish_reason = "cancelled"
+
+    def run_out(self) -> None:
+        """The model's context is full: end it as any text that is cut by its length."""
+        self.cancel()
+        if self.finish_reason == "cancelled":
+            self.finish_reason = "length"
+
+    def suggestion(self) -> Suggestion:
+        """What has been written so far, without what may still turn out not to belong to it."""
+        spans, tokens, places = tuple(self._spans), tuple(self._tokens), tuple(self._places)
+        if self.finish_reason is None:
+            text = self._text()
+            shown = text[: endings.settled(text, self._stops)]
+            more, more_places = self._readable(shown)
+            spans, tokens, places = (*spans, shown), (*tokens, *more), (*places, *more_places)
+        return Suggestion(
+            self.request.parts,
+            spans,
+            tokens,
+            self.finish_reason,
+            header=self.request.header,
+            taken=tuple(self._taken),
+            places=places,
+        )
+
+    def _healed_text(self, token: TokenLogprob, length: int) -> TokenLogprob:
+        """The token and its alternatives without the text that was given back, so as they are read."""
+        alternatives = tuple(
+            replace(other, text=self.vocabulary.pieces[other.id][length:].decode("utf-8", errors="replace"))
+            for other in token.alternatives
+        )
+        return replace(token, alternatives=alternatives)
+
+    def _text(self) -> str:
+        # An unfinished character at the end is left out until its other bytes have come.
+        return self._written.decode("utf-8", errors="ignore")
+
+    def _ending(self, text: str) -> int | None:
+        """The length to keep if one of the rules says that the text ends."""
+        request = self.request
+        kept = [endings.first_stop(text, self._stops), endings.loop_end(text)]
+        if request.is_infill:
+            again = endings.suffix_repeat(text, self._suffix)
+            # One line alike may be meant; two in a row are the suffix.
+            kept.append(again if again is not None and text.count("\n", again) > 1 else None)
+        else:
+            kept.append(endings.block_end(self._before, text, request.language))
+        return min((length for length in kept if length is not None), default=None)
+
+    @property
+    def _suffix(self) -> str:
+        return self.request.parts[len(self._spans) + 1]
+
+    def _close_hole(self, text: str, reason: FinishReason) -> None:
+        self._cut_short |= reason == "length"
+        if self.request.is_infill:
+            text = self._seam(text)
+        elif reason == "stop":
+            text = text.rstrip()
+        hole = len(self._spans)
+        self._keep(text)
+        if hole + 1 == self.request.holes:
+            self.finish_reason = "length" if self._cut_short else "stop"
+            self.feed.clear()
+        else:
+            self.feed.extend(self.prompt.between[hole])
+            self._open_hole()
+
+    def _seam(self, fill: str) -> str:
+        """Make the fill fit the text that follows it."""
+        suffix = self._suffix
+        again = endings.suffix_repeat(fill, suffix)
+        if again is not None:
+            fill = fill[:again]
+        if self.prompt.newlines[len(self._spans)]:
+            return fill.rstrip()
+        # The card's example gives the suffix without the newline before it. Where the fill
+        # begins a line and indented text follows, that text is a line too.
+        before = self.request.parts[len(self._spans)]
+        starts_line = not before[before.rfind("\n") + 1 :].strip()
+        indented = suffix.startswith(("\t", "  "))
+        return fill.rstrip() + "\n" if starts_line and indented else fill
+
+    def _keep(self, text: str) -> None:
+        tokens, places = self._readable(text)
+        self._tokens += tokens
+        self._places += places
+        self._spans.append(text)
+
+    def _readable(self, text: str) -> tuple[list[TokenLogprob], list[int]]:
+        """The hole's tokens that the kept text is made of, each with its own text, and their places."""
+        kept = text.encode()
+        starts = [0, *self._ends][:-1]
+        within = [
+            (token, place, kept[start:end])
+            for token, place, start, end in zip(
+                self._hole_tokens, self._hole_places, starts, self._ends, strict=True
+            )
+            if start < min(end, len(kept))
+        ]
+        texts = in_pieces(piece for _, _, piece in within)
+        tokens = [replace(token, text=text) for (token, _, _), text in zip(within, texts, strict=True)]
+        return tokens, [place for _, place, _ in within]

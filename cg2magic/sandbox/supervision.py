@@ -1,0 +1,191 @@
+"""Watches one program from outside: the clock, all its processes, and what it answers."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+
+from cg2magic.request import CheckResult
+
+if TYPE_CHECKING:
+    from cg2magic.sandbox.limits import Limits
+
+#: Seconds within which the interpreter has to start, however busy the machine is.
+_START = 60.0
+#: Seconds between two looks at the program's processes.
+_LOOK = 0.05
+#: How often what is left is looked for and killed.
+_ROUNDS = 100
+#: Bytes of answer, after which the rest is not an answer any more.
+_ANSWER = 1 << 16
+#: Exit statuses of a process whose processor time was over, as itself and as bubblewrap passes it on.
+_OUT_OF_TIME = (-24, 128 + 24)
+
+
+def supervise(
+    process: subprocess.Popen[bytes],
+    job: bytes,
+    nonce: str,
+    limits: Limits,
+    cancelled: Callable[[], bool],
+) -> CheckResult:
+    """Give a guest its job and follow it to its end; none of its processes is left afterwards."""
+    answer = _Answer(nonce)
+    pipes = (
+        threading.Thread(target=_feed, args=(process, job), daemon=True),
+        threading.Thread(target=answer.listen, args=(process,), daemon=True),
+    )
+    for pipe in pipes:
+        pipe.start()
+    try:
+        return _follow(process, answer, limits, cancelled)
+    finally:
+        _end(process)
+        for pipe in pipes:
+            pipe.join()
+
+
+def _follow(
+    process: subprocess.Popen[bytes], answer: _Answer, limits: Limits, cancelled: Callable[[], bool]
+) -> CheckResult:
+    deadline = time.monotonic() + _START
+    started = False
+    while True:
+        result = answer.verdict() if answer.wait() else _over(process.pid, limits)
+        if result is not None:
+            return result
+        if answer.ended:
+            return _silent(process.wait(), answer)
+        if answer.started and not started:
+            started, deadline = True, time.monotonic() + limits.seconds
+        if cancelled():
+            return CheckResult("stopped", "stopped")
+        if time.monotonic() > deadline:
+            return CheckResult("timed out", f"longer than {limits.seconds:.0f} s")
+
+
+class _Answer:
+    """What the guest says; only what stands behind the nonce counts."""
+
+    def __init__(self, nonce: str) -> None:
+        self.said = b""
+        self.ended = False
+        self._nonce = nonce.encode()
+        self._heard: queue.Queue[bytes] = queue.Queue()
+
+    def listen(self, process: subprocess.Popen[bytes]) -> None:
+        """Read to the end, or until it is too long for an answer; the body of a thread."""
+        assert process.stdout is not None
+        left = _ANSWER
+        with process.stdout:
+            while left > 0 and (data := process.stdout.read1(_ANSWER)):  # type: ignore[attr-defined]
+                left -= len(data)
+                self._heard.put(data)
+        self._heard.put(b"")
+
+    def wait(self) -> bool:
+        """Wait a moment; whether there was something new."""
+        try:
+            data = self._heard.get(timeout=_LOOK)
+        except queue.Empty:
+            return False
+        self.said += data
+        self.ended = not data
+        return True
+
+    @property
+    def started(self) -> bool:
+        return self._nonce + b" started\n" in self.said
+
+    def verdict(self) -> CheckResult | None:
+        """What the guest says of the program; None while it says nothing."""
+        for line in self.said.split(b"\n")[:-1]:
+            if line == self._nonce + b" passed":
+                return CheckResult("passed")
+            if line.startswith(self._nonce + b" failed "):
+                return CheckResult("failed", line[len(self._nonce) + 8 :].decode("utf-8", "replace"))
+        if len(self.said) > _ANSWER:
+            return CheckResult("failed", "meddled with its answer")
+        return None
+
+
+def _silent(status: int, answer: _Answer) -> CheckResult:
+    """What it means that a guest ended without an answer."""
+    if status in _OUT_OF_TIME:
+        return CheckResult("timed out", "out of processor time")
+    if answer.started:
+        return CheckResult("failed", "ended before its last line" if status == 0 else f"crashed ({status})")
+    words = " ".join(answer.said.decode("utf-8", "replace").split())
+    return CheckResult("failed", f"could not be started: {words[-200:] or status}")
+
+
+def _over(pid: int, limits: Limits) -> CheckResult | None:
+    """Which limit all the processes together are over; None for none."""
+    family = _family(pid)
+    # Two of them are bubblewrap's own.
+    if len(family) > limits.processes + 2:
+        return CheckResult("failed", f"more than {limits.processes} processes")
+    # What they share is counted for each of them at first, and in parts where that is too much.
+    if sum(map(_resident, family)) > limits.memory and sum(map(_share, family)) > limits.memory:
+        return CheckResult("failed", f"more than {limits.memory >> 20} MiB of memory")
+    return None
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+def _share(process: psutil.Process) -> int:
+    """What a process holds, with its part of what it shares; all of it where that is not told."""
+    try:
+        return process.memory_full_info().pss
+    except (psutil.Error, AttributeError):
+        return _resident(process)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        head = psutil.Process(pid)
+        return [head, *head.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left, and wait until it is gone."""
+    # The head last: it is bubblewrap, which sees its child off, and with that child the kernel ends
+    # all of the sandbox. Without one a program may fork while it is being killed.
+    for _ in range(_ROUNDS):
+        alive = [each for each in _family(process.pid)[1:] if _lives(each)]
+        if not alive:
+            break
+        for each in alive:
+            with suppress(psutil.Error):
+                each.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_LOOK)
+    process.kill()
+    process.wait()
+
+
+def _feed(process: subprocess.Popen[bytes], job: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin:  # it may have died at once
+        process.stdin.write(job)

@@ -1,0 +1,202 @@
+"""Candidates are tried out: each runs with the person's check in the sandbox, once the person has agreed.
+
+What passes comes first. It happens on threads of its own, so that the next request need not wait for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from cg2magic.errors import UsageError
+from cg2magic.models.threads import usable_cores
+from cg2magic.progress import Progress
+from cg2magic.request import CheckResult, Suggestion
+from cg2magic.sandbox.limits import Limits
+from cg2magic.sandbox.sandbox import Sandbox
+from cg2magic.service.job import Job
+
+Allowed = Literal["nothing", "sandbox", "unconfined"]
+
+#: GiB, and seconds: torch alone takes two to be imported.
+MEMORY, SECONDS = 1.0, 6.0
+
+#: What ends a program for want of what an option gives.
+_ENDS = {
+    "check_memory": re.compile(r"more than \d+ MiB|MemoryError"),
+    "check_seconds": re.compile(r"longer than|out of processor time"),
+}
+_ASK = "not checked: nothing is run before you allow it (%cg2 allow)"
+
+
+class Terms(Protocol):
+    """What the person has agreed to. In a notebook they are the traits of `%config CG2`, and nothing else is.
+
+    Attributes
+    ----------
+    allow_execution : {"nothing", "sandbox", "unconfined"}
+        ``"unconfined"`` is for systems without a sandbox: only limits.
+    check_memory : float
+        What a candidate may use, in GiB.
+    check_seconds : float
+        The processor time it may use; by the clock five times as much.
+    """
+
+    allow_execution: Allowed
+    check_memory: float
+    check_seconds: float
+
+
+@dataclass(slots=True)
+class OwnTerms:
+    """The terms where there are no magics: at first nothing is run."""
+
+    allow_execution: Allowed = "nothing"
+    check_memory: float = MEMORY
+    check_seconds: float = SECONDS
+
+
+class Checks:
+    """The checks of one kernel.
+
+    Attributes
+    ----------
+    terms : Terms
+        They are asked each time before something is run, and while it runs.
+    """
+
+    def __init__(self) -> None:
+        self.terms: Terms = OwnTerms()
+        self._lock = threading.Lock()
+        self._running: dict[Job, threading.Thread] = {}
+
+    @property
+    def allowed(self) -> Allowed:
+        """What the person has agreed to, by the terms."""
+        return self.terms.allow_execution
+
+    @allowed.setter
+    def allowed(self, what: Allowed) -> None:
+        self.terms.allow_execution = what
+
+    def finish(self, job: Job, notes: tuple[str, ...] = ()) -> None:
+        """End a job that has been written: with its check, if there is one and it may be run."""
+        if not job.request.check:
+            job.update(state="done", notes=notes)
+        elif self.allowed == "nothing":
+            job.update(state="done", notes=(*notes, _ASK), unchecked=True)
+        else:
+            self._start(job, notes)
+
+    def agree(self, job: Job) -> None:
+        """The person wants this job's check to be run, and those to come."""
+        if self.allowed == "nothing":
+            self.allowed = "sandbox"
+        now = job.snapshot()
+        if now.unchecked:
+            self._start(job, tuple(note for note in now.notes if note != _ASK))
+
+    def jobs(self) -> list[Job]:
+        """Those whose candidates are being run."""
+        with self._lock:
+            return list(self._running)
+
+    def close(self) -> None:
+        """End what runs, and wait for it."""
+        with self._lock:
+            running = dict(self._running)
+        for job, thread in running.items():
+            job.cancel()
+            thread.join()
+
+    def _start(self, job: Job, notes: tuple[str, ...]) -> None:
+        try:
+            sandbox = Sandbox(confined=self.allowed != "unconfined", limits=self._limits())
+        except UsageError as error:
+            said = f"not checked: {error}; %cg2 allow unconfined runs it with limits only"
+            job.update(state="done", notes=(*notes, said), unchecked=False)
+            return
+        progress = _progress(job.snapshot().suggestions)
+        job.update(state="checking", notes=notes, unchecked=False, progress=progress)
+        thread = threading.Thread(
+            target=self._check, args=(job, sandbox), name=f"cg2magic-check-{job.id}", daemon=True
+        )
+        with self._lock:
+            self._running[job] = thread
+        thread.start()
+
+    def _limits(self) -> Limits:
+        seconds = math.ceil(self.terms.check_seconds)
+        memory = int(self.terms.check_memory * (1 << 30))
+        return Limits(cpu_seconds=seconds, seconds=5.0 * seconds, memory=memory)
+
+    def _check(self, job: Job, sandbox: Sandbox) -> None:
+        try:
+            _run(job, sandbox, lambda: job.cancelled.is_set() or not self._may_run_in(sandbox))
+            suggestions = sorted(job.snapshot().suggestions, key=_rank)
+            job.update(suggestions=tuple(suggestions), progress=None)
+            if job.cancelled.is_set():
+                job.update(state="stopped")
+            elif any(suggestion.check is None for suggestion in suggestions):
+                # What had been agreed to was withdrawn: the rest waits, or runs as it may now.
+                self.finish(job, job.snapshot().notes)
+            else:
+                job.update(state="done")
+        except Exception as error:  # noqa: BLE001 - shown in the panel, raised by result()
+            job.fail(error)
+        finally:
+            with self._lock:
+                if self._running.get(job) is threading.current_thread():
+                    del self._running[job]
+
+    def _may_run_in(self, sandbox: Sandbox) -> bool:
+        """Whether the person still agrees to what is run in this place."""
+        return self.allowed == "unconfined" or (self.allowed == "sandbox" and sandbox.confined)
+
+
+def _run(job: Job, sandbox: Sandbox, ended: Callable[[], bool]) -> None:
+    """Run the candidates, as many at once as there are cores; what is found is shown as it comes."""
+    changing = threading.Lock()
+
+    def check(index: int) -> None:
+        if ended():
+            return
+        # A magic on top (%%time, say) is for IPython; the sandbox has plain Python.
+        code = job.snapshot().suggestions[index].code.removeprefix(job.request.header)
+        code = f"{code}\n\n{job.request.check}\n"
+        result = _with_hint(sandbox.run(code, ended))
+        with changing:
+            suggestions = list(job.snapshot().suggestions)
+            # One that was stopped is as good as not checked.
+            found: CheckResult | None = result if result.status != "stopped" else None
+            suggestions[index] = replace(suggestions[index], check=found)
+            job.update(suggestions=tuple(suggestions), progress=_progress(suggestions))
+
+    unchecked = [i for i, suggestion in enumerate(job.snapshot().suggestions) if suggestion.check is None]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        list(pool.map(check, unchecked))
+
+
+def _with_hint(result: CheckResult) -> CheckResult:
+    """The result; where a limit ended it, with what gives it more."""
+    option = next((option for option, ends in _ENDS.items() if ends.match(result.reason)), None)
+    if option is None:
+        return result
+    return replace(result, reason=f"{result.reason} (%config CG2.{option} gives it more)")
+
+
+def _progress(suggestions: Sequence[Suggestion]) -> Progress:
+    done = sum(suggestion.check is not None for suggestion in suggestions)
+    return Progress(done, len(suggestions), "", "checking")
+
+
+def _rank(suggestion: Suggestion) -> int:
+    """What passes first, what fails last; among alike it stays as it was written."""
+    if suggestion.check is None:
+        return 1
+    return 0 if suggestion.check.passed else 2

@@ -1,0 +1,204 @@
+"""A request on its way: what the panel, the terminal and the magics see of it.
+
+The worker thread writes into a `Job`; everyone else reads `Snapshot`s of it, on any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cg2magic.errors import Cg2Error, again, without_frames
+from cg2magic.progress import Progress
+from cg2magic.request import Request, Seen, Suggestion
+
+State = Literal["queued", "loading", "writing", "checking", "done", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All there is to see of a job at one moment.
+
+    Attributes
+    ----------
+    job_id : int
+    state : {"queued", "loading", "writing", "checking", "done", "stopped", "failed"}
+    request : Request
+    model : str
+        Name of the model; empty while it is not known.
+    suggestions : tuple of Suggestion
+        One a candidate; their ``finish_reason`` is None while they are being written.
+    tokens : int
+        Tokens written so far, all candidates together.
+    tokens_per_second : float
+        The same over the time since the first of them; 0.0 before there are two.
+    seen : Seen or None
+        What the model read, once it has written.
+    notes : tuple of str
+        What the person should know, such as that the prompt was cut.
+    progress : Progress or None
+        While the model is being loaded, or the candidates are checked.
+    position : int
+        How many requests are ahead while this one is queued.
+    error : str
+        One line, once it has failed.
+    unchecked : bool
+        Whether a check was asked for that the person has not allowed yet.
+    """
+
+    job_id: int
+    request: Request
+    state: State = "queued"
+    model: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
+    tokens: int = 0
+    tokens_per_second: float = 0.0
+    seen: Seen | None = None
+    notes: tuple[str, ...] = ()
+    progress: Progress | None = None
+    position: int = 0
+    error: str = ""
+    unchecked: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will change."""
+        return self.state in ("done", "stopped", "failed")
+
+
+Listener = Callable[[Snapshot], None]
+
+
+class Job:
+    """One request in the manager's hands. Safe to use from any thread.
+
+    Parameters
+    ----------
+    job_id : int
+    request : Request
+    on_cancel : callable
+    suggestions : tuple of Suggestion
+        For a request that continues a candidate: the candidates that are kept, and behind them how those that
+        are to be written begin.
+    late : callable, optional
+        Gives the request as it is to be served, where something of it is still on its way.
+    """
+
+    def __init__(
+        self,
+        job_id: int,
+        request: Request,
+        on_cancel: Callable[[], None] = lambda: None,
+        suggestions: tuple[Suggestion, ...] = (),
+        late: Callable[[], Request] | None = None,
+    ) -> None:
+        self.id = job_id
+        self.request = request
+        self.kept = suggestions[: -request.sampling.n]
+        self._given = sum(len(suggestion.tokens) for suggestion in suggestions[len(self.kept) :])
+        self._on_cancel = on_cancel
+        self._late = late
+        self.cancelled = threading.Event()
+        self._finished = threading.Event()
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._snapshot = Snapshot(job_id, request, suggestions=suggestions)
+        self._exception: Cg2Error | None = None
+        self._first_token_at: float | None = None
+
+    def snapshot(self) -> Snapshot:
+        """How it stands now."""
+        return self._snapshot
+
+    def listen(self, callback: Listener) -> Callable[[], None]:
+        """Call `callback` with the snapshot now, and on the worker's thread at each change.
+
+        Returns
+        -------
+        callable
+            Ends the listening. A callback that raises is dropped, so that one broken front end
+            does not stop the writing.
+        """
+        with self._lock:
+            self._listeners.append(callback)
+            now = self._snapshot
+
+        def forget() -> None:
+            with self._lock:
+                if callback in self._listeners:
+                    self._listeners.remove(callback)
+
+        callback(now)
+        return forget
+
+    def cancel(self) -> None:
+        """End it within one token; what was written so far stays."""
+        self.cancelled.set()
+        self._on_cancel()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has finished; whether it has. Ctrl-C interrupts the waiting only."""
+        # In slices: a bare Event.wait() can't be interrupted on every platform.
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._finished.wait(0.1):
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+        return True
+
+    def result(self) -> list[Suggestion]:
+        """Wait, and give the candidates, also those of a job that was stopped.
+
+        Raises
+        ------
+        Cg2Error
+            If it failed: a `LoadError`, `FormatError` or `GenerationError`.
+        """
+        self.wait()
+        if self._exception is not None:
+            raise again(self._exception)
+        return list(self._snapshot.suggestions)
+
+    # What follows is for the worker only.
+
+    def settle(self) -> None:
+        """Wait for what is still on its way of the request."""
+        late, self._late = self._late, None
+        if late is not None:
+            self.request = late()
+            self.update(request=self.request)
+
+    def update(self, **changes: object) -> None:
+        """Replace fields of the snapshot and tell the listeners."""
+        with self._lock:
+            self._snapshot = replace(self._snapshot, **changes)
+            now, listeners = self._snapshot, list(self._listeners)
+        if now.finished:
+            self._finished.set()
+        for listener in listeners:
+            try:
+                listener(now)
+            except Exception:  # noqa: BLE001 - see listen()
+                with self._lock:
+                    if listener in self._listeners:
+                        self._listeners.remove(listener)
+
+    def wrote(self, suggestions: tuple[Suggestion, ...]) -> None:
+        """Take what the engine has written so far."""
+        now = time.perf_counter()
+        tokens = max(0, sum(len(suggestion.tokens) for suggestion in suggestions) - self._given)
+        if self._first_token_at is None and tokens:
+            self._first_token_at = now
+        # The first tokens come with the prompt's pass, whose time is not the speed of writing.
+        later = tokens - len(suggestions)
+        elapsed = now - (self._first_token_at or now)
+        speed = later / elapsed if later > 0 and elapsed > 0 else 0.0
+        suggestions = (*self.kept, *suggestions)
+        self.update(state="writing", suggestions=suggestions, tokens=tokens, tokens_per_second=speed)
+
+    def fail(self, error: Exception) -> None:
+        """End it with an error of ours, or any other made into one, in one line."""
+        self._exception = without_frames(error)
+        self.update(state="failed", error=str(self._exception), progress=None)

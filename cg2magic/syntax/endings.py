@@ -1,0 +1,193 @@
+"""Where what a model writes should end: stop texts, the end of a block, loops, a repeated suffix.
+
+All of this is about text. Each rule gives the length that is kept, or None to go on.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from itertools import pairwise
+
+from cg2magic.syntax import blocks
+from cg2magic.syntax.languages import find
+
+_CONTINUES = ("elif", "else", "except", "finally", "case")
+_OPENS = re.compile(r":\s*(#.*)?$")
+_DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
+
+#: A repetition is a loop from so many rounds and so many characters on. Of whole lines fewer are enough;
+#: rulers (`# -------`) are why rounds of one or two characters have to go on for longer.
+_ROUNDS, _LINES, _LENGTH, _RULER = 4, 3, 32, 160
+
+
+def first_stop(text: str, stops: tuple[str, ...]) -> int | None:
+    """Where the first of the stop texts begins."""
+    found = [at for at in (text.find(stop) for stop in stops) if at >= 0]
+    return min(found, default=None)
+
+
+def settled(text: str, stops: tuple[str, ...]) -> int:
+    """How much of an unfinished text is sure to stay: not white space at its end, nor half a stop text."""
+    halves = (k for stop in stops for k in range(1, len(stop)) if text.endswith(stop[:k]))
+    return len(text[: len(text) - max(halves, default=0)].rstrip())
+
+
+def block_end(prompt: str, text: str, language: str = "python") -> int | None:
+    r"""Where a completion of `prompt` leaves the block it was asked for.
+
+    In Python, inside of a ``def`` or ``class``: before the first line that is not indented deeper
+    than its header. Inside of another statement: the same, for the outermost one. At the top level, and
+    in languages whose blocks are not understood: before the first unindented line that comes after a blank
+    one. Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at).
+    Lines inside of Python's brackets and strings don't count, nor do ``else:`` and its kin. For
+    languages that close their blocks, see `blocks.block_end`.
+
+    Returns
+    -------
+    int or None
+        Length of the text that is kept; None while the block goes on, or while too little of the
+        last line is there to tell ``else`` from ``elsewhere``.
+    """
+    spoken = find(language)
+    if spoken.blocks not in ("python", "none"):
+        return blocks.block_end(prompt, text, spoken)
+    python = spoken.blocks == "python"
+    header = _header_indent(prompt) if python else None
+    first, *lines = text.split("\n")
+    start = kept = len(first)
+    written = bool(first.strip())
+    blanks = 0
+    for line in lines:
+        start += 1
+        if written and blanks >= 2 and not (python and _is_open(prompt + text[:start])):
+            return kept
+        if not line.strip():
+            blanks += 1
+        else:
+            if header is None:
+                outside = written and blanks > 0 and _indent(line) == 0
+            else:
+                outside = _indent(line) <= header
+            if outside and not (python and _is_open(prompt + text[:start])):
+                word = re.match(r"\w*", line.strip()).group()  # type: ignore[union-attr]
+                unfinished = start + len(line) == len(text) and line.endswith(word)
+                if not python or not word:
+                    return kept
+                if unfinished and any(keyword.startswith(word) for keyword in _CONTINUES):
+                    return None
+                if word not in _CONTINUES:
+                    return kept
+            written = True
+            blanks = 0
+            kept = start + len(line.rstrip())
+        start += len(line)
+    return None
+
+
+def _indent(line: str) -> int:
+    line = line.expandtabs(8)
+    return len(line) - len(line.lstrip())
+
+
+def _header_indent(prompt: str) -> int | None:
+    """Indentation of the header of the block that the prompt ends in; None at the top level."""
+    lines = [line for line in prompt.split("\n") if line.strip()]
+    if not lines:
+        return None
+    column = _indent(lines[-1])
+    header = None
+    if _OPENS.search(lines[-1]):
+        header = column
+        if _DEFINES.match(lines[-1]):
+            return header
+    elif not (fresh := prompt[prompt.rfind("\n") + 1 :]).strip() and fresh:
+        # An indented line without text says where the person wants to go on.
+        column = len(fresh.expandtabs(8))
+    for line in reversed(lines):
+        if _indent(line) < column:
+            column = header = _indent(line)
+            if _DEFINES.match(line):
+                return header
+    return header
+
+
+def _is_open(code: str) -> bool:
+    """Whether the code ends inside of brackets, or of a string that goes over lines."""
+    try:
+        for _ in tokenize.generate_tokens(io.StringIO(code).readline):
+            pass
+    except tokenize.TokenError as error:
+        return "multi-line" in str(error) or "triple-quoted" in str(error)
+    except SyntaxError:
+        return False
+    return False
+
+
+def loop_end(text: str) -> int | None:
+    """Where a text that has begun to repeat itself ends: after its first round, and no line is cut apart."""
+    tail = text[-1200:]
+    for period in range(1, len(tail) // _LINES + 1):
+        rounds = _LINES if "\n" in tail[-period:] else _ROUNDS
+        length = max(period * rounds, _LENGTH if period > 2 else _RULER)
+        # The two characters before the round count: without them `a\na`, a round of three, is a ruler, too.
+        ruler = period > 2 and tail[-period - 2 : -2] == tail[-period:]
+        if length <= len(tail) and not ruler and tail[-length:-period] == tail[period - length :]:
+            first = len(text) - length
+            while first > 0 and text[first - 1] == text[first - 1 + period]:
+                first -= 1
+            end = first + period
+            # Where the line before the loop ends as the loop's do, the first round begins within that line.
+            apart = "\n" in tail[-period:] and text[end - 1] != "\n"
+            return text.index("\n", end) if apart else end
+    return _nesting_end(text)
+
+
+def _nesting_end(text: str) -> int | None:
+    """Where a text ends that goes on with the same line again and again, each time deeper."""
+    *lines, _ = text.split("\n")
+    last = lines[-_LINES:]
+    if len(last) < _LINES or len({line.strip() for line in last}) > 1 or not last[0].strip():
+        return None
+    depths = [_indent(line) for line in last]
+    if not all(a < b for a, b in pairwise(depths)):
+        return None
+    first = len(lines) - _LINES
+    while first > 0 and lines[first - 1].strip() == last[0].strip():
+        first -= 1
+    return len("\n".join(lines[: first + 1]))
+
+
+def suffix_repeat(fill: str, suffix: str) -> int | None:
+    """Where a fill begins to write again what already stands after its hole.
+
+    The fill has to end in the suffix's first line at least. In the middle of a line, a rest that is no
+    more than brackets counts only if the fill closes more of them than it opened.
+    """
+    anchor = next((line.rstrip() for line in suffix.split("\n") if line.strip()), "")
+    if not anchor:
+        return None
+    starts_line = suffix.startswith("\n")
+    known = suffix[suffix.find(anchor) :].rstrip()
+    at = fill.find(anchor)
+    while at >= 0:
+        repeated = fill[at:].rstrip()
+        if known.startswith(repeated) or repeated.startswith(known):
+            if starts_line:
+                sure = re.search(r"\w", anchor) and (at == 0 or fill[at - 1] == "\n")
+            else:
+                sure = re.search(r"\w{3}", anchor) or _lowest_depth(fill) < 0
+            if sure:
+                return at
+        at = fill.find(anchor, at + 1)
+    return None
+
+
+def _lowest_depth(code: str) -> int:
+    """Negative where the code closes a bracket that it did not open."""
+    depth = lowest = 0
+    for character in code:
+        depth += (character in "([{") - (character in ")]}")
+        lowest = min(lowest, depth)
+    return lowest
