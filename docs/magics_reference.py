@@ -13,8 +13,26 @@ from typing import Any, ClassVar
 
 from docutils import nodes
 from IPython.core.interactiveshell import InteractiveShell
+from ipython_pygments_lexers import IPython3Lexer
+from pygments.lexer import bygroups, using
+from pygments.token import Keyword, Operator, Text
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+
+class NotebookLexer(IPython3Lexer):
+    """IPython's code, which goes on below our magics."""
+
+    tokens: ClassVar = {
+        **IPython3Lexer.tokens,
+        "root": [
+            (
+                r"(?s)(\s*)(%%)(complete|infill|score)(.*?\n)(.*)",
+                bygroups(Text, Operator, Keyword, Text, using(IPython3Lexer)),
+            ),
+            *IPython3Lexer.tokens["root"],
+        ],
+    }
 
 
 @cache
@@ -92,6 +110,7 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx about the directives."""
+    app.add_lexer("ipython3", NotebookLexer)
     app.add_directive("magic", MagicDirective)
     app.add_directive("settings", SettingsDirective)
     return {"parallel_read_safe": True}

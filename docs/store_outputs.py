@@ -31,20 +31,33 @@ def main() -> None:
 
 def update(path: Path, stored: Path, *, run: bool = False) -> str:
     """Make one copy; what was done for it."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = written(path)
     kept = nbformat.read(stored, as_version=4) if stored.exists() else None
     if run or kept is None or code(kept) != code(notebook):
         execute(notebook)
         done = "run"
     else:
-        outputs = {cell.id: cell for cell in kept.cells}
+        stored_cells = {cell.id: cell for cell in kept.cells}
         for cell in notebook.cells:
             if cell.cell_type == "code":
-                cell.outputs = outputs[cell.id].outputs
-                cell.execution_count = outputs[cell.id].execution_count
+                cell.outputs = stored_cells[cell.id].outputs
+                cell.execution_count = stored_cells[cell.id].execution_count
         done = "outputs kept"
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = tidy(cell.outputs)
     nbformat.write(notebook, stored)
     return done
+
+
+def written(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook, with the links that it has in its place among the pages of the documentation."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../docs/", "](../")
+    return notebook
 
 
 def code(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
@@ -53,24 +66,35 @@ def code(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
 
 
 def execute(notebook: nbformat.NotebookNode) -> None:
-    """Run a notebook in an empty folder, and leave nothing in it that only this machine has."""
-    language = dict(notebook.metadata.language_info)
+    """Run a notebook in an empty folder, and leave no name of a folder of this machine in it."""
+    language = notebook.metadata.language_info
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}}).execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)
             for output in cell.get("outputs", []):
-                shorten(output, folder)
+                texts = output.data if "data" in output else output
+                for kind, text in texts.items():
+                    if isinstance(text, str):
+                        plain = text.replace(f"{folder}/", "").replace(folder, ".")
+                        texts[kind] = plain.replace(str(Path.home()), "~")
     notebook.metadata.language_info = language
 
 
-def shorten(output: nbformat.NotebookNode, folder: str) -> None:
-    """Take the names of folders and the terminal's overwritten lines out of an output."""
-    texts = output.data if "data" in output else output
-    for kind, text in texts.items():
-        if isinstance(text, str):
-            text = text.replace(f"{folder}/", "").replace(folder, ".").replace(str(Path.home()), "~")
-            texts[kind] = re.sub(r"[^\n]*\r(?!\n)", "", text)
+def tidy(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Drop progress bars, and join what was printed in pieces."""
+    kept: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if any("widget-view" in kind for kind in output.get("data", {})):
+            continue
+        if kept and output.output_type == kept[-1].output_type == "stream" and output.name == kept[-1].name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    for output in kept:
+        if output.output_type == "stream":
+            output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text.replace("\r\n", "\n"))
+    return kept
 
 
 if __name__ == "__main__":
