@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from numpydoc import xref
+
 import cg2magic
 
 HERE = Path(__file__).parent
@@ -18,6 +20,8 @@ version = release = cg2magic.__version__
 extensions = ["magics_reference", "myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
 
+# These have no pages below them.
+html_sidebars: dict[str, list[str]] = {"index": [], "api": [], "architecture": []}
 html_theme = "pydata_sphinx_theme"
 html_title = "cg2magic"
 html_static_path = ["_static"]
@@ -36,12 +40,16 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
-numpydoc_xref_param_type = False
-
-# Names that the docstrings mention and that no page here describes.
-nitpicky = True
-nitpick_ignore_regex: list[tuple[str, str]] = []
+# Types of ours are links. Those of Python's own would need the internet.
+xref.DEFAULT_LINKS.clear()
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {name: f"cg2magic.{name}" for name in cg2magic.__all__ if name[0].isupper()}
+# IPython's sign for code.
 default_role = "code"
+# An option's two hyphens are no dash.
+smartquotes = False
+nitpicky = True
 
 # Only with `nox -s docs -- --links`, since this needs the internet.
 linkcheck_timeout = 20

@@ -9,15 +9,17 @@ import argparse
 import inspect
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from IPython.core.interactiveshell import InteractiveShell
-from ipython_pygments_lexers import IPython3Lexer
+from IPython.lib.lexers import IPython3Lexer
 from pygments.lexer import bygroups, using
 from pygments.token import Keyword, Operator, Text
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 
 class NotebookLexer(IPython3Lexer):
@@ -50,15 +52,15 @@ class MagicDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Parse the help where the directive is."""
-        name = self.arguments[0]
-        magic = getattr(magics(), name)
+        magic = getattr(magics(), self.arguments[0])
         parser = getattr(magic, "parser", None)
-        sign = "%" if parser is None else "%%"
-        title = nodes.rubric("", "", nodes.literal("", f"{sign}{name}"))
         if parser is None:
-            first, _, rest = inspect.cleandoc(magic.__doc__).partition("\n")
-            return [title, *self.parse(paragraphs(first)), nodes.literal_block(rest, rest.strip("\n"))]
-        return [title, *self.parse(paragraphs(inspect.cleandoc(parser.description))), *self.parse(options(parser))]
+            first, _, table = inspect.cleandoc(magic.__doc__).partition("\n")
+            return [
+                *self.parse(paragraphs(first)),
+                nodes.literal_block(table, table.strip("\n"), language="text"),
+            ]
+        return [*self.parse(paragraphs(inspect.cleandoc(parser.description))), *self.parse(options(parser))]
 
     def parse(self, lines: Iterator[str]) -> list[nodes.Node]:
         """Parse reStructuredText."""
