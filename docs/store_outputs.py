@@ -79,6 +79,7 @@ def execute(notebook: nbformat.NotebookNode) -> None:
                         plain = text.replace(f"{folder}/", "").replace(folder, ".")
                         texts[kind] = plain.replace(str(Path.home()), "~")
     notebook.metadata.language_info = language
+    notebook.metadata.pop("widgets", None)
 
 
 def tidy(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
