@@ -1,4 +1,4 @@
-"""What to do with a clone: ``nox -s demo``, ``test``, ``lint`` or ``train``, each in its own environment.
+"""What to do with a clone: ``nox -s demo``, ``test``, ``lint`` and so on, each in its own environment.
 
 The environments live in ``.nox/``. They are reused, and brought up to date when what they are made from
 changes.
@@ -68,6 +68,19 @@ def lint(session: nox.Session) -> None:
     install(session, "ruff", reads=())
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html; with ``-- --links``, check links to other sites too.
+
+    A warning is an error, and a link inside the documentation that leads nowhere is a warning.
+    """
+    install(session, "--editable", ".[docs]")
+    build = ("sphinx-build", "--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env")
+    session.run(*build, "--builder", "html", "docs", "docs/_build/html")
+    if "--links" in session.posargs:
+        session.run(*build, "--builder", "linkcheck", "docs", "docs/_build/links")
 
 
 @nox.session
