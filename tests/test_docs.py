@@ -107,7 +107,6 @@ def test_no_output_in_the_docs_names_a_folder_of_the_machine_it_was_made_on(path
     assert not re.search(r"/(root|home|Users|work|tmp)/", path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.skipif(not (PACKAGE / "frontends").exists(), reason="the page is of the layout with frontends/")
 def test_what_the_page_on_architecture_names_is_there():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = "\n".join(line for line in page.splitlines() if line.startswith("|"))
