@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from cg2magic.errors import Cg2Error, FormatError, GenerationError, LoadError, UsageError
 from cg2magic.likelihood import Score
 from cg2magic.prompts.families import register_format
-from cg2magic.request import CheckResult, Request, Sampling, Suggestion, TokenLogprob, as_stop
+from cg2magic.request import DEFAULTS, CheckResult, Request, Sampling, Suggestion, TokenLogprob, as_stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,11 +115,11 @@ def load(
 def complete(
     prompt: str,
     *,
-    n: int = 1,
-    max_new_tokens: int = 64,
-    temperature: float = 0.0,
-    top_p: float = 0.95,
-    top_k: int = 0,
+    n: int = DEFAULTS.n,
+    max_new_tokens: int = DEFAULTS.max_new_tokens,
+    temperature: float = DEFAULTS.temperature,
+    top_p: float = DEFAULTS.top_p,
+    top_k: int = DEFAULTS.top_k,
     seed: int | None = None,
     stop: str | Sequence[str] | None = None,
     model: str | None = None,
@@ -164,11 +164,11 @@ def infill(
     prefix: str,
     suffix: str,
     *more: str,
-    n: int = 1,
-    max_new_tokens: int = 64,
-    temperature: float = 0.0,
-    top_p: float = 0.95,
-    top_k: int = 0,
+    n: int = DEFAULTS.n,
+    max_new_tokens: int = DEFAULTS.max_new_tokens,
+    temperature: float = DEFAULTS.temperature,
+    top_p: float = DEFAULTS.top_p,
+    top_k: int = DEFAULTS.top_k,
     seed: int | None = None,
     stop: str | Sequence[str] | None = None,
     model: str | None = None,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.evaluation import command as evaluation
+from cg2magic.request import DEFAULTS, Request, Sampling
 from cg2magic.syntax.source_text import SourceText, decode
 
 
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     infill.add_argument("--cursor", metavar="MARK", default="|", help="what marks a hole (%(default)s)")
     for which in ("prefix", "suffix", "middle"):
         infill.add_argument(
-            f"--{which}-token", metavar="TOKEN", help="where the model's way of writing a hole is not known"
+            f"--{which}-token", metavar="TOKEN", help="if the model's infill format is not known"
         )
     infill.set_defaults(command=_write)
 
@@ -60,15 +61,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_generation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", default="-", help="the text; - or nothing: standard input")
-    parser.add_argument("-n", "--samples", type=int, default=1, metavar="N", help="how many candidates")
-    parser.add_argument("-m", "--max-new-tokens", type=int, default=64, metavar="N")
-    parser.add_argument("-t", "--temperature", type=float, default=0.0, metavar="T", help="0: greedy")
-    parser.add_argument("--top-p", type=float, default=0.95, metavar="P")
-    parser.add_argument("--top-k", type=int, default=0, metavar="K")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--stop", action="append", metavar="TEXT", help="end before TEXT; may be repeated")
     parser.add_argument(
-        "--language", metavar="NAME", help="by default what a %%%%magic on top says, or python"
+        "-n", "--samples", type=int, default=DEFAULTS.n, metavar="N", help="how many candidates"
+    )
+    parser.add_argument("-m", "--max-new-tokens", type=int, default=DEFAULTS.max_new_tokens, metavar="N")
+    parser.add_argument(
+        "-t", "--temperature", type=float, default=DEFAULTS.temperature, metavar="T", help="0: greedy"
+    )
+    parser.add_argument("--top-p", type=float, default=DEFAULTS.top_p, metavar="P")
+    parser.add_argument("--top-k", type=int, default=DEFAULTS.top_k, metavar="K")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--stop", action="append", metavar="TEXT", help="stop before TEXT; may be repeated")
+    parser.add_argument(
+        "--language", metavar="NAME", help="by default what a %%%%magic on the first line says, or python"
     )
     parser.add_argument("--model", default="mini", metavar="NAME", help="a name, a Hub id or a folder")
     parser.add_argument("--device", default="auto")
@@ -77,20 +82,16 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a name, a Hub id or a folder")
-    parser.add_argument(
-        "folder", type=Path, metavar="OUT", help="the folder to write, not there yet or empty"
-    )
+    parser.add_argument("folder", type=Path, metavar="OUT", help="the folder to write to: new or empty")
     parser.add_argument(
         "--precision", default="auto", help="auto (as in the checkpoint), fp32, bf16, fp16 (%(default)s)"
     )
-    parser.add_argument(
-        "--groups", type=int, metavar="G", help="groups in its qkv_proj, where it doesn't say"
-    )
+    parser.add_argument("--groups", type=int, metavar="G", help="groups in its qkv_proj, if it doesn't say")
     parser.add_argument("--gguf", action="store_true", help="write OUT/model.gguf too, for llama.cpp")
     parser.add_argument(
         "--outtype",
         default="auto",
-        help="of the GGUF: auto (the same precision), q8_0 (8 bits, which a CPU reads twice as fast as 16)",
+        help="precision of the GGUF: auto (the same), q8_0 (8 bits, which a CPU reads twice as fast as 16)",
     )
 
 
@@ -105,7 +106,6 @@ def _models(args: argparse.Namespace) -> None:
 def _write(args: argparse.Namespace) -> None:
     from cg2magic.formats import FillInMiddle
     from cg2magic.progress import progress_bar
-    from cg2magic.request import Request, Sampling
     from cg2magic.service.manager import manager
     from cg2magic.syntax import cursor, languages
 
@@ -120,19 +120,7 @@ def _write(args: argparse.Namespace) -> None:
     if args.cursor is not None:
         parts = cursor.split(text, mark=args.cursor, language=language)
         form = FillInMiddle.of_tokens(args.prefix_token, args.suffix_token, args.middle_token)
-    try:
-        sampling = Sampling(
-            n=args.samples,
-            max_new_tokens=args.max_new_tokens,
-            temperature=args.temperature,
-            top_p=args.top_p,
-            top_k=args.top_k,
-            seed=args.seed,
-            stop=tuple(args.stop or ()),
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    request = Request(parts, sampling, language, header=header, form=form)
+    request = Request(parts, Sampling.of_options(args), language, header=header, form=form)
     with progress_bar() as on_progress:
         manager().load(args.model, device=args.device, precision=args.precision, on_progress=on_progress)
     suggestions = manager().submit(request).result()
@@ -162,8 +150,8 @@ def _print_code(code: str) -> None:
     except UnicodeEncodeError as error:
         lost = code[error.start]
         print(
-            f"cg2magic: {sys.stdout.encoding}, the encoding of the output, has no {lost}: it is written as "
-            f"{ascii(lost)[1:-1]}; with PYTHONIOENCODING=utf-8 it stays as it is",
+            f"cg2magic: {sys.stdout.encoding}, the encoding of the output, has no {lost}; it is written as "
+            f"{ascii(lost)[1:-1]}; set PYTHONIOENCODING=utf-8 to keep it",
             file=sys.stderr,
         )
 
@@ -185,7 +173,7 @@ def _export(args: argparse.Namespace) -> None:
         )
     print(f"{done.folder}: {gigabytes(done.nbytes)} in {done.precision}, attention in {done.groups} groups")
     if not done.proven:
-        print("the model doesn't fit into memory: its groups are as declared, and were not proven")
+        print("the model doesn't fit into memory: its groups are those it declares, and were not verified")
     print(f"serve it with: vllm serve {done.folder}")
 
 

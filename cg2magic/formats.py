@@ -103,11 +103,11 @@ class FillInMiddle(Format):
 
     def __post_init__(self) -> None:
         if not self.prefix or not self.suffix or self.prefix == self.suffix:
-            raise FormatError("a format needs a prefix token and a suffix token, two different ones")
+            raise FormatError("a format needs a prefix token and a suffix token, which must differ")
         if self.middle is None and not self.suffix_first:
             raise FormatError(
-                "a format needs a middle token, behind which the model writes; only where the suffix comes "
-                "first (suffix_first=True) may there be none"
+                "a format needs a middle token, after which the model writes, unless the suffix comes "
+                "first (suffix_first=True)"
             )
 
     @classmethod

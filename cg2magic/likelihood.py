@@ -88,7 +88,7 @@ class Score:
             import pandas as pd
         except ImportError:
             raise UsageError(
-                "to_frame() needs pandas: pip install pandas, or use .tokens, which has the same"
+                "to_frame() needs pandas: pip install pandas, or use .tokens, which holds the same"
             ) from None
         columns: dict[str, list[Any]] = {
             "id": [token.id for token in self.tokens],

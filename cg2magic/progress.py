@@ -11,7 +11,7 @@ from cg2magic.errors import LoadError
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far something long has come: ``done`` of ``total`` in ``unit`` (``"B"`` for bytes)."""
+    """How far something that takes long has got: ``done`` of ``total`` in ``unit`` (``"B"`` for bytes)."""
 
     done: int
     total: int
@@ -43,7 +43,7 @@ class Watch:
     def check(self) -> None:
         """Stop here if the load is no longer wanted."""
         if self.cancelled():
-            raise LoadCancelled("the load was cancelled, and nothing of it is kept; load again when you like")
+            raise LoadCancelled("the load was cancelled and nothing of it was kept; load again when you like")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""The nouns: what is asked of a model, and what it answers.
+"""The vocabulary of this package: what is asked of a model, and what it answers.
 
-Nothing here knows a tensor, a widget or a thread. Every other room speaks in these.
+Nothing here knows about tensors, widgets or threads. All other modules exchange these objects.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from cg2magic.errors import UsageError
 from cg2magic.syntax.languages import find
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from cg2magic.context import Context
     from cg2magic.formats import FillInMiddle
 
@@ -51,22 +54,44 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.n < 1:
-            raise ValueError(f"n must be at least 1, not {self.n}")
+            raise UsageError(f"n must be at least 1, not {self.n}")
         if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}")
+            raise UsageError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}")
         if self.temperature < 0:
-            raise ValueError(f"temperature must be 0 (greedy) or more, not {self.temperature}")
+            raise UsageError(f"temperature must be 0 (greedy) or more, not {self.temperature}")
         if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+            raise UsageError(f"top_p must be above 0 and at most 1, not {self.top_p}")
         if self.top_k < 0:
-            raise ValueError(f"top_k must be 0 (off) or more, not {self.top_k}")
+            raise UsageError(f"top_k must be 0 (off) or more, not {self.top_k}")
         if any(not text for text in self.stop):
-            raise ValueError("a stop text must not be empty")
+            raise UsageError("a stop text must not be empty")
+
+    @classmethod
+    def of_options(cls, options: Namespace) -> Sampling:
+        """Make one from the options that the magics and the command line share.
+
+        Raises
+        ------
+        UsageError
+        """
+        return cls(
+            n=options.samples,
+            max_new_tokens=options.max_new_tokens,
+            temperature=options.temperature,
+            top_p=options.top_p,
+            top_k=options.top_k,
+            seed=options.seed,
+            stop=tuple(options.stop or ()),
+        )
+
+
+#: The defaults in Python, in the magics and on the command line.
+DEFAULTS = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    r"""One wish: the text around the holes, and how to fill them.
+    r"""The text around the holes, and how to fill them.
 
     Attributes
     ----------
@@ -74,20 +99,20 @@ class Request:
         One text asks for its completion; ``k + 1`` texts ask for the ``k`` holes between them.
     sampling : Sampling
     language : str
-        Any name of one; decides where a block ends. UsageError where nobody knows it.
+        Any of its names; decides where a block ends. An unknown one is a UsageError.
     model : str or None
         Name, Hub id or folder; None for the resident model.
     check : str
         Python that is run after each candidate, in the sandbox and once the person has agreed; empty
         for none.
     header : str
-        Lines that the model does not see and that stand on top of the new cell: ``"%%bash\n"``.
+        Lines that the model does not see and that go on top of the new cell: ``"%%bash\n"``.
     form : FillInMiddle or None
-        How the model wants holes written, where the person says it; None where its vocabulary tells.
+        How the model expects holes to be written, if the person says so; None to ask its vocabulary.
     begin : tuple of TokenLogprob
         Tokens that the candidates begin with instead of choosing them, as `Suggestion.taken` has them.
     context : Context or None
-        What may stand around the parts in what the model reads; it is no part of the suggestion.
+        What the model may read around the parts; it does not become part of the suggestion.
     """
 
     parts: tuple[str, ...]
@@ -149,14 +174,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How a program ended that was run in the sandbox; `reason` is one line, empty where it passed."""
+    """How a program in the sandbox ended; `reason` is one line, or empty if it passed."""
 
     status: CheckStatus
     reason: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether it came to its end with nothing to complain about."""
+        """Whether it ran to its end without an error."""
         return self.status == "passed"
 
 
@@ -169,7 +194,7 @@ class Suggestion:
     parts : tuple of str
         What the person wrote, as in `Request.parts`.
     spans : tuple of str
-        What the model wrote, one text a hole. While it is still writing, as far as it has come.
+        What the model wrote, one text per hole; while it is still writing, what it has written so far.
     tokens : tuple of TokenLogprob
         What was sampled, in order, without the tokens that only steer (``<eom>`` and the like).
     finish_reason : {"stop", "length", "cancelled"} or None
@@ -195,7 +220,7 @@ class Suggestion:
 
     @property
     def text(self) -> str:
-        """What the model wrote; the fills joined by newlines if several."""
+        """What the model wrote; several fills are joined by newlines."""
         return "\n".join(self.spans)
 
     @property

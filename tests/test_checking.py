@@ -237,7 +237,7 @@ def test_the_magic_asks_runs_and_ranks(cg2, capsys, checks):
     del checks
     cell = "-n 2 -t 0.9 --seed 3 -m 3 {} -o ideas\n{}"
     cg2.run_cell("%%complete " + cell.format('--check "assert x"', "x = "))
-    assert "not checked: nothing is run before you allow it" in capsys.readouterr().out
+    assert "not checked: nothing is run until you allow it" in capsys.readouterr().out
     assert [idea.check for idea in cg2.user_ns["ideas"]] == [None, None]
 
     cg2.run_cell("%cg2 allow")
@@ -276,7 +276,7 @@ def test_the_button_agrees_in_the_configuration_and_withdrawn_means_withdrawn(
     monkeypatch.setattr(Sandbox, "run", None)
     cg2.run_cell(cell)
     assert cg2.user_ns["ideas"][0].check is None
-    assert "not checked: nothing is run before you allow it" in capsys.readouterr().out
+    assert "not checked: nothing is run until you allow it" in capsys.readouterr().out
 
     # It is not remembered by an extension that is loaded again, nor is what was withdrawn.
     manager().checks.allowed = "sandbox"
@@ -294,7 +294,7 @@ def test_what_a_profile_agrees_to_holds(shell):
     ("cell", "said"),
     [
         ("%%complete --check 'assert ('\nx = 1", "--check is not Python"),
-        ("%%complete --check 'assert\nx = 1", "No closing quotation"),
+        ("%%complete --check 'assert\nx = 1", "there is no closing quote"),
         ("%%complete --check 'x' --language sql\nselect", "--check runs Python"),
         ("%cg2 allow everything", "invalid choice"),
     ],

@@ -136,10 +136,10 @@ def test_standard_input_that_is_not_utf_8_is_in_its_own_encoding(stdin):
             "cell.py is not utf-8: byte 0xe9 in line 2; save it as UTF-8",
         ),
         (b"# coding: utf-8\nname = '\xe9'\n", "cell.py is not utf-8: byte 0xe9 in line 2"),
-        (b"# coding: klingon\nx = 1\n", "names an encoding that is not known: klingon"),
-        (b"# coding: hex\nx = 1\n", "names an encoding that is not known: hex"),
+        (b"# coding: klingon\nx = 1\n", "names an unknown encoding: klingon"),
+        (b"# coding: hex\nx = 1\n", "names an unknown encoding: hex"),
         (b"\xff\xfex\x00=", "cell.py is not utf-16"),
-        (BASH.encode("utf-16-le"), "cell.py is no text: there are NUL bytes in it"),
+        (BASH.encode("utf-16-le"), "cell.py is not text: it contains NUL bytes"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_line(data, said, capsys):

@@ -167,9 +167,9 @@ def test_the_continuation_stands_beside_the_candidates_it_came_from(monkeypatch)
 
 def test_what_cannot_be_continued_says_why(engine):
     first = write(engine, COMPLETION)
-    with pytest.raises(UsageError, match="none of the alternatives"):
+    with pytest.raises(UsageError, match="not one of the alternatives"):
         continuation(COMPLETION, first, 0, -1)
     with pytest.raises(UsageError, match="no token 99"):
         continuation(COMPLETION, first, 99, 0)
-    with pytest.raises(UsageError, match="Edit it"):
+    with pytest.raises(UsageError, match="use Edit"):
         continuation(COMPLETION, Suggestion(first.parts, first.spans, first.tokens), 0, 0)

@@ -367,7 +367,7 @@ def test_in_other_languages_a_bar_that_may_be_code_is_asked_about(language, cell
         split(cell, language=language)
 
 
-NO_HOLE = "no hole in the cell: put | where code is to be written, or another mark with --cursor MARK"
+NO_HOLE = "no hole in the cell: put | where the code should go, or another mark with --cursor MARK"
 MARK = "mark the holes with another text, --cursor MARK"
 WAYS_OUT = r"write \| where it is not, or " + MARK
 
@@ -377,30 +377,35 @@ WAYS_OUT = r"write \| where it is not, or " + MARK
     [
         ("x = 1", "|", NO_HOLE),
         (r"a \| b", "|", NO_HOLE),
-        ("a | b", "@@", "no hole in the cell: put @@ where code is to be written"),
-        ("a", "", "a cursor mark is printable text without a backslash, not '': try --cursor <here>"),
-        ("a", "\\n", r"a cursor mark is printable text without a backslash, not '\\n': try --cursor <here>"),
-        ("a | b", "|", f"not clear whether | is a hole at (1) 1:3 `a | b`: {WAYS_OUT}"),
+        ("a | b", "@@", "no hole in the cell: put @@ where the code should go"),
+        ("a", "", "a cursor mark must be printable text without a backslash, not '': try --cursor <here>"),
+        (
+            "a",
+            "\\n",
+            r"a cursor mark must be printable text without a backslash, not '\\n': try --cursor <here>",
+        ),
+        ("a | b", "|", f"it is not clear whether | is a hole at (1) 1:3 `a | b`: {WAYS_OUT}"),
         (
             "def f(x: int | None):\r\n\t# one | two\r\n\treturn 1\r\n",
             "|",
-            "not clear whether | is a hole at (1) 1:14 `def f(x: int | None):`, (2) 2:8 `# one | two`: "
+            "it is not clear whether | is a hole at (1) 1:14 `def f(x: int | None):`, (2) 2:8 `# one | two`: "
             + MARK,
         ),
         (
             're.findall(r"a|b", s)',
             "|",
-            'not clear whether | is a hole at (1) 1:15 `re.findall(r"a|b", s)`: ' + MARK,
+            'it is not clear whether | is a hole at (1) 1:15 `re.findall(r"a|b", s)`: ' + MARK,
         ),
         (
             "\x0b = the_name_of_a_variable | the_name_of_another_one\u2028",
             "|",
-            "not clear whether | is a hole at (1) 1:28 `…e_of_a_variable | the_name_of_an…`: " + WAYS_OUT,
+            "it is not clear whether | is a hole at (1) 1:28 `…e_of_a_variable | the_name_of_an…`: "
+            + WAYS_OUT,
         ),
         (
             "a | b\n" * 7,
             "|",
-            "not clear whether | is a hole at (1) 1:3 `a | b`, (2) 2:3 `a | b`, (3) 3:3 `a | b`, "
+            "it is not clear whether | is a hole at (1) 1:3 `a | b`, (2) 2:3 `a | b`, (3) 3:3 `a | b`, "
             "(4) 4:3 `a | b`, (5) 5:3 `a | b` and 2 more: " + WAYS_OUT,
         ),
     ],
@@ -431,7 +436,9 @@ def joined(parts, **options):
     except UsageError as error:
         message = str(error)
     mark = options.get("mark", "|")
-    assert message == f"these texts can't be told apart with the mark {mark}: choose one that is not in them"
+    assert message == (
+        f"the mark {mark} can't separate these texts: choose a mark that does not occur in them"
+    )
     return None
 
 
@@ -486,7 +493,7 @@ def split_or_complain(cell, **options):
         return split(cell, **options)
     except UsageError as error:
         message = str(error)
-    assert re.match(r"no hole in the cell: |not clear whether \| is a hole at \(1\) ", message)
+    assert re.match(r"no hole in the cell: |it is not clear whether \| is a hole at \(1\) ", message)
     assert message.isprintable()
     return None
 

@@ -103,7 +103,7 @@ def test_a_hole_is_written_as_published_and_the_family_told_by_its_tokens(family
 def test_more_than_one_hole_is_refused_in_one_line(family, tokenizer, published, ends):
     del published, ends
     with pytest.raises(
-        FormatError, match="one hole at a time, the cell has 2: fill them one after"
+        FormatError, match="one hole at a time, but the cell has 2: fill them one after"
     ) as caught:
         encode(("a", "b", "c"), family, vocabulary_of(tokenizer), 500)
     assert "\n" not in str(caught.value)
@@ -196,7 +196,7 @@ def test_a_registered_format_is_used_by_every_model_with_its_tokens():
 
 @pytest.mark.usefixtures("registry")
 def test_what_is_no_format_is_refused():
-    with pytest.raises(FormatError, match="two different ones"):
+    with pytest.raises(FormatError, match="which must differ"):
         cg2magic.register_format("ours", prefix="<X>", suffix="<X>", middle="<M>")
     with pytest.raises(FormatError, match="middle token"):
         cg2magic.register_format("ours", prefix="<P>", suffix="<S>")

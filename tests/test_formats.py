@@ -147,7 +147,7 @@ def test_a_short_prompt_is_not_cut(vocabulary):
 def test_more_holes_than_masks_are_refused(vocabulary):
     most = FORMATS["codegen2"].holes(vocabulary)
     assert most >= 4
-    with pytest.raises(FormatError, match=f"at most {most} holes at once, the cell has {most + 1}"):
+    with pytest.raises(FormatError, match=f"at most {most} holes at once, but the cell has {most + 1}"):
         infill(vocabulary, *["x\n"] * (most + 2))
 
 

@@ -87,12 +87,12 @@ def test_a_comment_ends_the_line(comment):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("--stop #", "begins a comment, unless it is in quotes"),
-        ("--cursor ##", "begins a comment, unless it is in quotes"),
-        ("--stop 'a", "No closing quotation for 'a"),
-        ('--check "f("a")"', r'"f(" ends before a")"; in it a " is written \"'),
+        ("--stop #", "begins a comment unless it is in quotes"),
+        ("--cursor ##", "begins a comment unless it is in quotes"),
+        ("--stop 'a", "there is no closing quote for 'a"),
+        ('--check "f("a")"', r'"f(" ends before a")"; write \" for a " inside it'),
         ('--model "a"b', "ends before b"),
-        (r'--stop "\x"', "is no text"),
+        (r'--stop "\x"', "is not a valid text"),
         ('-n "x"', "invalid int value: 'x'"),
         ("--frob=1", "unrecognized arguments: --frob=1"),
     ],

@@ -142,19 +142,23 @@ def test_score_shows_the_cell_as_a_heat_map_and_keeps_the_object(cg2, capsys):
         ("%%complete\n%%bash\n", "the cell is empty"),
         ("%%score\n   \n", "the text to score is"),
         ("%%score --model nomodel\nx = 1", "nomodel"),
-        ("%%score -o 1x\nx = 1", "takes the name of a variable"),
+        ("%%score -o 1x\nx = 1", "needs a variable name"),
         ("%%complete\n   \n", "the cell is empty"),
         ("%%complete -n 0\nx = 1", "n must be at least 1"),
         ("%%complete -t -1\nx = 1", "temperature"),
         ("%%complete --top-p 1.5\nx = 1", "top_p"),
         ("%%complete --insert above\nx = 1", "invalid choice"),
         ("%%complete --colour red\nx = 1", "unrecognized arguments"),
-        ("%%complete -o 1x\nx = 1", "takes the name of a variable"),
+        ("%%complete -o 1x\nx = 1", "needs a variable name"),
         ("%%complete --model nomodel -o ideas\nx = 1", "nomodel"),
         ("%%infill\nx = 1\n", "no hole in the cell"),
         ("%%infill\nx = a | b\n", "--cursor"),
         ("%cg2 stauts", "did you mean status?"),
-        ("%cg2 frobnicate", "there are accept"),
+        ("%cg2 frobnicate", "choose from accept"),
+        ("%cg2 help stauts", "did you mean status?"),
+        ("%cg2 -x", "`%cg2 --help` shows what it takes"),
+        ("%cg2 status now", "%cg2 status: unrecognized arguments: now; `%cg2 status --help`"),
+        ("%cg2 config temperature=0.4", "`%config CG2.temperature=0.4` changes a default"),
         ("%cg2 load mini --precision fp7", "fp7"),
         ("%cg2 load no-such-model-at-all", "no-such-model-at-all"),
         ("%cg2 accept", "no suggestion yet"),
@@ -180,6 +184,41 @@ def test_status_models_and_history_say_what_there_is(cg2, capsys):
     }
     cg2.run_cell("%cg2 history")
     assert "x = 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "usage", "about"),
+    [
+        ("help", "usage: %cg2 [-h] COMMAND ...", "history list the suggestions of this kernel"),
+        ("--help", "usage: %cg2 [-h] COMMAND ...", "unload give the model's memory back"),
+        ("help load", "usage: %cg2 load [-h] [--device DEVICE]", "CG2MAGIC_API_KEY"),
+        ("load mini --help", "usage: %cg2 load [-h] [--device DEVICE]", "%cg2 models"),
+        (
+            "config -h",
+            "usage: %cg2 config [-h] [--notebook]",
+            "lets a model see. `%config CG2.temperature = 0.4` changes a default",
+        ),
+        ('"help"  "accept" # quoted', "usage: %cg2 accept [-h] [K]", "which candidate (1)"),
+    ],
+)
+def test_help_is_printed_and_neither_loads_nor_ends_anything(cg2, capsys, line, usage, about):
+    assert cg2.run_cell(f"%cg2 {line}").success
+    said = capsys.readouterr()
+    assert said.out.startswith(usage)
+    assert about in " ".join(said.out.split())
+    assert not said.err
+    assert cg2magic.service.manager.manager().status().model is None
+
+
+def test_every_command_explains_itself(cg2, capsys):
+    shown = cg2.find_line_magic("cg2").__doc__.partition("  COMMAND\n")[2].partition("\n\n")[0]
+    names = [line.split()[0] for line in shown.splitlines() if line[4] != " "]
+    assert {"status", "load", "unload", "models", "config", "accept", "history", "allow", "help"} < set(names)
+    for name in names:
+        cg2.run_cell(f"%cg2 help {name}")
+        explained = capsys.readouterr().out
+        cg2.run_cell(f"%cg2 {name} --help")
+        assert capsys.readouterr().out == explained
 
 
 def test_load_without_a_name_says_what_runs_here_and_loads_nothing(cg2, capsys):

@@ -42,7 +42,7 @@ def test_the_table_has_every_model_with_what_one_chooses_by(free):
         "on this disk",
     ]
     assert set(table) == {"mini (loaded)", *(entry.name for entry in CATALOG)} - {"mini"}
-    assert table["mini (loaded)"][:2] == ["9 M", "none"]
+    assert table["mini (loaded)"][:2] == ["8.9 M", "none"]
     assert table["mini (loaded)"][3:] == ["yes, in fp32", "many", "Apache-2.0", "package"]
     parameters, download, memory, fits, holes, licence, cached = table["codegen2-3_7B"]
     assert (parameters, download, holes, licence, cached) == ("3.6 B", "~14.6 GB", "many", "Apache-2.0", "no")

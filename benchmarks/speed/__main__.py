@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tiny model: is everything in place?")
+    parser.add_argument(
+        "--quick", action="store_true", help="use a tiny model, to see whether everything is in place"
+    )
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds (%(default)s)")
     parser.add_argument(
         "--peers",
@@ -37,10 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--precision", default="auto", help="ours: auto, int8, bf16, fp32")
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="for the model, 2 GB, and what is made of it, 3 GB more"
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="where to keep the model (2 GB) and what is made from it (3 GB)",
     )
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there as well")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every value")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report to this file too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to this file")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the main rows, as .png or .svg")
     return parser
 

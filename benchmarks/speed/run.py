@@ -30,6 +30,7 @@ from benchmarks.speed.tasks import TASKS, Tasks
 from benchmarks.speed.text_tasks import TextTasks
 from benchmarks.speed.worker import Loaded, Session, Worker, WorkerError
 from cg2magic.errors import UsageError
+from cg2magic.models.wording import gigabytes
 
 #: Seconds between two turns: a runtime's threads look for more work for a while before they sleep.
 _PAUSE = 0.4
@@ -209,7 +210,7 @@ def plan(
 
     unknown = [key for key in peers or () if key not in ALL_PEERS]
     if unknown:
-        raise UsageError(f"there is no peer {unknown[0]!r}; there are {', '.join(ALL_PEERS)}")
+        raise UsageError(f"there is no peer {unknown[0]!r}; choose from {', '.join(ALL_PEERS)}")
     if rounds < 1:
         raise UsageError(f"--rounds must be at least 1, not {rounds}")
     name = "tiny" if quick else "1B"
@@ -219,8 +220,8 @@ def plan(
     free = psutil.virtual_memory().available
     if need > free:
         raise UsageError(
-            f"the engines are in memory side by side and need {need / 1e9:.0f} GB, "
-            f"{free / 1e9:.0f} GB are free; choose some with --peers, for example --peers ours,ctranslate2"
+            f"the engines are in memory at the same time and need {gigabytes(need)}, but only "
+            f"{gigabytes(free)} is free; choose fewer with --peers, for example --peers ours,ctranslate2"
         )
     where = folder or Path(platformdirs.user_cache_dir("cg2magic")) / "benchmark"
     return Run(where, shape, WORKLOADS[name], rounds=rounds, peers=wanted, precision=precision)

@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.speed import memory
 from benchmarks.speed.peers import Clock, Peer, Place
 from cg2magic.errors import Cg2Error
+from cg2magic.models.wording import one_line
 
 
 class WorkerError(Cg2Error):
@@ -86,7 +87,7 @@ class Session:
         self.peer.generate(ids, new, sequences, clock)
         total = time.perf_counter() - started
         if clock.tokens != new * sequences:
-            raise WorkerError(f"wrote {clock.tokens} tokens where {new * sequences} were asked for")
+            raise WorkerError(f"wrote {clock.tokens} tokens instead of {new * sequences}")
         return Timed(clock.first, total, self._peak())
 
     def keeps_prompts(self) -> bool:
@@ -168,5 +169,4 @@ def _serve(connection: Connection, make: Callable[[], object], log: Path) -> Non
             import traceback
 
             traceback.print_exc()
-            text = " ".join(str(error).split()) or type(error).__name__
-            connection.send((False, text[:200]))
+            connection.send((False, one_line(error)))

@@ -25,8 +25,8 @@ def of_pairs(pairs: Iterable[str]) -> dict[str, str]:
         known = name == "vars" or (name == "context" and value in LEVELS)
         if not (known and equals and value):
             raise UsageError(
-                f"{pair!r} can't be set in a notebook: there are context=none, context=cell, "
-                "context=notebook, vars=none, vars=auto and vars=NAME,NAME"
+                f"{pair!r} can't be set in a notebook; use context=none, context=cell, "
+                "context=notebook, vars=none, vars=auto or vars=NAME,NAME"
             )
         read[name] = value
     return read

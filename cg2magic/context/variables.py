@@ -20,6 +20,7 @@ from typing import Any
 
 from cg2magic.context import frames
 from cg2magic.context.plain import SCALARS, VALUES, class_name, shown, some
+from cg2magic.models.wording import one_line
 
 #: Characters of a line.
 _LONGEST = 240
@@ -48,7 +49,7 @@ def describe(
         if name in namespace and not name.startswith("_") and name not in _SHELL:
             told = _told(name, namespace[name], values=values)
             if told:
-                lines.append(f"{mark} {_one_line(told)}\n")
+                lines.append(f"{mark} {one_line(told, _LONGEST)}\n")
     return tuple(lines)
 
 
@@ -103,8 +104,3 @@ def _doc(of: Any) -> str:
     doc = of.__doc__ if type(of) is FunctionType else type.__dict__["__dict__"].__get__(of).get("__doc__")
     first = doc.strip().partition("\n")[0] if type(doc) is str else ""
     return f": {first}" if first else ""
-
-
-def _one_line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

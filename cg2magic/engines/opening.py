@@ -21,7 +21,7 @@ def open_engine(
     cancelled: Callable[[], bool],
     resident: LoadedModel | RemoteModel | None = None,
 ) -> Engine:
-    """Load a model here, or find it where it is served; the resident one is in memory meanwhile.
+    """Load a model here, or reach it on its server; the resident one stays in memory meanwhile.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def open_engine(
         from cg2magic.engines.remote.model import reach
 
         if (spec.device, spec.precision, spec.groups, spec.compile) != ("auto", "auto", None, None):
-            raise LoadError("how a served model is held (device, precision …) is the server's: leave it out")
+            raise LoadError("the server decides about device, precision and the like: leave them out")
         return RemoteEngine(
             reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=cancelled)
         )
@@ -41,7 +41,7 @@ def open_engine(
     from cg2magic.models.loading import LoadedModel, load_model
 
     if spec.served or spec.tokenizer:
-        raise LoadError(f"--model and --tokenizer are for the address of a server, and {spec.name} is none")
+        raise LoadError(f"--model and --tokenizer need the address of a server; {spec.name} is not one")
     loaded = load_model(
         spec.name,
         device=spec.device,

@@ -18,12 +18,12 @@ _HOST = re.compile(r"(?:(?:\[[0-9a-f:]+\]|[\w-][\w.-]+):\d+|localhost)(?:/|\Z)",
 
 @dataclass(slots=True)
 class ServerSettings:
-    """How servers are dealt with, those that are used already too.
+    """Settings for all servers, including those already in use.
 
     Attributes
     ----------
     timeout : float
-        Seconds to wait for the next piece of an answer: a full server lets requests wait for their turn.
+        Seconds to wait for the next piece of an answer; a busy server queues requests.
     """
 
     timeout: float = 120.0
@@ -66,7 +66,7 @@ class ModelSpec:
         return self.name.casefold().startswith(("http://", "https://")) or bool(_HOST.match(self.name))
 
     def is_met_by(self, held: ModelSpec, loaded: Named) -> bool:
-        """Whether a model that was loaded for `held` will do."""
+        """Whether a model that was loaded for `held` meets this spec."""
         held = replace(held, **{name: getattr(loaded, name) for name in _RESOLVED if hasattr(loaded, name)})
         return self.name in (held.name, loaded.name) and all(
             wanted in ("auto", None, there)
@@ -75,11 +75,11 @@ class ModelSpec:
 
 
 def refuse_secrets(name: str | None) -> None:
-    """Refuse an address with a key or a password in it: names of models are shown, saved and kept.
+    """Refuse an address that contains a key or a password: names of models are shown and saved.
 
     Raises
     ------
     UsageError
     """
     if name and "://" in name and ("@" in name or "?" in name):
-        raise UsageError("an address holds no key or password: put the key into CG2MAGIC_API_KEY")
+        raise UsageError("an address must not contain a key or password: put the key into CG2MAGIC_API_KEY")

@@ -16,19 +16,21 @@ from cg2magic.errors import UsageError
 from cg2magic.evaluation import answers, problems
 from cg2magic.evaluation.run import Evaluation, Progress, Summary
 from cg2magic.progress import progress_bar
-from cg2magic.request import Sampling
+from cg2magic.request import DEFAULTS, Sampling
 from cg2magic.sandbox.sandbox import Sandbox, missing
 from cg2magic.service.manager import manager
 
 _EPILOG = """
-Samples are kept in a folder, and the same command goes on where it was left. Nothing that the model wrote is
-run without --execute.
+Samples are kept in a folder, and the same command continues where it stopped. Nothing that the model wrote
+is run without --execute.
 """
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``eval`` to the commands."""
-    parser = commands.add_parser("eval", help="HumanEval and its infilling tasks: does what it writes work?")
+    parser = commands.add_parser(
+        "eval", help="HumanEval and its infilling tasks: does the code that the model writes work?"
+    )
     benchmarks = parser.add_subparsers(title="benchmarks", required=True, metavar="BENCHMARK")
     for name, about in (
         ("humaneval", "164 functions from their docstrings"),
@@ -45,21 +47,25 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="mini", metavar="NAME", help="a name, a Hub id or a folder")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, …")
-    parser.add_argument("-n", "--samples", type=int, default=1, metavar="N", help="of each problem")
-    parser.add_argument("-t", "--temperature", type=float, default=0.0, metavar="T", help="0: greedy")
-    parser.add_argument("--top-p", type=float, default=0.95, metavar="P")
-    parser.add_argument("--top-k", type=int, default=0, metavar="K")
+    parser.add_argument("-n", "--samples", type=int, default=1, metavar="N", help="samples of each problem")
+    parser.add_argument(
+        "-t", "--temperature", type=float, default=DEFAULTS.temperature, metavar="T", help="0: greedy"
+    )
+    parser.add_argument("--top-p", type=float, default=DEFAULTS.top_p, metavar="P")
+    parser.add_argument("--top-k", type=int, default=DEFAULTS.top_k, metavar="K")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-m", "--max-new-tokens", type=int, default=256, metavar="N")
     parser.add_argument("-k", type=_ks, default=(1, 10, 100), metavar="K,K", help="pass@K (1,10,100)")
     parser.add_argument(
         "--batch", type=int, default=16, metavar="N", help="samples written at once (%(default)s)"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="N problems, spread evenly: always the same")
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="for the samples; by default named after the run"
+        "--limit", type=int, metavar="N", help="use only N problems, spread evenly; always the same ones"
     )
-    parser.add_argument("--fresh", action="store_true", help="begin anew, whatever the folder holds")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where to keep the samples; by default named after the run"
+    )
+    parser.add_argument("--fresh", action="store_true", help="start again, whatever the folder contains")
     parser.add_argument(
         "--execute", action="store_true", help="run the samples in the sandbox, and score them"
     )
@@ -70,7 +76,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="programs that run at once (one a core)")
     parser.add_argument(
-        "--proof", action="store_true", help="no model: score the right answers, and empty ones"
+        "--proof", action="store_true", help="use no model: score the right answers, and empty ones"
     )
 
 
@@ -92,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
         evaluation.write(answers.of_model(sampling), args.batch, progress)
     print(f"{len(chosen):,} problems, {len(chosen) * args.samples:,} samples in {evaluation.folder}")
     if sandbox is None:
-        print("Nothing was run. With --execute the samples are run in a sandbox, and scored.")
+        print("Nothing was run. --execute runs the samples in a sandbox and scores them.")
         return
     _execute(evaluation, sandbox, args.jobs)
     summary = evaluation.summary(args.k)
@@ -131,16 +137,13 @@ def _sandbox(args: argparse.Namespace) -> Sandbox:
 
 
 def _sampling(args: argparse.Namespace) -> Sampling:
-    try:
-        return Sampling(
-            max_new_tokens=args.max_new_tokens,
-            temperature=args.temperature,
-            top_p=args.top_p,
-            top_k=args.top_k,
-            seed=args.seed,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    return Sampling(
+        max_new_tokens=args.max_new_tokens,
+        temperature=args.temperature,
+        top_p=args.top_p,
+        top_k=args.top_k,
+        seed=args.seed,
+    )
 
 
 def _load(args: argparse.Namespace) -> None:
@@ -204,5 +207,5 @@ def _ks(text: str) -> tuple[int, ...]:
     except ValueError:
         ks = ()
     if not ks or ks[0] < 1:
-        raise argparse.ArgumentTypeError(f"numbers like 1,10,100, not {text!r}")
+        raise argparse.ArgumentTypeError(f"give numbers such as 1,10,100, not {text!r}")
     return ks

@@ -29,9 +29,9 @@ def pass_at_k(n: int, c: int, k: int) -> float:
         If it can't be estimated.
     """
     if not 0 <= c <= n:
-        raise ValueError(f"of {n} samples {c} can't work")
+        raise ValueError(f"{c} of {n} samples can't work")
     if not 1 <= k <= n:
-        raise ValueError(f"pass@{k} takes at least {max(k, 1)} samples, and there are {n}")
+        raise ValueError(f"pass@{k} needs at least {max(k, 1)} samples, but there are {n}")
     if n - c < k:
         return 1.0
     miss = 1.0

@@ -176,8 +176,8 @@ class Evaluation:
             differ = ["run.json"]
         if differ:
             raise UsageError(
-                f"{path.parent} holds samples made with another {' and '.join(differ)}: "
-                "choose another --folder, or begin anew with --fresh"
+                f"{path.parent} contains samples made with a different {' and '.join(differ)}: "
+                "choose another --folder, or start again with --fresh"
             )
 
 

@@ -19,8 +19,9 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from cg2magic.errors import UsageError
+from cg2magic.models.wording import one_line
 
-_INSTEAD = 'give it a text, such as "assert f(2) == 4", a variable with one, or a function'
+_INSTEAD = 'give it some code, such as "assert f(2) == 4", a variable that holds some, or a function'
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Node = TypeVar("_Node", bound=ast.AST)
 #: Of what is called by these names only the answer counts.
@@ -48,7 +49,7 @@ def read(texts: Sequence[str], variables: Mapping[str, Any], language: str) -> s
         If it is not Python, or the cell is not; or if it would check nothing.
     """
     if texts and language != "python":
-        raise UsageError(f"--check runs Python, and the language of the cell is {language}")
+        raise UsageError(f"--check runs Python, but the language of the cell is {language}")
     programs = [_program(text, variables) for text in texts]
     trees = [_tree(program, text) for program, text in zip(programs, texts, strict=True)]
     statements = [statement for tree in trees for statement in tree.body]
@@ -59,7 +60,7 @@ def read(texts: Sequence[str], variables: Mapping[str, Any], language: str) -> s
         _refuse_tests_that_are_dropped(tree.body, text)
         only_values = all(isinstance(statement, ast.Expr) for statement in tree.body)
         if all(map(_does_nothing, tree.body if only_values else [*statements, *calls])):
-            raise UsageError(f"--check {_shown(text)} checks nothing: {_INSTEAD}")
+            raise UsageError(f"--check {one_line(text, 40)} checks nothing: {_INSTEAD}")
     return "\n".join([*programs, *map(ast.unparse, calls)])
 
 
@@ -86,7 +87,7 @@ def _program(text: str, variables: Mapping[str, Any]) -> str:
 
 def _unknown(name: str, variables: Mapping[str, Any]) -> str:
     if hasattr(builtins, name):
-        return f"{name} is Python's own; {_INSTEAD}"
+        return f"{name} is built into Python; {_INSTEAD}"
     usable = [n for n, value in variables.items() if isinstance(value, str | FunctionType) and n[0] != "_"]
     close = difflib.get_close_matches(name, usable, n=1)
     hint = f"did you mean {close[0]}?" if close else "run the cell that defines it first"
@@ -101,14 +102,16 @@ def _source(name: str, function: FunctionType) -> str:
     elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         trouble = "a generator: calling it runs nothing"
     elif inspect.unwrap(function).__code__.co_freevars:
-        trouble = "defined in another function, whose variables it needs: define it in a cell by itself"
+        trouble = (
+            "defined inside another function and needs its variables: define it at the top level of a cell"
+        )
     if trouble:
         raise UsageError(f"--check {name}: {name} is {trouble}")
     try:
         source = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):
         raise UsageError(
-            f"--check {name}: the source of {name} is not known; define it in a cell without a magic on top"
+            f"--check {name}: its source is not known; define it in a cell that has no magic at the top"
         ) from None
     tree = _tree(source, name)
     definition = tree.body[0]
@@ -136,7 +139,7 @@ def _calls(statements: Sequence[ast.stmt], named: Container[str]) -> list[ast.st
             continue
         if _needs_arguments(function.args):
             raise UsageError(
-                f"--check: {function.name} takes arguments, and nothing gives it any; add the call, "
+                f"--check: {function.name} takes arguments, but nothing gives it any; add the call: "
                 f'--check "{function.name}(…)"'
             )
         call = f"{'await ' if isinstance(function, ast.AsyncFunctionDef) else ''}{function.name}()"
@@ -171,14 +174,16 @@ def _refuse_tests_that_are_dropped(body: Sequence[ast.stmt], text: str) -> None:
     """Refuse ``f(2) == 4`` without an assert, and the assert of a tuple: both let everything pass."""
     for statement in body:
         if isinstance(statement, ast.Expr) and _is_test(statement.value):
-            raise UsageError(f"--check {_shown(text)}: write assert before {_shown(ast.unparse(statement))}")
+            raise UsageError(
+                f"--check {one_line(text, 40)}: write assert before {one_line(ast.unparse(statement), 40)}"
+            )
         if (
             isinstance(statement, ast.Assert)
             and isinstance(statement.test, ast.Tuple)
             and statement.test.elts
         ):
             raise UsageError(
-                f"--check {_shown(text)}: {_shown(ast.unparse(statement))} is always true; "
+                f"--check {one_line(text, 40)}: {one_line(ast.unparse(statement), 40)} is always true; "
                 "leave out the parentheses"
             )
 
@@ -200,8 +205,3 @@ def _does_nothing(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
         return not any(isinstance(node, _ACTS) for node in ast.walk(statement.value))
     return isinstance(statement, (*_FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom))
-
-
-def _shown(text: str, width: int = 40) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else f"{text[: width - 1]}…"

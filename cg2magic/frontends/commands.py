@@ -1,15 +1,18 @@
-"""What `%cg2` does, one function a command; each gives what is shown."""
+"""The commands of `%cg2`: one parser with a subparser for each, and one function for each."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import time
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cg2magic.context import settings
 from cg2magic.errors import UsageError
 from cg2magic.frontends.line import plain, reads_words, split, value
+from cg2magic.models.wording import gigabytes, one_line, parameters
 from cg2magic.service.manager import manager
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from cg2magic.engines.remote.model import RemoteModel
     from cg2magic.models.loading import LoadedModel
 
+#: Is given the options and the shell; returns the text to print, or None if it has shown something itself.
+Command = Callable[[argparse.Namespace, "InteractiveShell"], "str | None"]
+
 
 def run(line: str, shell: InteractiveShell) -> None:
     """Run one command line of `%cg2`.
@@ -25,75 +31,195 @@ def run(line: str, shell: InteractiveShell) -> None:
     Raises
     ------
     UsageError
-        For an unknown command or option, with the closest known one.
+        For an unknown command, naming the closest known one, or an unknown option.
     LoadError
         From `%cg2 load`.
     """
-    name, *words = split(line)[0] or ["status"]
-    name = value(name)
-    if name == "accept":
-        _accept(words, shell)
-    elif name == "config":
-        _config(words, shell)
-    elif name == "allow":
-        print(_allow(words, shell))  # noqa: T201 - as below
-    elif name == "models":
-        _models(words)
-    elif name in _COMMANDS:
-        print(_COMMANDS[name](words))  # noqa: T201 - a magic answers in the cell
-    else:
-        known = ("accept", "allow", "config", "models", *_COMMANDS)
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
-        raise UsageError(f"%cg2 has no command {name!r}: {hint}")
+    words = split(line)[0] or ["status"]
+    words[0] = value(words[0])
+    if not words[0].startswith("-"):
+        _subparser(words[0])
+    try:
+        args = _parser()[0].parse_args(words, argparse.Namespace(words=words[1:]))
+    except _HelpShown:
+        return
+    said = args.run(args, shell)
+    if said is not None:
+        print(said)  # noqa: T201 - a magic answers in the cell
+
+
+def overview() -> str:
+    """Describe all the commands, each in a line or two."""
+    return _parser()[0].format_help()
+
+
+class _HelpShown(Exception):  # noqa: N818 - nothing is wrong
+    """``--help`` has printed its text; there is nothing left to do."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """The options of one command, in the words of its line."""
+    """A parser whose errors are one line and that never exits."""
 
-    def __init__(self, command: str) -> None:
-        super().__init__(command, add_help=False)
-        reads_words(self)
+    def __init__(self, **how: Any) -> None:
+        # The same width everywhere: `%cg2?` is made before anybody knows where it will be shown.
+        formatter = partial(argparse.HelpFormatter, max_help_position=22, width=100)
+        super().__init__(formatter_class=formatter, add_help=False, **how)
+        self.add_argument("-h", "--help", action="help", help="show this help")
+        self.color = False  # from Python 3.14 on, help would contain escape codes
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse unknown arguments here, so that the error names this command and its help."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"%cg2 {self.prog}: {plain(message)}; {' '.join(self.format_usage().split())}")
+        """Raise an error of one line that says where help is."""
+        raise UsageError(f"{self.prog}: {plain(message)}; `{self.prog} --help` shows what it takes")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002
+        """Leave the parser after ``--help``, and not the kernel."""
+        raise _HelpShown
 
 
-def _status(words: list[str]) -> str:
+@cache
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
+    """Make the parser for the line, and a dictionary of the parsers of its commands."""
+    parser = _Parser(
+        prog="%cg2",
+        description="Look after the model. Without a COMMAND: status.",
+        epilog="`%cg2 COMMAND --help` tells more about one of them.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, does: Command, about: str, more: str = "") -> _Parser:
+        description = f"{about[0].upper()}{about[1:]}. {more}".strip()
+        command: _Parser = commands.add_parser(name, help=about.replace("%", "%%"), description=description)
+        reads_words(command)
+        command.set_defaults(run=does)
+        return command
+
+    add("status", _status, "show what is loaded, its memory, what waits, and how fast the last request was")
+
+    load = add(
+        "load",
+        _load,
+        "load a model: mini, a name from `%cg2 models`, a Hub id (@commit), a folder, or the address of a "
+        "server that runs one; without a name, show what this machine can run well",
+        "A server is vLLM, llama.cpp or another with OpenAI's completions API; it sees your prompts. "
+        "If it wants a key, put the key into the environment variable CG2MAGIC_API_KEY.",
+    )
+    load.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="the model, or a server such as http://HOST:8000/v1",
+    )
+    load.add_argument("--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, mps")
+    load.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "int8", "fp32", "bf16", "fp16"),
+        help="the precision of its weights",
+    )
+    load.add_argument(
+        "--groups", type=int, metavar="G", help="groups in its qkv_proj, 4 or 8, if it doesn't say"
+    )
+    load.add_argument(
+        "--model", dest="served", metavar="NAME", help="which model to use, if the server has several"
+    )
+    load.add_argument(
+        "--tokenizer", metavar="NAME", help="a name, Hub id or folder, if the name on the server doesn't tell"
+    )
+    load.add_argument("--compile", action="store_true", default=None, help="use torch.compile, on a GPU")
+
+    add("unload", _unload, "give the model's memory back")
+    add("models", _models, "list the models known by name: size, memory, what fits here, holes, licence")
+
+    cache_ = add("cache", _cache, "show, or clear, the int8 weights on disk, which make the next load quick")
+    cache_.add_argument("what", nargs="?", choices=("show", "clear"), default="show")
+
+    config = add(
+        "config",
+        _config,
+        "show the defaults; with --notebook, show or narrow what this notebook lets a model see",
+        "`%config CG2.temperature = 0.4` changes a default.",
+    )
+    config.add_argument(
+        "--notebook",
+        action="store_true",
+        help="the settings kept in the notebook, for everybody who opens it",
+    )
+    config.add_argument(
+        "settings",
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="with --notebook, narrow it: context=none, context=cell, vars=none or vars=NAME,NAME",
+    )
+
+    accept = add("accept", _accept, "put a candidate of the last suggestion into a new cell")
+    accept.add_argument(
+        "k", nargs="?", type=int, default=1, metavar="K", help="which candidate (%(default)s)"
+    )
+
+    add("prompt", _prompt, "show what the model read for the last suggestion, word for word")
+    add("history", _history, "list the suggestions of this kernel and what became of them")
+
+    allow = add("allow", _allow, "let --check run candidates, or forbid it again")
+    allow.add_argument(
+        "what",
+        nargs="?",
+        default="sandbox",
+        choices=tuple(_ALLOWED),
+        help="in a sandbox (%(default)s), with limits only, or not at all",
+    )
+
+    help_ = add("help", _help, "show this help, or that of one command")
+    help_.add_argument("command", nargs="?", metavar="COMMAND")
+    return parser, commands.choices
+
+
+def _subparser(name: str) -> _Parser:
+    """Find the parser of a command by its name."""
+    known = _parser()[1]
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(sorted(known))}"
+    raise UsageError(f"%cg2 has no command {name!r}: {hint}")
+
+
+def _help(args: argparse.Namespace, _: InteractiveShell) -> str:
+    parser = _subparser(args.command) if args.command else _parser()[0]
+    return parser.format_help().rstrip()
+
+
+def _status(*_: object) -> str:
     from cg2magic.models.int8 import files as int8_files
 
-    _Parser("status").parse_args(words)
     status = manager().status()
     lines = [describe(status.model) if status.model else "no model is loaded; the first request loads one"]
-    lines.append(f"memory of this kernel  {_size(status.process_memory)}")
+    lines.append(f"memory of this kernel  {gigabytes(status.process_memory)}")
     lines.append(f"writing  {'yes' if status.writing else 'no'}, waiting  {status.queued}")
     if status.tokens_per_second:
         lines.append(f"last request  {status.tokens_per_second:.0f} tokens/s")
     kept = int8_files.size()
     if kept:
-        lines.append(f"int8 weights on disk  {_size(kept)}; `%cg2 cache clear` removes them")
+        lines.append(f"int8 weights on disk  {gigabytes(kept)}; `%cg2 cache clear` removes them")
     return "\n".join(lines)
 
 
-def _load(words: list[str]) -> str:
+def _load(args: argparse.Namespace, _: InteractiveShell) -> str:
     from cg2magic.progress import progress_bar
 
-    parser = _Parser("load")
-    parser.add_argument("name", nargs="?")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="auto", choices=("auto", "int8", "fp32", "bf16", "fp16"))
-    parser.add_argument("--groups", type=int)
-    parser.add_argument("--model", dest="served", metavar="NAME")
-    parser.add_argument("--tokenizer", metavar="NAME")
-    parser.add_argument("--compile", action="store_true", default=None)
-    args = parser.parse_args(words)
     if args.name is None:
-        if words:
-            parser.error("which model? Its name comes after load")
+        if args.words:
+            raise UsageError("load which model? Give its name, as in `%cg2 load mini`")
         return _advice()
     if args.name.startswith(("$", "{")):
         name = args.name.strip("${}")
-        parser.error(f"names are not expanded here: write cg2magic.load({name}) for the variable {name}")
+        raise UsageError(f"names are not expanded here: cg2magic.load({name}) loads what is in {name}")
     with progress_bar() as on_progress:
         loaded = manager().load(
             args.name,
@@ -108,13 +234,12 @@ def _load(words: list[str]) -> str:
     return describe(loaded)
 
 
-def _unload(words: list[str]) -> str:
-    _Parser("unload").parse_args(words)
+def _unload(*_: object) -> str:
     gone = manager().unload()
     if gone is None:
         return "no model was loaded"
-    sizes = [f"{_size(gone.process)} of memory"] if gone.process or not gone.gpu else []
-    sizes += [f"{_size(gone.gpu)} of GPU memory"] if gone.gpu else []
+    sizes = [f"{gigabytes(gone.process)} of memory"] if gone.process or not gone.gpu else []
+    sizes += [f"{gigabytes(gone.gpu)} of GPU memory"] if gone.gpu else []
     said = f"{gone.name} unloaded, {' and '.join(sizes)} given back"
     if gone.is_held:
         said += "; a variable still holds its weights: they go when you `del` it"
@@ -128,79 +253,71 @@ def _advice() -> str:
     return advice(survey())
 
 
-def _models(words: list[str]) -> None:
+def _models(*_: object) -> None:
     from IPython.display import display
 
     from cg2magic.frontends.model_table import ModelTable
     from cg2magic.models.survey import survey
 
-    _Parser("models").parse_args(words)
     resident = manager().status().model
     display(ModelTable(survey(), resident.name if resident else None))
 
 
-def _history(words: list[str]) -> str:
-    _Parser("history").parse_args(words)
+def _history(*_: object) -> str:
     if not manager().history:
         return "no suggestions yet"
     rows = [("#", "time", "model", "state", "tokens", "prompt", "what became of it")]
     for entry in manager().history:
         now = entry.job.snapshot()
         outcome = ", ".join(f"{k + 1} {what}" for k, what in sorted(entry.outcomes.items()))
-        prompt = _one_line("|".join(now.request.parts))
+        prompt = one_line("|".join(now.request.parts), 40, tail=True)
         at = time.strftime("%H:%M:%S", time.localtime(entry.time))
         rows.append((str(now.job_id), at, now.model, now.state, str(now.tokens), prompt, outcome or "-"))
     return _table(rows)
 
 
-def _prompt(words: list[str]) -> str:
+def _prompt(*_: object) -> str:
     from cg2magic.frontends import words as wording
     from cg2magic.frontends.visible import visible
 
-    _Parser("prompt").parse_args(words)
     now = next((e.job.snapshot() for e in reversed(manager().history) if e.job.snapshot().seen), None)
     if now is None or now.seen is None:
         raise UsageError("no model has read anything yet: run a cell with %%complete or %%infill first")
     return f"{visible(now.seen.text)}\n\n[{wording.context(now) or 'the cell alone'}]"
 
 
-def _accept(words: list[str], shell: InteractiveShell) -> None:
-    parser = _Parser("accept")
-    parser.add_argument("k", nargs="?", type=int, default=1)
-    k = parser.parse_args(words).k
+def _accept(args: argparse.Namespace, shell: InteractiveShell) -> None:
+    k: int = args.k
     entry = next((e for e in reversed(manager().history) if e.job.snapshot().suggestions), None)
     if entry is None:
         raise UsageError("there is no suggestion yet: run a cell with %%complete or %%infill first")
     suggestions = entry.job.snapshot().suggestions
     if not 1 <= k <= len(suggestions):
-        raise UsageError(f"the last request has candidates 1 to {len(suggestions)}, there is no {k}")
+        raise UsageError(f"the last request has candidates 1 to {len(suggestions)}, but no {k}")
     shell.set_next_input(suggestions[k - 1].code, replace=False)
     manager().record(entry.job.id, k - 1, "inserted below")
 
 
-def _config(words: list[str], shell: InteractiveShell) -> None:
+def _config(args: argparse.Namespace, shell: InteractiveShell) -> None:
     from cg2magic.frontends import present as frontend
 
-    parser = _Parser("config")
-    parser.add_argument("--notebook", action="store_true")
-    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
-    args = parser.parse_args(words)
     if args.notebook:
         # vars="a, b" as well as "vars=a, b".
         pairs = [pair.replace('"', "").replace("'", "") for pair in args.settings]
         frontend.configure_notebook(shell, settings.of_pairs(pairs))
     elif args.settings:
-        parser.error(f"`%config CG2.{args.settings[0]}` changes a default; --notebook one of this notebook")
+        raise UsageError(
+            f"`%config CG2.{args.settings[0]}` changes a default; `%cg2 config --notebook "
+            f"{args.settings[0]}` changes what this notebook lets a model see"
+        )
     else:
         shell.run_line_magic("config", "CG2")
 
 
-def _allow(words: list[str], shell: InteractiveShell) -> str:
+def _allow(args: argparse.Namespace, shell: InteractiveShell) -> str:
     from cg2magic.sandbox.sandbox import missing
 
-    parser = _Parser("allow")
-    parser.add_argument("what", nargs="?", default="sandbox", choices=("sandbox", "unconfined", "nothing"))
-    what = parser.parse_args(words).what
+    what: str = args.what
     if what == "sandbox" and (trouble := missing()):
         raise UsageError(f"{trouble}; %cg2 allow unconfined lets --check run candidates with limits only")
     shell.run_line_magic("config", f"CG2.allow_execution = {what!r}")
@@ -214,28 +331,16 @@ _ALLOWED = {
 }
 
 
-def _cache(words: list[str]) -> str:
+def _cache(args: argparse.Namespace, _: InteractiveShell) -> str:
     from cg2magic.models.int8 import files as int8_files
 
-    parser = _Parser("cache")
-    parser.add_argument("what", nargs="?", choices=("show", "clear"), default="show")
-    if parser.parse_args(words).what == "clear":
-        return f"int8 weights removed from the disk, {_size(int8_files.clear())} free again"
-    return f"int8 weights on disk  {_size(int8_files.size())} in {int8_files.folder()}"
-
-
-_COMMANDS = {
-    "status": _status,
-    "load": _load,
-    "unload": _unload,
-    "cache": _cache,
-    "history": _history,
-    "prompt": _prompt,
-}
+    if args.what == "clear":
+        return f"int8 weights removed from the disk, {gigabytes(int8_files.clear())} free again"
+    return f"int8 weights on disk  {gigabytes(int8_files.size())} in {int8_files.folder()}"
 
 
 def describe(loaded: LoadedModel | RemoteModel) -> str:
-    """What was loaded, in one line, with the commit if it is of the Hub; then what is to be known of it."""
+    """Describe a loaded model in one line, with its commit if it is from the Hub; then its notes."""
     if hasattr(loaded, "url"):
         return (
             f"{loaded.name}: served as {loaded.served} at {loaded.url}, context {loaded.context:,} tokens, "
@@ -243,23 +348,11 @@ def describe(loaded: LoadedModel | RemoteModel) -> str:
         )
     commit = f", {loaded.source}" if "@" in loaded.source else ""
     loading = (
-        f"{loaded.name}: {_count(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "
-        f"{_size(loaded.memory)}, context {loaded.context:,} tokens, loaded in {loaded.seconds:.1f} s{commit}"
+        f"{loaded.name}: {parameters(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "
+        f"{gigabytes(loaded.memory)}, context {loaded.context:,} tokens, "
+        f"loaded in {loaded.seconds:.1f} s{commit}"
     )
     return "\n".join((loading, *loaded.notes))
-
-
-def _count(number: int) -> str:
-    return f"{number / 1e9:.1f} B" if number >= 1e9 else f"{number / 1e6:.1f} M"
-
-
-def _size(number: int) -> str:
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
-
-
-def _one_line(text: str, width: int = 40) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else "…" + text[1 - width :]
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

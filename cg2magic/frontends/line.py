@@ -1,10 +1,10 @@
-r"""A magic's line as words: quotes, comments and backslashes are read here, for every option of every magic.
+r"""Split a magic's line into words: quotes, comments and backslashes, the same for all options of all magics.
 
-A word that begins with a quote goes to the next quote of that kind, and may contain spaces. The value of an
-option that takes a `text` is then read as Python reads a string, so that ``"\n"`` is a newline; others are
-names and paths, whose backslashes stay. In front of the first quote there may be an ``r``, as in Python, and
-an ``--option=``. A quote inside of a word is a character like any other (``~/o'neill``). A ``#`` that begins
-a word begins a comment.
+A word that begins with a quote ends at the next quote of the same kind, and may contain spaces. If its
+option takes a `text`, it is then read like a Python string, so that ``"\n"`` is a newline; all other values
+are names and paths, which keep their backslashes. The first quote may follow an ``r``, as in Python, and an
+``--option=``. A quote inside a word is an ordinary character (``~/o'neill``). A ``#`` at the beginning of a
+word begins a comment.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from cg2magic.errors import UsageError
 
 _WINDOWS = os.name == "nt"
 _QUOTES = ("'", '"')
-#: Stands before a value that is as it should be, as a quote stands before one that was in quotes: argparse
-#: must not take it for an option, and loses ``--`` otherwise.
+#: Put before a value that needs no further reading, as a quote is put before one that was in quotes, so that
+#: argparse does not take it for an option or drop ``--``.
 _AS_IT_IS = "\0"
 _OPENING = re.compile(r"""(?P<name>-{0,2}\w[\w-]*=)?(?P<raw>[rR]?)(?P<quote>["'])""")
 _OPTION = re.compile(r"-{1,2}\w[\w-]*=")
-#: What shells, and IPython's completion of file names, put a backslash before. Windows knows no such thing.
+#: Characters that shells, and IPython's completion of file names, escape with a backslash; not on Windows.
 _ESCAPED = re.compile(r"""\\([ '"()\[\]{}?=|;:#*^&])""")
 
 
@@ -45,18 +45,18 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
     try:
         return parser.parse_args(words)
     except ShellUsageError as error:
-        hint = "; # begins a comment, unless it is in quotes" if comment and "expected" in str(error) else ""
+        hint = "; # begins a comment unless it is in quotes" if comment and "expected" in str(error) else ""
         raise UsageError(f"{plain(str(error))}{hint}") from None
 
 
 def split(line: str, takes_text: Collection[str] = ()) -> tuple[list[str], str]:
-    r"""Split a line into words, which a parser with `reads_words` understands, and its comment.
+    r"""Split a line into words, for a parser prepared by `reads_words`, and its comment.
 
     Parameters
     ----------
     line : str
     takes_text : collection of str
-        The options in whose quoted values a backslash keeps a quote from closing them.
+        The options in whose quoted values a backslash escapes a quote.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def split(line: str, takes_text: Collection[str] = ()) -> tuple[list[str], str]:
         else:
             inner, rest = _quoted(rest, opening, is_text=is_text)
             quote = _AS_IT_IS if opening["raw"] else opening["quote"]
-            # NAME="a b" is no option: it is read by whoever takes such a thing.
+            # NAME="a b" is not an option: the command that takes it reads the quotes.
             is_value = name.startswith("-") or not name
             words.append(f"{name}{quote}{inner}" if is_value else f"{name}{quote}{inner}{quote}")
         rest = rest.lstrip()
@@ -84,31 +84,31 @@ def split(line: str, takes_text: Collection[str] = ()) -> tuple[list[str], str]:
 
 
 def reads_words(parser: argparse.ArgumentParser) -> None:
-    """Let a parser take the words of `split`, whatever the types of its arguments."""
+    """Prepare a parser for the words of `split`, whatever the types of its arguments."""
     parser.register("type", None, value)
     parser.register("type", int, _whole)
     parser.register("type", float, _real)
 
 
 def value(word: str) -> str:
-    """Give what a word says: a name, a path, a choice."""
+    """Return the value of a word: a name, a path, a choice."""
     return word[1:] if word.startswith((*_QUOTES, _AS_IT_IS)) else word
 
 
 def plain(message: str) -> str:
-    """Give what a parser says of words, without our marks."""
+    """Return a parser's message without our marks."""
     return message.replace(_AS_IT_IS, "")
 
 
 def text(word: str) -> str:
-    r"""Give the text that a word says: in quotes ``\n`` is a newline, as in Python."""
+    r"""Return the text that a word stands for: in quotes ``\n`` is a newline, as in Python."""
     return unescaped(word[1:], word[0]) if word.startswith(_QUOTES) else value(word)
 
 
 def code(word: str) -> str:
-    r"""Give the Python that a word says: as it stands, or with its escapes read if only that is Python.
+    r"""Return the Python code of a word: as it is, or with its escapes read if it is valid only then.
 
-    So ``"assert f('a\n')"`` keeps its escape in the string, and ``"import re\nassert f(1)"`` is two lines.
+    So ``"assert f('a\n')"`` keeps the escape in its string, and ``"import re\nassert f(1)"`` is two lines.
     """
     if word.startswith(_QUOTES) and not is_python(word[1:]):
         return unescaped(word[1:], word[0])
@@ -127,30 +127,34 @@ def is_python(program: str) -> bool:
 
 
 def unescaped(inner: str, quote: str) -> str:
-    """Give what Python reads between such quotes."""
+    """Read `inner` as Python reads it between such quotes."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # \d is a backslash and a d
             return str(ast.literal_eval(f"{quote * 3}{inner}{quote * 3}"))
     except (SyntaxError, ValueError) as error:
         said = re.sub(r"^\(unicode error\) | \(.*?\)$", "", getattr(error, "msg", str(error)))
-        said = f"{quote}{inner}{quote} is no text: {said}; r{quote}…{quote} is taken as it is"
+        said = f"{quote}{inner}{quote} is not a valid text: {said}; r{quote}…{quote} is taken literally"
         raise argparse.ArgumentTypeError(said) from None
 
 
 def _quoted(rest: str, opening: re.Match[str], *, is_text: bool) -> tuple[str, str]:
-    """Give what stands in the quotes that `rest` begins with, and what follows."""
+    """Return what is inside the quotes that `rest` begins with, and what follows."""
     quote, start = opening["quote"], opening.start("quote")
-    # In a path a backslash keeps nothing from closing: "C:\models\" ends there.
+    # In a path a backslash escapes nothing: "C:\models\" is closed.
     inside = re.compile(rf"(?:\\.|[^\\{quote}])*" if is_text else f"[^{quote}]*", re.DOTALL)
     inner = inside.match(rest, opening.end())
     assert inner is not None
     end = inner.end() + 1
     if not rest.startswith(quote, inner.end()):
-        raise UsageError(f"the options can't be read: No closing quotation for {rest[start:]}")
+        raise UsageError(f"the options can't be read: there is no closing quote for {rest[start:]}")
     follows = rest[end:]
     if follows[:1].strip():
-        hint = rf"in it a {quote} is written \{quote}" if is_text else "use the other kind of quotes"
+        hint = (
+            rf"write \{quote} for a {quote} inside it"
+            if is_text
+            else "use the other kind of quotes around it"
+        )
         raise UsageError(
             f"the options can't be read: {rest[start:end]} ends before {follows.split()[0]}; {hint}"
         )
@@ -158,8 +162,8 @@ def _quoted(rest: str, opening: re.Match[str], *, is_text: bool) -> tuple[str, s
 
 
 def _plain(rest: str, *, is_text: bool) -> tuple[str, str]:
-    r"""Give the word without quotes that `rest` begins with, and what follows."""
-    # On Windows `C:\ ` is a whole path, and in a text a backslash is a backslash.
+    r"""Return the unquoted word that `rest` begins with, and what follows."""
+    # On Windows `C:\ ` is a complete path, and in a text a backslash is just a backslash.
     escapes = not (_WINDOWS or is_text)
     found = re.match(r"(?:\\ |\S)+" if escapes else r"\S+", rest)
     assert found is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError as ShellUsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
-from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.core.magic_arguments import magic_arguments
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
 
 from cg2magic.context.settings import LEVELS, Settings
@@ -20,11 +20,10 @@ from cg2magic.formats import FillInMiddle
 from cg2magic.frontends import check_code, commands, interrupts
 from cg2magic.frontends import present as frontend
 from cg2magic.frontends.inline import Switch
-from cg2magic.frontends.line import text
 from cg2magic.frontends.notebook import Notebook
-from cg2magic.frontends.options import INSERT, arguments, generation_options
+from cg2magic.frontends.options import INSERT, arguments, generation_options, hole_options, score_options
 from cg2magic.frontends.pages import Page
-from cg2magic.request import Request, Sampling
+from cg2magic.request import DEFAULTS, Request, Sampling
 from cg2magic.service import checks as checking
 from cg2magic.service import preload
 from cg2magic.service.job import Job
@@ -39,22 +38,27 @@ if TYPE_CHECKING:
 class CG2(Magics):
     """What `%config CG2` shows: the defaults of `%%complete` and `%%infill`."""
 
-    model = Unicode("mini", help="The model that is loaded when none is: a name, or a server's address.").tag(
+    model = Unicode("mini", help="The model to load when none is loaded: a name, or a server's address.").tag(
         config=True
     )
     device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
     tokenizer = Unicode(
-        "", help="Of a model on a server, where its name there doesn't tell: a name, a Hub id or a folder."
+        "",
+        help="Tokenizer of a model on a server, if its name there doesn't tell: a name, Hub id or folder.",
     ).tag(config=True)
     server_timeout = Float(
-        SERVERS.timeout, min=0.1, help="Seconds a server may be silent before it is given up."
+        SERVERS.timeout, min=0.1, help="Seconds a server may be silent before we give up."
     ).tag(config=True)
-    precision = Unicode("auto", help="Of its weights: auto, int8, fp32, bf16, fp16.").tag(config=True)
-    samples = Int(1, min=1, help="How many candidates.").tag(config=True)
-    max_new_tokens = Int(64, min=1, help="The most tokens to write, for each hole.").tag(config=True)
-    temperature = Float(0.0, min=0.0, help="0 is greedy.").tag(config=True)
-    top_p = Float(0.95, help="Nucleus sampling; used when temperature is above 0.").tag(config=True)
-    top_k = Int(0, min=0, help="Sample from the k likeliest tokens; 0 for all.").tag(config=True)
+    precision = Unicode("auto", help="Precision of its weights: auto, int8, fp32, bf16, fp16.").tag(
+        config=True
+    )
+    samples = Int(DEFAULTS.n, min=1, help="How many candidates.").tag(config=True)
+    max_new_tokens = Int(DEFAULTS.max_new_tokens, min=1, help="The most tokens to write, for each hole.").tag(
+        config=True
+    )
+    temperature = Float(DEFAULTS.temperature, min=0.0, help="0 is greedy.").tag(config=True)
+    top_p = Float(DEFAULTS.top_p, help="Nucleus sampling; used when temperature is above 0.").tag(config=True)
+    top_k = Int(DEFAULTS.top_k, min=0, help="Sample from the k likeliest tokens; 0 for all.").tag(config=True)
     language = Unicode("python", help="The language of the cells.").tag(config=True)
     context = CaselessStrEnum(
         LEVELS,
@@ -62,7 +66,7 @@ class CG2(Magics):
         help="What the model sees: none (the cell alone), cell (and what the kernel knows of its names), "
         "notebook (and the other cells).",
     ).tag(config=True)
-    context_tokens = Int(2048, min=1, help="The most tokens of prompt, answer and context in all.").tag(
+    context_tokens = Int(2048, min=1, help="The most tokens of prompt, answer and context together.").tag(
         config=True
     )
     vars = Unicode("auto", help="Variables to describe: auto (those in the cell), none, or names.").tag(
@@ -72,14 +76,16 @@ class CG2(Magics):
     allow_execution = CaselessStrEnum(
         ("nothing", "sandbox", "unconfined"),
         "nothing",
-        help="What --check may do: nothing, run candidates in a sandbox, or (without one) with limits only.",
+        help="What --check may do: nothing, run candidates in a sandbox, or run them with limits only.",
     ).tag(config=True)
     check_memory = Float(checking.MEMORY, min=0.1, help="GiB of memory for a candidate and its --check.").tag(
         config=True
     )
-    check_seconds = Float(checking.SECONDS, min=1, help="Seconds of processor time for it.").tag(config=True)
+    check_seconds = Float(
+        checking.SECONDS, min=1, help="Seconds of processor time for a candidate and its --check."
+    ).tag(config=True)
     insert = CaselessStrEnum(
-        INSERT, "ask", help="What becomes of the first candidate: ask (buttons), below, replace, none."
+        INSERT, "ask", help="What to do with the first candidate: ask (buttons), below, replace, none."
     ).tag(config=True)
 
     inline = Bool(
@@ -106,12 +112,12 @@ class CG2(Magics):
         if change.new:
             preload.start()
 
-    #: Where there are pages.
+    #: Set where there are pages.
     ghosts: Switch | None = None
 
     @classmethod
     def enter(cls, shell: InteractiveShell) -> None:
-        """Bring the magics into a shell."""
+        """Register the magics in a shell."""
         cg2 = cls(shell)
         shell.register_magics(cg2)
         interrupts.enter(shell)
@@ -120,7 +126,7 @@ class CG2(Magics):
 
     @classmethod
     def leave(cls, shell: InteractiveShell) -> None:
-        """Take out of the shell what `enter` brought, and end what runs."""
+        """Undo `enter`, and end what is running."""
         for kind, names in (("cell", ("complete", "infill", "score")), ("line", ("cg2",))):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
@@ -137,12 +143,12 @@ class CG2(Magics):
     @no_var_expand
     @cell_magic
     def complete(self, line: str, cell: str) -> None:
-        """Let the model go on writing where the cell ends.
+        """Let the model continue where the cell ends.
 
         The cell is the prompt. A panel below it shows the suggestion while it is written; press
         *Insert below* to get a new cell with the whole code. The kernel stays free meanwhile.
-        Nothing that a model wrote is run unless you run it. Switch on *heat map* in the panel to see how
-        likely each token was, and choose another to go on from there::
+        Code that a model wrote is never run unless you run it. Switch on *heat map* in the panel to see
+        how likely each token was, or to pick another one and continue from there::
 
             In [1]: %%complete
                ...: def hello_world():
@@ -152,27 +158,27 @@ class CG2(Magics):
                ...: df = pd.read_csv("titanic.csv")
                ...: df.groupby(
 
-        With ``--check`` each candidate is run with the code that you give, and those that pass come first.
-        They run in a sandbox, without your files, variables and network, so the cell has to stand on
-        its own; and only after you have allowed it, by the button in the panel or `%cg2 allow`. CODE may
-        also be the name of a variable with a longer text, or of a function, which is called. Given several
-        times, all of it is run. Values with spaces or a # go in quotes; behind the options there may be a
-        comment; IPython's $name and {name} are not expanded::
+        With ``--check`` each candidate is run together with the code that you give, and those that pass
+        come first. They run in a sandbox, without your files, variables and network, so the cell must work
+        on its own; and only after you have allowed it, with the button in the panel or `%cg2 allow`. CODE
+        may also be the name of a variable that holds longer code, or of a function to call. If you give
+        several, all of them are run. Put values with spaces or a # in quotes. A comment may follow the
+        options. IPython's $name and {name} are not expanded::
 
             In [3]: %%complete -n 10 -t 0.6 --check "assert add(2, 3) == 5"
                ...: def add(a, b):
 
-        The model sees the rest of the notebook too: the cells above as they stand there (in an infill
-        those below as well), and a line of type and shape for each variable that the cell mentions, as far
-        as there is room. *Prompt* in the panel shows all it read. Where no page tells the cells (in a
-        terminal or VS Code, and with --wait or -o also where ipykernel is older than 7) it sees those that
-        were executed. ``--context cell`` leaves out the other cells, ``--context none`` the variables too,
-        and ``--vars`` names those to describe::
+        The model sees the rest of the notebook too, as far as there is room: the cells above (in an infill
+        also those below), and a line with type and shape for each variable that the cell mentions.
+        *Prompt* in the panel shows everything it read. If no page can send the cells (in a terminal or
+        VS Code, and with --wait or -o if ipykernel is older than 7), it sees those that were executed.
+        ``--context cell`` leaves out the other cells, ``--context none`` the variables too, and ``--vars``
+        names the variables to describe::
 
             In [4]: %%complete --context cell --vars df columns
                ...: df[
 
-        Another cell magic on top tells the language, and stands on top of the new cell again::
+        Another cell magic below this line sets the language, and goes on top of the new cell again::
 
             In [5]: %%complete
                ...: %%bash
@@ -184,43 +190,19 @@ class CG2(Magics):
             self._serve((code,), args)
 
     @magic_arguments()
-    @argument(
-        "--cursor",
-        type=text,
-        metavar="MARK",
-        default="|",
-        help="What marks a hole; with another MARK, every | is just text.",
-    )
-    @argument(
-        "--prefix-token",
-        type=text,
-        metavar="TOKEN",
-        help="For a model whose way of writing a hole is not known:",
-    )
-    @argument(
-        "--suffix-token",
-        type=text,
-        metavar="TOKEN",
-        help="its tokens before the text in front of the hole, before",
-    )
-    @argument(
-        "--middle-token",
-        type=text,
-        metavar="TOKEN",
-        help="the text behind it, and before what it writes itself.",
-    )
+    @hole_options
     @generation_options
     @no_var_expand
     @cell_magic
     def infill(self, line: str, cell: str) -> None:
         r"""Let the model fill the holes of the cell.
 
-        Put a | where text is missing, once or several times. One that is alone on its line is a hole,
-        and so is one where no operator can be, as in x = | or f(a, |). Beside such a hole every other |
-        of the cell is an operator, as in a | b, or text. A single | may also stand at either end of a
-        string or a comment, as in "Hello |". What is not clear, as r"a|b" without another hole, is asked
-        about: write \| for one that is not a hole, or choose another mark with --cursor. In strings and
-        comments \| is your own, and stays as it is::
+        Put a | where text is missing, once or several times. A | that is alone on its line is a hole, and
+        so is one where no operator can be, as in x = | or f(a, |). If the cell has such a hole, every
+        other | in it is an operator, as in a | b, or text. A single | may also be at either end of a
+        string or a comment, as in "Hello |". If it is not clear which | are holes, as in r"a|b" without
+        another hole, an error asks you: write \| where it is not a hole, or choose another mark with
+        --cursor. In strings and comments \| is part of your text and is left alone::
 
             In [1]: %%infill
                ...: def hello_world():
@@ -234,8 +216,8 @@ class CG2(Magics):
             In [3]: %%infill --cursor ___
                ...: names = re.findall(r"Ada|___", text)
 
-        The model sees the cells above and below, and what the kernel knows of the names: see `%%complete?`
-        and its ``--context`` and ``--vars``.
+        The model sees the cells above and below, and what the kernel knows about the names: see
+        ``--context`` and ``--vars`` in `%%complete?`.
         """
         with _short_errors():
             header, code = languages.split_header(_text(cell))
@@ -245,17 +227,16 @@ class CG2(Magics):
             self._serve(parts, args, form)
 
     @magic_arguments()
-    @argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder.")
-    @argument("-o", "--output", metavar="NAME", help="Put the Score into this variable as well.")
+    @score_options
     @no_var_expand
     @cell_magic
     def score(self, line: str, cell: str) -> None:
         """See how likely the model finds the cell, token by token.
 
         The cell is not run. It is shown as a heat map: the stronger a token's tint and underline, the
-        less the model expected it. Point at a token, or walk with Tab and the arrow keys, to see its
-        probability and the five tokens that were likeliest there. Above the code stand its
-        log-probability (in nats), the mean per token, the perplexity, and the bits per byte::
+        less the model expected it. Point at a token, or move with Tab and the arrow keys, to see its
+        probability and the five likeliest tokens there. Above the code you see its log-probability (in
+        nats), the mean per token, the perplexity, and the bits per byte::
 
             In [1]: %%score
                ...: import numpy as np
@@ -267,8 +248,8 @@ class CG2(Magics):
 
             In [3]: s.perplexity, s.tokens[0].alternatives, s.to_frame()
 
-        The first token is shown without a tint: nothing comes before it that could predict it. A cell
-        magic on top of the cell, such as %%bash, is not scored.
+        The first token has no tint, because nothing before it could predict it. A cell magic on top of the
+        cell, such as %%bash, is not scored.
         """
         from IPython.display import display
 
@@ -285,32 +266,12 @@ class CG2(Magics):
 
     @no_var_expand
     @line_magic
-    def cg2(self, line: str) -> None:
-        """Look after the model: `%cg2 COMMAND`.
-
-        status                what is loaded, its memory, what waits, how fast it was
-        load NAME             load a model: mini, a name of `%cg2 models`, a Hub id (@commit), a folder
-                              (--device, --precision {auto,int8,fp32,bf16,fp16}, --groups {4,8};
-                              --compile: torch.compile, for a GPU)
-        load http://HOST/v1   write with a model that a server runs (vLLM, llama.cpp, or another with
-                              OpenAI's completions API); --model NAME where it serves several,
-                              --tokenizer NAME or FOLDER where the name doesn't tell. The server
-                              sees your prompts. A key it wants is read from CG2MAGIC_API_KEY
-        unload                give its memory back
-        load                  what this machine can run well; nothing is loaded
-        models                the models known by name: size, memory, what fits here, holes, licence
-        cache [clear]         the int8 weights kept on disk, which make the next load quick
-        config                the defaults; change one with `%config CG2.temperature = 0.4`
-        config --notebook     what this notebook's metadata let a model see; context=none, context=cell,
-                              vars=none or vars=NAME,NAME after it narrows that, for everybody who opens it
-        accept [K]            put candidate K of the last suggestion into a new cell
-        prompt                what the model read for the last suggestion, word for word
-        history               the suggestions of this kernel and what became of them
-        allow [WHAT]          let --check run candidates: sandbox, unconfined (limits only), nothing
-        """
+    def cg2(self, line: str) -> None:  # noqa: D102 - below
         with _short_errors():
             self.apply_config()
             commands.run(line, self.shell)
+
+    cg2.__doc__ = commands.overview()  # what `%cg2?` shows
 
     @validate("model")
     def _without_secrets(self, proposal: Bunch) -> str:
@@ -325,36 +286,36 @@ class CG2(Magics):
         SERVERS.timeout = change.new
 
     def apply_config(self) -> None:
-        """Let the manager know what is agreed to, and which model is to be loaded when none is."""
+        """Tell the manager what is allowed, and which model to load when none is loaded."""
         manager().checks.terms = self
         manager().default = ModelSpec(
             self.model, self.device, self.precision, tokenizer=self.tokenizer or None
         )
 
     def _options(self, magic: object, line: str, header: str) -> argparse.Namespace:
-        """The options of a magic's line; what is not given there is taken from `%config CG2`."""
+        """Read the options of a magic's line; those not given come from `%config CG2`."""
         args = arguments(magic, line)
         args.header = header
         args.language = args.language or languages.of_header(header)
-        # Without --model the resident model serves, whatever was configured as the first one.
+        # Without --model the resident model answers, whatever the configured default is.
         for name in set(vars(args)) - {"model"}:
             if getattr(args, name) is None and self.has_trait(name):
                 setattr(args, name, getattr(self, name))
         return args
 
     def _settings(self, args: argparse.Namespace) -> Settings:
-        """What of the notebook may be seen."""
+        """What the model may see of the notebook."""
         said = args.vars if isinstance(args.vars, str) else " ".join(args.vars)
         names = said.replace(",", " ").split()
         unknown = [name for name in names if name not in self.shell.user_ns]
         if unknown and names not in (["auto"], ["none"]):
-            raise UsageError(f"--vars: there is no variable {unknown[0]}; auto takes those in the cell")
+            raise UsageError(f"--vars: there is no variable {unknown[0]}; auto describes those in the cell")
         return Settings.of_options(
             args.context, " ".join(names), values=args.vars_values, tokens=self.context_tokens
         )
 
     def _submit(self, request: Request, settings: Settings, *, wait: bool) -> tuple[Job, Page | None]:
-        """Queue a request in its context, which its page may still have to tell."""
+        """Queue a request with its context, which its page may still have to send."""
         request = self._notebook.seen_by_kernel(request, settings)
         page = None
         if settings.level != "none":
@@ -370,18 +331,7 @@ class CG2(Magics):
     ) -> None:
         if not any(part.strip() for part in parts):
             raise UsageError("the cell is empty: write the beginning of some code in it")
-        try:
-            sampling = Sampling(
-                n=args.samples,
-                max_new_tokens=args.max_new_tokens,
-                temperature=args.temperature,
-                top_p=args.top_p,
-                top_k=args.top_k,
-                seed=args.seed,
-                stop=tuple(args.stop or ()),
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        sampling = Sampling.of_options(args)
         check = check_code.read(args.check or (), self.shell.user_ns, args.language)
         self.apply_config()
         request = Request(
@@ -396,7 +346,7 @@ class CG2(Magics):
 
 @contextmanager
 def _short_errors() -> Iterator[None]:
-    """An error of ours is one line in the cell, without a traceback."""
+    """Show our own errors as one line in the cell, without a traceback."""
     try:
         yield
     except Cg2Error as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from cg2magic.models.wording import gigabytes
+from cg2magic.models.wording import gigabytes, parameters
 
 if TYPE_CHECKING:
     from cg2magic.models.survey import Offer, Survey
@@ -65,8 +65,8 @@ class ModelTable:
     def _notes(self) -> tuple[str, ...]:
         refused = [offer.entry for offer in self._found.offers if offer.entry.refusal]
         others = (
-            "Gated: the Hub wants an agreement first. Any other causal language model loads by its Hub id or "
-            "folder; with owner/name@commit at that commit."
+            "Gated: you accept an agreement on the Hub first. Any other causal language model loads by its "
+            "Hub id or folder; with owner/name@commit at that commit."
         )
         return (
             f"{_machine(self._found)} Sizes of downloads are estimates; a load begins with the real one.",
@@ -114,10 +114,9 @@ def _name(offer: Offer, loaded: str | None) -> str:
 
 def _cells(offer: Offer) -> tuple[str, ...]:
     entry = offer.entry
-    count = entry.parameters
     fits = f"yes, in {offer.fits}" if offer.fits else "no"
     return (
-        f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M",
+        parameters(entry.parameters),
         _download(offer),
         ", ".join(f"{gigabytes(size)} {name}" for name, size in offer.memory.items()),
         "can't be loaded" if entry.refusal else fits,

@@ -1,10 +1,10 @@
-"""The options of `%%complete` and `%%infill`."""
+"""The options of `%%complete`, `%%infill` and `%%score`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from IPython.core.magic_arguments import argument
 
@@ -16,6 +16,8 @@ _Magic = TypeVar("_Magic", bound=Callable[..., object])
 
 INSERT = ("ask", "below", "replace", "none")
 
+_MODEL = argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder.")
+
 _GENERATION = (
     argument("-n", "--samples", type=int, metavar="N", help="How many candidates."),
     argument(
@@ -26,10 +28,13 @@ _GENERATION = (
         "--temperature",
         type=float,
         metavar="T",
-        help="0: greedy, always the same; 1: as the model has it.",
+        help="0: greedy, always the same; 1: the model's own distribution.",
     ),
     argument(
-        "--top-p", type=float, metavar="P", help="Sample from the likeliest tokens of this probability."
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="Sample from the likeliest tokens whose probabilities add up to P.",
     ),
     argument("--top-k", type=int, metavar="K", help="Sample from the K likeliest tokens; 0: from all."),
     argument("--seed", type=int, help="Makes sampling reproducible."),
@@ -38,35 +43,35 @@ _GENERATION = (
         action="append",
         type=text,
         metavar="TEXT",
-        help="End before TEXT; may be given several times.",
+        help="Stop before TEXT; may be given several times.",
     ),
-    argument("--model", metavar="NAME", help="mini, a name from `%%cg2 models`, a Hub id or a folder."),
+    _MODEL,
     argument(
         "--language",
         metavar="NAME",
-        help="The language of the cell, if no %%%%bash, %%%%sql or the like on top of it tells.",
+        help="The language of the cell, if no %%%%bash, %%%%sql or the like at its top says so.",
     ),
     argument(
         "--context",
         choices=LEVELS,
-        help="What the model sees: this cell alone, with what the kernel knows of its names, or with the "
-        "notebook's other cells as well.",
+        help="What the model sees: this cell alone (none), with what the kernel knows of its names (cell), "
+        "or with the other cells too (notebook).",
     ),
     argument(
         "--vars",
         nargs="+",
         metavar="NAME",
-        help="Variables to describe by type and shape; auto: those that the cell mentions; none.",
+        help="Variables to describe by type and shape; auto: those the cell mentions; or none.",
     ),
-    argument("--vars-values", action="store_true", default=None, help="Let it see some of their values too."),
-    argument("--wait", action="store_true", help="Return when it has been written, not at once."),
-    argument("--insert", choices=INSERT, help="What becomes of the first candidate; ask: buttons."),
+    argument("--vars-values", action="store_true", default=None, help="Show some of their values too."),
+    argument("--wait", action="store_true", help="Return when the suggestion is written, not at once."),
+    argument("--insert", choices=INSERT, help="What to do with the first candidate; ask: buttons."),
     argument(
         "--check",
         action="append",
         type=code,
         metavar="CODE",
-        help="Python to run after each candidate, in a sandbox; what passes comes first.",
+        help="Python to run after each candidate, in a sandbox; candidates that pass come first.",
     ),
     argument(
         "-o",
@@ -76,16 +81,55 @@ _GENERATION = (
     ),
 )
 
+_HOLES = (
+    argument(
+        "--cursor",
+        type=text,
+        metavar="MARK",
+        default="|",
+        help="What marks a hole; with another MARK, every | is just text.",
+    ),
+    argument(
+        "--prefix-token",
+        type=text,
+        metavar="TOKEN",
+        help="For a model whose infill format is not known: its token before the text in front of the hole.",
+    ),
+    argument("--suffix-token", type=text, metavar="TOKEN", help="Its token before the text behind the hole."),
+    argument(
+        "--middle-token", type=text, metavar="TOKEN", help="Its token before the text that fills the hole."
+    ),
+)
 
-def generation_options(magic: _Magic) -> _Magic:
-    """Give a magic the options that `%%complete` and `%%infill` share."""
-    for option in reversed(_GENERATION):
+_SCORE = (
+    _MODEL,
+    argument("-o", "--output", metavar="NAME", help="Put the Score into this variable as well."),
+)
+
+
+def _give(magic: _Magic, options: tuple[Any, ...]) -> _Magic:
+    for option in reversed(options):
         magic = option(magic)
     return magic
 
 
+def generation_options(magic: _Magic) -> _Magic:
+    """Give a magic the options that `%%complete` and `%%infill` share."""
+    return _give(magic, _GENERATION)
+
+
+def hole_options(magic: _Magic) -> _Magic:
+    """Give a magic the options that say what a hole is."""
+    return _give(magic, _HOLES)
+
+
+def score_options(magic: _Magic) -> _Magic:
+    """Give a magic the options of `%%score`."""
+    return _give(magic, _SCORE)
+
+
 def arguments(magic: object, line: str) -> argparse.Namespace:
-    """Read the options of a magic's line, as they are given there.
+    """Read the options on a magic's line.
 
     Raises
     ------
@@ -93,5 +137,5 @@ def arguments(magic: object, line: str) -> argparse.Namespace:
     """
     args = parse(magic.parser, line)  # type: ignore[attr-defined]
     if args.output and not args.output.isidentifier():
-        raise UsageError(f"-o takes the name of a variable, and {args.output!r} is none")
+        raise UsageError(f"-o needs a variable name; {args.output!r} is not one")
     return args

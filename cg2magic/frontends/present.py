@@ -134,7 +134,9 @@ def configure_notebook(shell: InteractiveShell, settings: dict[str, str]) -> Non
     """
     if not _parent(shell).get("metadata", {}).get("cellId"):
         written = json.dumps({"cg2magic": settings or {"context": "none"}})
-        raise UsageError(f"there is no page here to write it: put {written} into the notebook's metadata")
+        raise UsageError(
+            f"there is no notebook page here that could save it: put {written} into the notebook's metadata"
+        )
     from cg2magic.frontends.panel.notebook_settings import NotebookSettings
 
     NotebookSettings(settings).show()

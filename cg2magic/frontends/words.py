@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cg2magic.frontends.visible import visible
+from cg2magic.models.wording import gigabytes
 from cg2magic.progress import Progress
 from cg2magic.request import CheckResult, Suggestion
 from cg2magic.service.job import Snapshot
@@ -63,11 +64,7 @@ def amounts(progress: Progress) -> str:
     """Format ``12 of 28 MB`` in the unit that fits the total."""
     if progress.unit != "B":
         return f"{progress.done:,} of {progress.total:,} {progress.unit}".rstrip()
-    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if progress.total >= size:
-            digits = 1 if progress.total < 10 * size else 0
-            return f"{progress.done / size:.{digits}f} of {progress.total / size:.{digits}f} {unit}"
-    return f"{progress.done} of {progress.total} bytes"
+    return gigabytes(progress.total, progress.done)
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,7 @@ def check_there() -> None:
     """
     if find_spec("accelerate") is None:
         raise LoadError(
-            "it is larger than what is free on one GPU, and laying it over several, or over the CPU's memory "
+            "no GPU has enough free memory for it, and spreading it over several, or over the CPU's memory "
             "too, needs accelerate: pip install 'cg2magic[accelerate]', or use device='cpu'"
         )
 

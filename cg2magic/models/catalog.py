@@ -74,7 +74,7 @@ def _codegen25(data: str) -> Entry:
         "Apache-2.0",
         "many",
         refusal=(
-            "its tokenizer exists only as code in its repository, and code of a model is never run; take "
+            "its tokenizer exists only as code in its repository, and a model's code is never run; use "
             "codegen2-7B, or a folder of your own with these weights and a tokenizer.json made from that code"
         ),
     )

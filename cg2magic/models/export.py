@@ -158,13 +158,13 @@ def export(
     watch = Watch(progress)
     folder = folder.expanduser().absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise LoadError(f"{folder} is there already and not empty; give another folder, or empty it first")
+        raise LoadError(f"{folder} exists and is not empty; give another folder, or empty it first")
     if precision not in ("auto", *_DTYPES):
-        raise LoadError(f"there is no precision {precision!r} to export in; use auto, {', '.join(_DTYPES)}")
+        raise LoadError(f"can't export in precision {precision!r}; use auto, {', '.join(_DTYPES)}")
     if outtype not in OUTTYPES:
-        raise LoadError(f"there is no outtype {outtype!r} of a GGUF here; use {' or '.join(OUTTYPES)}")
+        raise LoadError(f"can't write a GGUF of outtype {outtype!r}; use {' or '.join(OUTTYPES)}")
     if outtype != "auto" and not gguf:
-        raise LoadError(f"outtype {outtype} is that of a GGUF, and none is asked for; add --gguf (gguf=True)")
+        raise LoadError(f"outtype {outtype} is only for a GGUF; add --gguf (gguf=True)")
     found = locate(name, watch)
     fields = read_config(found.folder)
     if fields["model_type"] != "codegen":
@@ -182,7 +182,7 @@ def export(
     need = source.nbytes * (2 if gguf else 1)
     if free < need:
         raise LoadError(
-            f"{found.name} needs {gigabytes(need)} in {folder.parent}, and {gigabytes(free)} are free"
+            f"{found.name} needs {gigabytes(need)} in {folder.parent}, but only {gigabytes(free)} is free"
         )
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
         unfinished = Path(place) / folder.name
@@ -203,7 +203,9 @@ def _groups(found: Located, weights: Weights, groups: int | None, watch: Watch) 
     except LoadError as too_large:
         declared = groups or (found.entry and found.entry.groups) or grouping.declared_in(found.folder)
         if declared is None:
-            raise LoadError(f"{too_large}; to export it without loading, give the count, --groups") from None
+            raise LoadError(
+                f"{too_large}; to export it without loading, give its number of groups with --groups"
+            ) from None
         return declared, False
     loaded = load_model(
         str(found.folder),

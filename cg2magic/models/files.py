@@ -23,11 +23,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_text("utf-8"))
     except OSError:
-        raise LoadError(f"{folder} is not a checkpoint: it has no config.json that can be read") from None
+        raise LoadError(f"{folder} is not a checkpoint: it has no readable config.json") from None
     except ValueError as error:
         raise LoadError(f"{path} is not JSON ({error}); download the model again") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
-        raise LoadError(f"{path} names no model_type; it is not the config of a model of transformers")
+        raise LoadError(f"{path} names no model_type; it is not the config of a transformers model")
     return fields
 
 

@@ -59,7 +59,7 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
     near = "" if find(repo) or not closest(repo) else f"; {did_you_mean(repo)}"
     if is_offline():
         raise LoadError(
-            f"{repo} is not in the cache of this machine and HF_HUB_OFFLINE forbids the network; unset it to "
+            f"{repo} is not in this machine's cache and HF_HUB_OFFLINE forbids the network; unset it to "
             f"download, or load 'mini' or a local folder{near}"
         )
     try:
@@ -77,21 +77,21 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
         raise
     except GatedRepoError as error:
         raise LoadError(
-            f"{repo} asks for an agreement first: accept it on its page at the Hub, then run `hf auth login`"
+            f"{repo} wants you to accept an agreement first: do so on its Hub page, then run `hf auth login`"
         ) from error
     except RevisionNotFoundError as error:
         raise LoadError(
-            f"{repo} has no revision {revision!r} at the Hub; leave out @{revision}, or take another branch, "
+            f"{repo} has no revision {revision!r} on the Hub; leave out @{revision}, or use another branch, "
             "tag or commit"
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise LoadError(
-            f"the Hub has no model {repo}, or only for those who log in; {did_you_mean(repo)}"
+            f"the Hub has no model {repo}, or shows it only to those who log in; {did_you_mean(repo)}"
         ) from error
     except Exception as error:
         raise LoadError(
-            f"{repo} could not be fetched from the Hub ({one_line(error)}); with no network, load 'mini', a "
-            f"local folder, or a model that is in the cache (HF_HOME){near}"
+            f"{repo} could not be fetched from the Hub ({one_line(error)}); without a network, load 'mini', "
+            f"a local folder, or a model in the cache (HF_HOME){near}"
         ) from error
 
 
@@ -103,7 +103,7 @@ def cached(repo: str, revision: str | None = None) -> Path | None:
     try:
         config = try_to_load_from_cache(repo, "config.json", revision=revision)
     except HFValidationError as error:
-        raise LoadError(f"{repo!r} is no name of a model; {did_you_mean(repo)}") from error
+        raise LoadError(f"{repo!r} is not the name of a model; {did_you_mean(repo)}") from error
     if not isinstance(config, str):
         return None
     folder = Path(config).parent

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RAN_OUT = (
-    "there was no memory left; `%cg2 unload` gives back that of the model before it, and a smaller model or "
-    "a lower precision needs less"
+    "there was no memory left; `%cg2 unload` frees that of the model before it, and a smaller model or a "
+    "lower precision needs less"
 )
 
 
@@ -215,7 +215,7 @@ def _load(
                 model, groups = _load_causal(plan), None
                 if precision == "int8" and not int8.swap_linears(model):
                     if asked == "int8":
-                        raise LoadError("int8 is not for layers such as its own; use precision='bf16'")
+                        raise LoadError("int8 does not support its layers; use precision='bf16'")
                     precision = "bf16"
         parameters, size = int8.count(model)
     return LoadedModel(
@@ -250,7 +250,7 @@ def _load_config(folder: Path, fields: dict[str, Any]) -> PreTrainedConfig:
     except Exception as error:
         raise LoadError(
             f"transformers can't use its config.json ({one_line(error)}); code that comes with a model is "
-            "never run, so try another one"
+            "never run, so try another model"
         ) from error
 
 
@@ -281,8 +281,8 @@ def _load_codegen(
     highest = max(tokenizer.get_vocab().values(), default=-1)
     if not 0 <= highest < shape.vocabulary:
         raise LoadError(
-            f"its tokenizer has ids up to {highest} and the model has {shape.vocabulary} rows for them; the "
-            "two are of different models"
+            f"its tokenizer has ids up to {highest}, but the model has {shape.vocabulary} rows for them; the "
+            "two belong to different models"
         )
     entry = plan.found.entry
     declared = groups or (entry and entry.groups) or grouping.declared_in(plan.found.folder)

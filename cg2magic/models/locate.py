@@ -72,7 +72,7 @@ def locate(name: str, watch: Watch) -> Located:
         if name.startswith((".", "~", os.sep)) or os.sep in name:
             raise LoadError(f"there is no folder {name}; check the path, or load 'mini'")
         raise LoadError(
-            f"there is no model {name!r}; {did_you_mean(name)} A model of the Hub is named owner/name, "
+            f"there is no model {name!r}; {did_you_mean(name)} A model on the Hub is named owner/name, "
             "a folder by its path"
         )
     folder = fetch(repo, watch, revision)

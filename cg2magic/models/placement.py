@@ -165,7 +165,7 @@ def check_memory(parameters: int, precision: str, device: str, resident: Residen
         return
     need, free = parameters * BYTES[precision] * _HEADROOM, free_memory(device) or 0
     where = "memory" if device.startswith("cpu") else f"memory of {device}"
-    sizes = f"it needs {gigabytes(need)} in {precision} and {gigabytes(free)} are free"
+    sizes = f"it needs {gigabytes(need)} in {precision}, but only {gigabytes(free)} is free"
     if resident is not None and _fits_without(resident, parameters, precision, device):
         raise LoadError(
             f"not enough {where} beside {resident.name}, which is loaded: {sizes}; run `%cg2 unload` first, "
@@ -173,9 +173,7 @@ def check_memory(parameters: int, precision: str, device: str, resident: Residen
         )
     other = "int8" if device.startswith("cpu") else "bf16"
     smaller = f"precision={other!r} or " if precision == "fp32" else ""
-    raise LoadError(
-        f"not enough {where}: {sizes}; try {smaller}a smaller model, or unload what else is in memory"
-    )
+    raise LoadError(f"not enough {where}: {sizes}; try {smaller}a smaller model, or free some memory")
 
 
 def _fits_without(resident: Resident | None, parameters: int, precision: str, device: str) -> bool:

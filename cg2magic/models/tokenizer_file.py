@@ -38,7 +38,7 @@ class FileTokenizer:
             self.fields = _read(folder / "tokenizer_config.json")
         except Exception as error:  # noqa: BLE001 - what tokenizers raises has no class of its own
             raise LoadError(
-                f"the tokenizer in {folder} can't be read: {one_line(error)}; give a folder with a whole "
+                f"the tokenizer in {folder} can't be read: {one_line(error)}; give a folder with a complete "
                 "tokenizer.json, as python -m cg2magic export writes it"
             ) from None
         self._vocabulary: dict[str, int] = self.backend_tokenizer.get_vocab(with_added_tokens=True)
@@ -93,7 +93,7 @@ class FileTokenizer:
 def _read(path: Path) -> Mapping[str, Any]:
     fields = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     if not isinstance(fields, dict):
-        raise TypeError(f"{path.name} is no object")
+        raise TypeError(f"{path.name} is not an object")
     return fields
 
 

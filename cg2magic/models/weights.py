@@ -128,7 +128,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
         if not (index.parent / name).is_file():
             raise LoadError(f"{name} is missing in {index.parent}; download the model again")
         if name.endswith(".safetensors") != index.name.endswith(".safetensors.index.json"):
-            raise LoadError(f"{index} names {name}, which is of another format; download the model again")
+            raise LoadError(f"{index} names {name}, which is in another format; download the model again")
     return tuple(index.parent / name for name in names)
 
 
@@ -185,8 +185,8 @@ def _unpickle(file: Path) -> dict[str, torch.Tensor]:
         loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
     except pickle.UnpicklingError as error:
         raise LoadError(
-            f"{file.name} is not a plain file of weights and was not read, for reading it could run code; "
-            "look for the model as safetensors"
+            f"{file.name} is not a plain file of weights and was not read, because reading it could run "
+            "code; look for the model in safetensors format"
         ) from error
     except Exception as error:
         raise _damaged(file, error) from error

@@ -1,14 +1,53 @@
-"""How sizes and other people's errors are put into one line."""
+"""How sizes, counts, and what other people's code says are put into one line."""
 
 from __future__ import annotations
 
+#: From which number on which unit is used: its size, its name, and how many digits of it matter.
+_Scale = tuple[tuple[float, float, str, int], ...]
+_BYTES: _Scale = (
+    (1e9, 1e9, "GB", 1),
+    (1e7, 1e6, "MB", 0),
+    (1e5, 1e6, "MB", 1),
+    (1e3, 1e3, "kB", 0),
+    (0, 1, "bytes", 0),
+)
+_COUNTS: _Scale = ((1e9, 1e9, "B", 1), (1e7, 1e6, "M", 0), (0, 1e6, "M", 1))
 
-def one_line(error: BaseException, limit: int = 200) -> str:
-    """Return what an error says, on one line and not too long; its type where it says nothing."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+def one_line(said: object, limit: int = 200, *, tail: bool = False) -> str:
+    """Return a text, or what an error says, on one line and not too long.
+
+    Parameters
+    ----------
+    said : object
+        An error that says nothing is named by its type.
+    limit : int
+        The most characters.
+    tail : bool
+        If it is too long, keep its end instead of its beginning.
+    """
+    text = " ".join(str(said).split())
+    if not text and isinstance(said, BaseException):
+        text = type(said).__name__
+    if len(text) <= limit:
+        return text
+    return "…" + text[1 - limit :].lstrip() if tail else text[: limit - 1].rstrip() + "…"
 
 
-def gigabytes(size: float) -> str:
-    """Return a number of bytes as people read it: ``"2.0 GB"``, ``"38 MB"``."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(size, 1e5) / 1e6:.1f} MB"
+def gigabytes(size: float, done: float | None = None) -> str:
+    """Return a number of bytes as people read it: ``"2.0 GB"``, ``"38 MB"``, ``"700 bytes"``.
+
+    With `done`, how many of them are done: ``"3 of 38 MB"``.
+    """
+    return _scaled(size, _BYTES, done)
+
+
+def parameters(number: int) -> str:
+    """Return a number of parameters as people read it: ``"3.6 B"``, ``"350 M"``, ``"8.9 M"``."""
+    return _scaled(number, _COUNTS)
+
+
+def _scaled(number: float, scale: _Scale, done: float | None = None) -> str:
+    unit, name, digits = next((unit, name, digits) for least, unit, name, digits in scale if number >= least)
+    of = "" if done is None else f"{done / unit:.{digits}f} of "
+    return f"{of}{number / unit:.{digits}f} {name}"

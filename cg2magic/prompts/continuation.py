@@ -39,14 +39,14 @@ def continuation(
         If the candidate does not say how it was made, or has no such token.
     """
     if not suggestion.places:
-        raise UsageError("what this model wrote can't be continued from the middle: Edit it instead")
+        raise UsageError("what this model wrote can't be continued from the middle; use Edit instead")
     if not 0 <= place < len(suggestion.tokens):
-        raise UsageError(f"the suggestion has {len(suggestion.tokens)} tokens, and no token {place}")
+        raise UsageError(f"the suggestion has {len(suggestion.tokens)} tokens, so there is no token {place}")
     at = suggestion.places[place]
     former = suggestion.taken[at]
     chosen = next((token for token in former.alternatives if token.id == token_id), None)
     if chosen is None:
-        raise UsageError("that token is none of the alternatives at this place")
+        raise UsageError("that token is not one of the alternatives at this place")
     begin = (*suggestion.taken[:at], replace(chosen, alternatives=former.alternatives))
     return (
         replace(request, sampling=replace(request.sampling, n=1), check="", begin=begin),

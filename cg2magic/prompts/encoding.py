@@ -119,7 +119,7 @@ def encode(
         return _in_the_middle(parts, form, vocabulary, room, frozenset(ends), inside=inside)
     raise FormatError(
         "this model has no known format for filling holes: use %%complete, load one that has (%cg2 models), "
-        "or name its tokens, --prefix-token, --suffix-token and --middle-token (cg2magic.register_format)"
+        "or give its tokens with --prefix-token, --suffix-token and --middle-token (cg2magic.register_format)"
     )
 
 
@@ -148,8 +148,8 @@ def _in_the_middle(
 ) -> Prompt:
     if len(parts) > 2:
         raise FormatError(
-            f"this model fills one hole at a time, the cell has {len(parts) - 1}: fill them one after the "
-            "other, or load a model that fills several, such as codegen2-1B"
+            f"this model fills one hole at a time, but the cell has {len(parts) - 1}: fill them one after "
+            "the other, or load a model that fills several, such as codegen2-1B"
         )
     opening = vocabulary.opening
     prefix, suffix = _steer(vocabulary, form.prefix), _steer(vocabulary, form.suffix)
@@ -176,7 +176,7 @@ def _masked(
     most = form.holes(vocabulary)
     holes = len(parts) - 1
     if holes > most:
-        raise FormatError(f"this model fills at most {most} holes at once, the cell has {holes}")
+        raise FormatError(f"this model fills at most {most} holes at once, but the cell has {holes}")
 
     newlines = tuple(part.startswith("\n") for part in parts[1:])
     seen = [parts[0], *(part[1:] if moved else part for part, moved in zip(parts[1:], newlines, strict=True))]
@@ -212,7 +212,7 @@ def _steer(vocabulary: Vocabulary, token: str) -> int:
     found = vocabulary.id(token)
     if found is None:
         raise FormatError(
-            f"this model's vocabulary has no token {token}: look up in its card how holes are written "
+            f"this model's vocabulary has no token {token}: see its model card for how holes are written "
             "(--prefix-token, --suffix-token, --middle-token), or use %%complete"
         )
     return found

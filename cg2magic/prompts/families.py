@@ -91,5 +91,5 @@ def register_format(
     >>> cg2magic.register_format("ours", prefix="<PRE>", suffix="<SUF>", middle="<MID>")
     """
     if name in _BUILT_IN:
-        raise FormatError(f"the format of {name} is known and stays as it is; give yours another name")
+        raise FormatError(f"the format of {name} is built in and can't be changed; give yours another name")
     FORMATS[name] = FillInMiddle(prefix, suffix, middle, suffix_first, end)

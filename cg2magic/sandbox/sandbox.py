@@ -32,6 +32,7 @@ from functools import cache
 from pathlib import Path
 
 from cg2magic.errors import UsageError
+from cg2magic.models.wording import one_line
 from cg2magic.request import CheckResult
 from cg2magic.sandbox import imports
 from cg2magic.sandbox.limits import Limits
@@ -131,8 +132,8 @@ def _trouble(bwrap: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"nothing is run, because bubblewrap does not work here: {error}"
     if done.stdout.strip() != "works":
-        said = " ".join(done.stderr.split()) or f"it ended with {done.returncode}"
-        return f"nothing is run, because bubblewrap does not work here: {said[:200]}"
+        said = one_line(done.stderr) or f"it ended with {done.returncode}"
+        return f"nothing is run, because bubblewrap does not work here: {said}"
     return ""
 
 

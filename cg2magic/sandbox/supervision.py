@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from cg2magic.models.wording import one_line
 from cg2magic.request import CheckResult
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class _Answer:
             if line.startswith(self._nonce + b" failed "):
                 return CheckResult("failed", line[len(self._nonce) + 8 :].decode("utf-8", "replace"))
         if len(self.said) > _ANSWER:
-            return CheckResult("failed", "meddled with its answer")
+            return CheckResult("failed", "tampered with its answer")
         return None
 
 
@@ -122,8 +123,8 @@ def _silent(status: int, answer: _Answer) -> CheckResult:
         return CheckResult("timed out", "out of processor time")
     if answer.started:
         return CheckResult("failed", "ended before its last line" if status == 0 else f"crashed ({status})")
-    words = " ".join(answer.said.decode("utf-8", "replace").split())
-    return CheckResult("failed", f"could not be started: {words[-200:] or status}")
+    words = one_line(answer.said.decode("utf-8", "replace"), tail=True)
+    return CheckResult("failed", f"could not be started: {words or status}")
 
 
 def _over(pid: int, limits: Limits) -> CheckResult | None:

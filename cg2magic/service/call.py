@@ -1,12 +1,13 @@
-"""Work with an engine that a thread waits for: a load, a score, the features of texts."""
+"""Work for the engine that the calling thread waits for: a load, a score, the features of texts."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from cg2magic.errors import Cg2Error, without_frames
+from cg2magic.errors import without_frames
 from cg2magic.progress import Listener
 
 if TYPE_CHECKING:
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
     from cg2magic.engines.spec import ModelSpec
 
 T = TypeVar("T")
-#: Gets an engine, a listener to its progress, and whether to give up.
+#: Is given the engine, a function to report progress to, and one that says whether to give up.
 Work = Callable[["Engine", Listener, Callable[[], bool]], T]
 
 
 class Call(Generic[T]):
-    """Work with the engine in the queue; the thread that asked for it waits.
+    """Work that waits in the queue for the engine, while the thread that asked for it waits for the result.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ class Call(Generic[T]):
     work : callable
         Called as ``work(engine, on_progress, cancelled)``.
     on_progress : callable
-        Told of the loading too.
+        Also hears about the loading.
     """
 
     def __init__(self, spec: ModelSpec | None, work: Work[T], on_progress: Listener) -> None:
@@ -36,36 +37,31 @@ class Call(Generic[T]):
         self.work = work
         self.on_progress = on_progress
         self.cancelled = threading.Event()
-        self.finished = threading.Event()
-        self._result: list[T] = []
-        self._error: Cg2Error | None = None
+        self._future: Future[T] = Future()
 
     def answer(self) -> T:
-        """Wait for the result, or raise what ended the work; Ctrl-C gives it up.
+        """Wait for the result, or raise the error that ended the work; Ctrl-C gives the work up.
 
         Raises
         ------
         Cg2Error
         """
         try:
-            while not self.finished.wait(0.1):
-                pass
+            # In slices: on some platforms Ctrl-C can't interrupt one long wait.
+            while not self._future.done():
+                wait((self._future,), 0.1)
         except KeyboardInterrupt:
             self.cancelled.set()
-            self.finished.wait()
+            wait((self._future,))
             raise
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
+        return self._future.result()
 
-    # What follows is for the worker only.
+    # Only the worker calls what follows.
 
     def serve(self, engine: Engine) -> None:
-        """Do the work."""
-        self._result.append(self.work(engine, self.on_progress, self.cancelled.is_set))
-        self.finished.set()
+        """Do the work and keep its result."""
+        self._future.set_result(self.work(engine, self.on_progress, self.cancelled.is_set))
 
     def fail(self, error: Exception) -> None:
         """End it with an error."""
-        self._error = without_frames(error)
-        self.finished.set()
+        self._future.set_exception(without_frames(error))

@@ -31,7 +31,7 @@ _ENDS = {
     "check_memory": re.compile(r"more than \d+ MiB|MemoryError"),
     "check_seconds": re.compile(r"longer than|out of processor time"),
 }
-_ASK = "not checked: nothing is run before you allow it (%cg2 allow)"
+_ASK = "not checked: nothing is run until you allow it (%cg2 allow)"
 
 
 class Terms(Protocol):

@@ -82,7 +82,7 @@ def split(cell: str, *, mark: str = _PIPE, language: str = "python") -> tuple[st
     candidates = [one for one in marks if not one.is_escaped]
     if not candidates:
         instead = ", or another mark with --cursor MARK" if mark == _PIPE else ""
-        raise UsageError(f"no hole in the cell: put {mark} where code is to be written{instead}")
+        raise UsageError(f"no hole in the cell: put {mark} where the code should go{instead}")
     reading = Reading(cell, mark, marks, find(language))
     holes = {one.place for one in candidates}
     if mark == _PIPE:
@@ -139,7 +139,7 @@ def join(parts: Sequence[str], *, mark: str = _PIPE, language: str = "python") -
             if split(cell, mark=mark, language=language) == tuple(parts):
                 return cell
         raise UsageError(
-            f"these texts can't be told apart with the mark {mark}: choose one that is not in them"
+            f"the mark {mark} can't separate these texts: choose a mark that does not occur in them"
         )
     return cell
 
@@ -147,7 +147,7 @@ def join(parts: Sequence[str], *, mark: str = _PIPE, language: str = "python") -
 def _check(mark: str) -> None:
     if not mark or "\\" in mark or not mark.isprintable():
         raise UsageError(
-            f"a cursor mark is printable text without a backslash, not {mark!r}: try --cursor <here>"
+            f"a cursor mark must be printable text without a backslash, not {mark!r}: try --cursor <here>"
         )
 
 
@@ -211,7 +211,7 @@ def _question(reading: Reading, cell: str, doubtful: Sequence[Mark]) -> str:
     more = f" and {len(doubtful) - _SHOWN} more" if len(doubtful) > _SHOWN else ""
     escape = "" if any(map(reading.is_text, doubtful)) else rf"write \{_PIPE} where it is not, or "
     return (
-        f"not clear whether {_PIPE} is a hole at {shown}{more}: "
+        f"it is not clear whether {_PIPE} is a hole at {shown}{more}: "
         f"{escape}mark the holes with another text, --cursor MARK"
     )
 

@@ -199,7 +199,7 @@ def find(name: str) -> Language:
         instead = (
             f"did you mean {close[0]}?"
             if close
-            else "name it as `pygmentize -L lexers` does, or leave it out"
+            else "use a name that `pygmentize -L lexers` lists, or leave it out"
         )
         raise UsageError(f"there is no language {name!r}: {instead}") from None
     return Language(wanted, "none", comments=(), long=(), quotes="")

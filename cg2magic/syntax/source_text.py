@@ -69,7 +69,7 @@ def decode(data: bytes, name: str, otherwise: str | None = None) -> SourceText:
         except UnicodeDecodeError as error:
             trouble = trouble or error
         except LookupError:
-            raise UsageError(f"{name} names an encoding that is not known: {encoding}") from None
+            raise UsageError(f"{name} names an unknown encoding: {encoding}") from None
     if text is None:
         assert trouble is not None
         line = data.count(b"\n", 0, trouble.start) + 1
@@ -78,7 +78,7 @@ def decode(data: bytes, name: str, otherwise: str | None = None) -> SourceText:
             "save it as UTF-8, or name its encoding in the first line, as in # -*- coding: latin-1 -*-"
         )
     if "\0" in text:
-        raise UsageError(f"{name} is no text: there are NUL bytes in it; save it as UTF-8")
+        raise UsageError(f"{name} is not text: it contains NUL bytes; save it as UTF-8")
     return _with_line_ends(text)
 
 

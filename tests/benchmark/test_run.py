@@ -116,7 +116,7 @@ def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, c
 
 @pytest.mark.parametrize(
     ("arguments", "hint"),
-    [(["--peers", "nobody"], "there are ours"), (["--rounds", "0"], "at least 1")],
+    [(["--peers", "nobody"], "choose from ours"), (["--rounds", "0"], "at least 1")],
 )
 def test_a_mistake_is_one_line(arguments, hint, capsys):
     assert main(["--quick", *arguments]) == 1

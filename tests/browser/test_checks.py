@@ -26,7 +26,7 @@ def nothing_allowed(notebook):
 def test_nothing_is_run_before_the_person_says_so_and_then_what_passes_comes_first(notebook, nothing_allowed):
     del nothing_allowed
     panel = notebook.panel(notebook.add_and_run(ask(*ADD, fills=FILLS, check=CHECK)))
-    panel.get_by_text("not checked: nothing is run before you allow it").wait_for()
+    panel.get_by_text("not checked: nothing is run until you allow it").wait_for()
     tabs = panel.get_by_role("tab")
     assert tabs.all_inner_texts() == ["1", "2", "3"]
 
@@ -84,5 +84,5 @@ def test_what_the_button_allowed_can_be_withdrawn_in_a_cell(notebook):
     asked = notebook.add_and_run("%config CG2.allow_execution\n%cg2 allow nothing")
     notebook.output(asked).get_by_text("--check runs nothing any more").wait_for()
     panel = notebook.panel(notebook.add_and_run(cell))
-    panel.get_by_text("not checked: nothing is run before you allow it").wait_for()
+    panel.get_by_text("not checked: nothing is run until you allow it").wait_for()
     assert button(panel, "Run the check").is_visible()

@@ -50,7 +50,7 @@ def test_a_variable_that_is_not_there_is_one_line(cg2, capsys):
     capsys.readouterr()
     assert not cg2.run_cell("%%complete --vars rowz\nx").success
     said = capsys.readouterr().err
-    assert said == "UsageError: --vars: there is no variable rowz; auto takes those in the cell\n"
+    assert said == "UsageError: --vars: there is no variable rowz; auto describes those in the cell\n"
 
 
 def test_the_defaults_are_those_of_config(cg2):

@@ -176,7 +176,7 @@ def test_a_server_that_is_killed_leaves_what_it_wrote(exported):
     unfinished = [s for s in written.suggestions if s.finish_reason == "cancelled"]
     assert any(suggestion.tokens for suggestion in unfinished)
     assert "broke off" in written.notes[0]
-    assert "what was written until then is kept" in written.notes[0]
+    assert "what it wrote before is kept" in written.notes[0]
 
 
 def test_the_key_is_taken_from_the_environment_and_never_shown(exported, monkeypatch, shell, capsys):

@@ -94,6 +94,33 @@ def test_a_wait_too_long_is_told_instead_of_waited_for():
     assert len(asked) == 1
 
 
+def test_a_wait_that_cannot_be_read_is_the_usual_one_and_nothing_is_logged(caplog):
+    busy = iter(["soon", "-1", "0.5"])
+
+    def answer(handler, body):
+        after = next(busy, None)
+        if after is None:
+            whole(handler, body)
+        else:
+            reply(handler, 503, "", Retry_After=after)
+
+    written, requests = ask(answer)
+    assert written.suggestions[0].text == "x = 1"
+    assert len(requests) == 4
+    assert not [record for record in caplog.records if record.name.startswith("httpx_retries")]
+
+
+def test_the_pauses_double_and_half_of_each_is_left_to_chance(monkeypatch):
+    monkeypatch.setattr(remote_client, "_PAUSE", 0.5)
+    retry = remote_client._patience()
+    for longest in (0.5, 1.0, 2.0, 4.0):
+        retry = retry.increment()
+        pauses = [retry.backoff_strategy() for _ in range(200)]
+        assert longest / 2 <= min(pauses) < 0.6 * longest
+        assert 0.9 * longest < max(pauses) <= longest
+    assert retry.is_exhausted()
+
+
 def test_waiting_for_a_busy_server_can_be_cancelled():
     stop = threading.Event()
 
@@ -148,13 +175,13 @@ def test_what_was_written_before_a_fault_is_kept(then):
         ("[1, 2]", "not of the completions API"),
         ({"choices": "none"}, "not of the completions API"),
         ({"choices": [{"text": "x", "logprobs": None}]}, "not its tokens (logprobs)"),
-        ({"choices": [{"text": "x", "logprobs": {"tokens": ["x"]}}]}, "in a form that is not known"),
+        ({"choices": [{"text": "x", "logprobs": {"tokens": ["x"]}}]}, "in an unknown form"),
         (
             {"choices": [{"text": "x", "logprobs": {"content": [{"token": "x"}]}}]},
-            "in a form that is not known",
+            "in an unknown form",
         ),
         (tokens(999_999), "--tokenizer"),
-        (tokens(finish="length"), "without a token"),
+        (tokens(finish="length"), "without tokens"),
     ],
 )
 def test_an_answer_that_makes_no_sense_is_one_line(event, told):
@@ -171,7 +198,7 @@ def test_an_answer_that_makes_no_sense_is_one_line(event, told):
         (404, {"error": {"message": "The model `x` does not exist."}}, "no such model or address"),
         (400, {"detail": "prompt too long"}, "refused the request (400): prompt too long"),
         (500, "Traceback …", "refused the request (500): Traceback"),
-        (307, "", "points elsewhere (307)"),
+        (307, "", "redirects elsewhere (307)"),
     ],
 )
 def test_a_refusal_is_one_line(status, body, told):
@@ -236,7 +263,7 @@ def test_a_tokenizer_that_is_nowhere_or_broken_is_told(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{")
     with stand_in() as server:
         assert "there is no tokenizer 'nowhere'" in load_refused(server.url, tokenizer="nowhere")
-        assert "whole tokenizer.json" in load_refused(server.url, tokenizer=str(tmp_path))
+        assert "complete tokenizer.json" in load_refused(server.url, tokenizer=str(tmp_path))
 
 
 @pytest.mark.parametrize("models", [None, [{"name": "mini"}], "mini"], ids=["no list", "no id", "a text"])
@@ -248,10 +275,10 @@ def test_a_server_of_something_else_is_told(models):
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("http://me:secret@host/v1", "holds no key or password"),
-        ("http://host/v1?key=secret", "holds no key or password"),
+        ("http://me:secret@host/v1", "must not contain a key or password"),
+        ("http://host/v1?key=secret", "must not contain a key or password"),
         ("http:///v1", "names no server"),
-        ("http://[::/v1", "is no address"),
+        ("http://[::/v1", "is not an address"),
     ],
 )
 def test_an_address_that_is_none_is_told(url, told):
@@ -269,7 +296,7 @@ def test_a_failed_load_leaves_the_model_that_was_there():
                 manager.load(server.url, served="larger")
             with pytest.raises(LoadError, match="the server's"):
                 manager.load(server.url, device="cpu", precision="bf16")
-            with pytest.raises(LoadError, match="--tokenizer are for the address"):
+            with pytest.raises(LoadError, match="--tokenizer need the address"):
                 manager.load("mini", tokenizer="mini")
             assert manager.status().model.served == "mini"
     finally:

@@ -45,7 +45,7 @@ def test_the_right_answers_pass_and_no_answer_does_not(sandbox, capsys, argument
 def test_nothing_is_run_unless_that_is_asked_for(capsys, monkeypatch):
     monkeypatch.setattr("cg2magic.sandbox.sandbox.Sandbox.run", None)
     assert main(["eval", "humaneval", "--limit", "2", "-m", "8"]) == 0
-    assert "Nothing was run. With --execute" in capsys.readouterr().out
+    assert "Nothing was run. --execute" in capsys.readouterr().out
     (folder,) = Path("cg2magic-eval").iterdir()
     assert folder.name == "humaneval-mini-greedy"
     assert not (folder / "results.jsonl").exists()
@@ -103,7 +103,7 @@ def test_samples_of_other_weights_or_settings_are_not_mixed(capsys):
     greedy = ["eval", "humaneval", "--limit", "1", "-m", "4", "--folder", "run"]
     assert main(greedy) == 0
     assert main([*greedy, "-m", "5"]) == 1
-    assert "made with another max_new_tokens: choose another --folder, or begin anew with --fresh" in (
+    assert "made with a different max_new_tokens: choose another --folder, or start again with --fresh" in (
         capsys.readouterr().err
     )
     settings = json.loads(Path("run/run.json").read_text())

@@ -65,7 +65,7 @@ NAMES = {
     "x" * 300: "",
     "Salesforce/codegen2-1B": "HF_HUB_OFFLINE forbids the network.*local folder$",
     "salesforce/codegen2-2B": "HF_HUB_OFFLINE.*did you mean .*codegen2-1B",
-    "owner/na..me": "is no name of a model",
+    "owner/na..me": "is not the name of a model",
 }
 
 
@@ -75,7 +75,10 @@ def test_a_name_that_leads_nowhere(name):
 
 
 FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no config.json": (lambda f: (f / "config.json").unlink(), "not a checkpoint: it has no config.json"),
+    "no config.json": (
+        lambda f: (f / "config.json").unlink(),
+        "not a checkpoint: it has no readable config.json",
+    ),
     "config is not JSON": (lambda f: (f / "config.json").write_text("{model"), "config.json is not JSON"),
     "config is not text": (
         lambda f: (f / "config.json").write_bytes(b"\xff\xfe\0"),
@@ -85,10 +88,10 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "config names no type": (lambda f: (f / "config.json").write_text("{}"), "names no model_type"),
     "config of another kind": (
         lambda f: edit_config(f, n_embd="wide"),
-        "config.json is not one of a CodeGen",
+        "config.json is not that of a CodeGen",
     ),
     "zero layers": (lambda f: edit_config(f, n_layer=0), "n_layer is 0"),
-    "heads do not divide": (lambda f: edit_config(f, n_head=7), "64 is no multiple of n_head 7"),
+    "heads do not divide": (lambda f: edit_config(f, n_head=7), "64 is not a multiple of n_head 7"),
     "odd rotary": (lambda f: edit_config(f, rotary_dim=3), "rotary_dim 3 is not an even number up to 8"),
     "rotary too large": (lambda f: edit_config(f, rotary_dim=64), "rotary_dim 64"),
     "unknown activation": (lambda f: edit_config(f, activation_function="nope"), "nope"),
@@ -117,7 +120,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "not a number": (
         lambda f: with_weight(f, "transformer.ln_f.bias", torch.full((64,), torch.nan)),
-        "no finite numbers",
+        "don't give finite numbers",
     ),
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "has no tokenizer; put its tokenizer.json"),
     "broken tokenizer": (lambda f: (f / "tokenizer.json").write_text("{}"), "tokenizer can't be loaded"),
@@ -177,7 +180,7 @@ def test_an_index_that_leads_from_safetensors_to_a_pickle(tmp_path):
     folder = write_checkpoint(tmp_path / "m", shards=2)
     torch.save({}, folder / "x.bin")
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "x.bin"}}')
-    assert "of another format" in refusal(folder)
+    assert "in another format" in refusal(folder)
 
 
 class _Trap:
@@ -197,7 +200,7 @@ def test_a_pickle_that_would_run_code_is_not_read(tmp_path, model_type, zipped):
     edit_config(folder, model_type=model_type)
     weights = {"transformer.wte.weight": _Trap(folder)}
     torch.save(weights, folder / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
-    assert "was not read, for reading it could run code" in refusal(folder)
+    assert "was not read, because reading it could run code" in refusal(folder)
     assert not (folder / "EXECUTED").exists()
     pickle.loads(pickle.dumps(weights))  # the trap works
     assert (folder / "EXECUTED").exists()
@@ -248,7 +251,7 @@ def test_too_little_memory_is_noticed_before_anything_is_read(checkpoint, monkey
     monkeypatch.setattr(placement, "free_memory", lambda _device: 500_000)
     monkeypatch.setattr(layout, "load_phi", read)
     line = refusal(checkpoint, precision="fp32")
-    assert "not enough memory: it needs 0.7 MB in fp32 and 0.5 MB are free" in line
+    assert "not enough memory: it needs 0.7 MB in fp32, but only 0.5 MB is free" in line
     assert "precision='int8'" in line
     monkeypatch.undo()
     monkeypatch.setattr(placement, "free_memory", lambda _device: 500_000)
@@ -280,7 +283,7 @@ def test_a_failed_load_keeps_nothing_in_memory(checkpoint, monkeypatch):
 
     monkeypatch.setattr(layout, "empty_phi", watched)
     (checkpoint / "modeling_codegen.py").unlink()
-    with pytest.raises(LoadError, match="give the count") as caught:
+    with pytest.raises(LoadError, match="give the number") as caught:
         load_model(str(checkpoint))
     gc.collect()
     assert built[0]() is None

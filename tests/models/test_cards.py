@@ -52,6 +52,6 @@ def test_what_does_not_fit_one_card_is_read_and_then_spread(folder, monkeypatch)
 def test_without_accelerate_one_line_says_what_to_install(folder, monkeypatch):
     monkeypatch.setattr(cards, "find_spec", lambda _: None)
     with pytest.raises(
-        LoadError, match=r"than what is free on one GPU.*pip install 'cg2magic\[accelerate\]'"
+        LoadError, match=r"no GPU has enough free memory.*pip install 'cg2magic\[accelerate\]'"
     ):
         load_model(str(folder))

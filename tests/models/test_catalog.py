@@ -72,7 +72,7 @@ def test_the_parameters_are_those_of_the_shapes(name):
 def test_what_can_not_be_loaded_says_why_and_what_to_take_without_asking_anybody(monkeypatch):
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("no network is needed to refuse"))
     with pytest.raises(
-        LoadError, match=r"tokenizer exists only as code.*never run; take codegen2-7B"
+        LoadError, match=r"tokenizer exists only as code.*never run; use codegen2-7B"
     ) as caught:
         load_model("codegen25-7b-multi_P")
     assert "\n" not in str(caught.value)

@@ -95,7 +95,9 @@ def test_bfloat16_that_is_only_imitated_is_not_used(cards_of, monkeypatch):
 def test_another_gpu_with_room_is_taken_but_not_for_one_that_was_asked_for(cards_of):
     cards_of(Card("a", (8, 0), free=10**9), P100, Card("c", (8, 0), free=70 * 10**9))
     assert place(LARGE, "bf16", "cuda", is_free=True) == ("cuda:2", False)
-    with pytest.raises(LoadError, match=r"not enough memory of cuda: it needs 66\.0 GB in bf16 and 1\.0 GB"):
+    with pytest.raises(
+        LoadError, match=r"not enough memory of cuda: it needs 66\.0 GB in bf16, but only 1\.0 GB"
+    ):
         place(LARGE, "bf16", "cuda", is_free=False)
 
 
@@ -107,8 +109,8 @@ def test_a_second_model_without_room_beside_the_first_is_told_to_wait(cards_of, 
     with pytest.raises(LoadError) as caught:
         place(LARGE, "bf16", "cuda", is_free=is_free, resident=first)
     assert str(caught.value) == (
-        "not enough memory of cuda beside random, which is loaded: it needs 66.0 GB in bf16 and 30.0 GB are "
-        "free; run `%cg2 unload` first, which gives back 40.0 GB"
+        "not enough memory of cuda beside random, which is loaded: it needs 66.0 GB in bf16, but only "
+        "30.0 GB is free; run `%cg2 unload` first, which gives back 40.0 GB"
     )
     # Where that would not help, it is not advised.
     for other in (Resident("small", "cuda", 10**9), Resident("elsewhere", "cpu", 10**12)):

@@ -36,7 +36,7 @@ def test_a_trained_checkpoint_that_declares_nothing_shows_its_count(trained, gro
 @pytest.mark.parametrize("groups", [8, 4])
 def test_a_trained_checkpoint_that_declares_the_wrong_count_is_refused(trained, tmp_path, groups):
     forged = copy_declaring(trained[groups], tmp_path / "forged", 12 - groups)
-    with pytest.raises(LoadError, match=f"said to be in {12 - groups} groups.* try groups={groups}$"):
+    with pytest.raises(LoadError, match=f"declared to be in {12 - groups} groups.* try groups={groups}$"):
         load_model(forged)
     assert load_model(forged, groups=groups).groups == groups
     with pytest.raises(LoadError, match=f"try groups={groups}$"):
@@ -63,7 +63,7 @@ def test_random_weights_leave_it_to_the_declaration(tmp_path, scale):
 
 def test_random_weights_without_a_declaration_are_asked_about(tmp_path):
     folder = str(write_checkpoint(tmp_path / "m", declared=None))
-    with pytest.raises(LoadError, match=r"give the count, groups=8 or 4$"):
+    with pytest.raises(LoadError, match=r"give the number with groups=8 or 4$"):
         load_model(folder)
     assert load_model(folder, groups=4).groups == 4
     assert load_model(folder, groups=8).groups == 8
@@ -75,13 +75,13 @@ def test_heads_that_allow_one_count_only_need_no_declaration(tmp_path):
 
 
 def test_a_count_that_does_not_divide_the_heads_is_refused(tmp_path):
-    with pytest.raises(LoadError, match="4 attention heads can't be in 8 groups; try groups=4"):
+    with pytest.raises(LoadError, match="4 attention heads can't be split into 8 groups; try groups=4"):
         load_model(str(write_checkpoint(tmp_path / "m", make_config(heads=4), declared=8)))
     six = str(write_checkpoint(tmp_path / "six", make_config(width=60, heads=6), declared=None))
-    with pytest.raises(LoadError, match="can't be in 8 or 4 groups; give the count"):
+    with pytest.raises(LoadError, match="can't be split into 8 or 4 groups; give the right number"):
         load_model(six)
     assert load_model(six, groups=3).groups == 3
-    with pytest.raises(LoadError, match="in -8 groups"):
+    with pytest.raises(LoadError, match="into -8 groups"):
         possible_counts(Shape(1, 64, 8, 4, 256, 100), -8)
 
 

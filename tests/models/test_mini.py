@@ -48,7 +48,7 @@ def test_mini_computes_what_the_equations_say(mini):
 
 
 def test_mini_with_its_declared_count_forged_is_refused(copy, monkeypatch):
-    refused = r"mini: .* said to be in 4 groups, but make sense only in 8: .* try groups=8$"
+    refused = r"mini: .* declared to be in 4 groups, but only make sense in 8: .* try groups=8$"
     with pytest.raises(LoadError, match=refused):
         load_model("mini", groups=4)
 

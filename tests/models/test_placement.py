@@ -62,17 +62,17 @@ def test_the_line_names_both_sizes(monkeypatch):
     monkeypatch.setattr(placement, "free_memory", lambda _device: 8_000_000_000)
     with pytest.raises(LoadError) as caught:
         check_memory(6_862_000_000, "bf16", "cuda")
-    assert "not enough memory of cuda: it needs 15.1 GB in bf16 and 8.0 GB are free" in str(caught.value)
+    assert "not enough memory of cuda: it needs 15.1 GB in bf16, but only 8.0 GB is free" in str(caught.value)
     assert "precision=" not in str(caught.value)
 
 
 def test_sizes_and_errors_fit_a_line():
     assert [gigabytes(n) for n in (2.04e9, 1.5e8, 38.2e6, 700, 0)] == [
         "2.0 GB",
-        "0.1 GB",
-        "38.2 MB",
-        "0.1 MB",
-        "0.1 MB",
+        "150 MB",
+        "38 MB",
+        "700 bytes",
+        "0 bytes",
     ]
     assert one_line(ValueError("a\n  b")) == "a b"
     assert one_line(ValueError()) == "ValueError"

@@ -138,8 +138,8 @@ class LocalEngine:
             self.prefixes.clear()
             where = "" if self.loaded.device == "cpu" else f" of {self.loaded.device}"
             raise GenerationError(
-                f"there was no memory{where} left for this: ask for fewer candidates or a shorter text, or "
-                "load a smaller model"
+                f"there was no memory{where} left for this: ask for fewer candidates, shorten the text, "
+                "or load a smaller model"
             ) from None
 
     def _prompt(self, request: Request) -> Prompt:

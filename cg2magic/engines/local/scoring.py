@@ -55,9 +55,7 @@ def score(
     opening = vocabulary.opening
     ids = [*opening, *vocabulary.encode(text)]
     if len(ids) < 2:
-        raise UsageError(
-            "the text to score is a single token, and nothing comes before it: give it a little more"
-        )
+        raise UsageError("the text to score is a single token with nothing before it: give it a little more")
     spans = list(windows(len(ids), loaded.context))
     tokens: list[TokenLogprob] = []
     with threads_for(loaded.parameters), torch.inference_mode():

@@ -1,19 +1,17 @@
-"""The wire to an OpenAI-compatible server: requests, retries, and errors in one line."""
+"""A client for OpenAI-compatible servers: requests, retries, and errors in one line."""
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import json
-import random
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
+from httpx_retries import Retry
 
 from cg2magic.engines.remote.route import KEY, Route, ServerError, has_key, without_key
 from cg2magic.engines.spec import SERVERS
@@ -25,32 +23,33 @@ _T = TypeVar("_T")
 #: Seconds to connect.
 _CONNECT = 10.0
 
-#: The server is busy: come again, so many times in all, after these seconds, doubled each time.
+#: What a busy server answers, how often we ask it, and the pauses in seconds: the first one, which is then
+#: doubled each time, and the longest.
 _BUSY = (429, 503)
 _TRIES, _PAUSE, _LONGEST_PAUSE = 5, 0.5, 30.0
 
-#: What follows the base in the addresses that people copy.
+#: What may follow the base in an address that somebody copied.
 _CALL = re.compile(r"(?:/(?:chat/)?(?:completions|models))?/*(?:#.*)?$")
 
-_LOOK = 0.05  # seconds between two looks at whether it was cancelled
+_LOOK = 0.05  # seconds between two checks for cancellation
 
-#: How servers say what a prompt and its answer may take: llama.cpp in a field or in words, vLLM in words.
+#: How servers name the context they have: llama.cpp in a field or in words, vLLM in words.
 _TOLD_CONTEXT = re.compile(
     r'"n_ctx"\s*:\s*(\d+)|(?:context (?:length|size|window)|model length)[^.\d]{0,20}(\d[\d,]*)'
 )
 
 
-class Cancelled(Exception):  # noqa: N818 - an answer to a wish, not a fault
+class Cancelled(Exception):  # noqa: N818 - nothing went wrong
     """The person stopped it."""
 
 
 class ContextExceededError(ServerError):
-    """The prompt is longer than the server has room for.
+    """The prompt is longer than the server's context.
 
     Attributes
     ----------
     context : int
-        The most tokens that it takes.
+        How many tokens it has room for.
     """
 
     def __init__(self, text: str, context: int, status: int | None = None) -> None:
@@ -58,8 +57,53 @@ class ContextExceededError(ServerError):
         self.context = context
 
 
+class _BusyError(Exception):
+    """The server is busy and should be asked again."""
+
+
+class _Patience(Retry):
+    """When to ask a busy server again.
+
+    If the server asks for a wait that is too long for us, httpx-retries alone would wait less and come back
+    too early. So the status does not decide here: `_check_busy` does, which sees the whole answer.
+    """
+
+    def is_retryable_status_code(self, status_code: int) -> bool:
+        """Leave the decision to `_check_busy`."""
+        del status_code
+        return False
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        """Return the seconds to wait; 0, which stands for the usual pause, if they can't be read."""
+        try:
+            return super().parse_retry_after(retry_after)
+        except ValueError:
+            return 0.0  # httpx-retries would log a warning, which ends up in the cell
+
+
+def _patience() -> _Patience:
+    return _Patience(
+        total=_TRIES - 1,
+        allowed_methods=("GET", "POST"),
+        retry_on_exceptions=(_BusyError,),
+        # The first pause is twice this factor. Up to half of each pause is random: all notebooks of a class
+        # get the same answer, and should not come back at the same moment.
+        backoff_factor=_PAUSE / 2,
+        backoff_jitter=0.5,
+        max_backoff_wait=_LONGEST_PAUSE,
+        validate_response=_check_busy,
+    )
+
+
+def _check_busy(answer: httpx.Response) -> None:
+    """Raise `_BusyError` if the server is busy and does not ask for too long a wait."""
+    wait = _Patience().parse_retry_after(answer.headers.get("retry-after", ""))
+    if answer.status_code in _BUSY and wait <= _LONGEST_PAUSE:
+        raise _BusyError
+
+
 class Client:
-    """Speaks with one server.
+    """Talks to one server.
 
     Parameters
     ----------
@@ -73,12 +117,12 @@ class Client:
 
     @property
     def timeout(self) -> httpx.Timeout:
-        """How long is waited for a connection, and for the next piece of an answer."""
+        """How long to wait for a connection, and for the next piece of an answer."""
         return httpx.Timeout(SERVERS.timeout, connect=_CONNECT)
 
     @property
     def host(self) -> str:
-        """The server's name and port, as a person reads it."""
+        """The server's name and port, for messages."""
         return self.url.netloc.decode()
 
     async def get(self, path: str) -> Any:
@@ -101,7 +145,7 @@ class Client:
                     break
                 event = self._parsed(data)
                 yield event
-                # Not every server says that it is done once it has said why; some even leave the line open.
+                # After the reason some servers send no [DONE]; some even keep the connection open.
                 if _says_why(event):
                     ended = True
                     break
@@ -113,9 +157,9 @@ class Client:
         self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> AsyncIterator[httpx.Response]:
         try:
-            async with self._route.client(self.timeout) as http:
+            async with self._route.client(self.timeout, _patience()) as http:
                 request = http.build_request(method, f"{self.url}/{path}", json=body)
-                answer = await self._patiently(http, request)
+                answer = await http.send(request, stream=True)
                 try:
                     if answer.status_code != httpx.codes.OK:
                         raise self._refused(answer, (await answer.aread()).decode(errors="replace"))
@@ -127,23 +171,6 @@ class Client:
         except Exception as error:  # noqa: BLE001 - whatever fails below may hold the key
             raise self._unreached(error) from None
 
-    async def _patiently(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
-        pause = _PAUSE
-        for left in reversed(range(_TRIES)):
-            answer = await http.send(request, stream=True)
-            if answer.status_code not in _BUSY or not left:
-                return answer
-            wait = _retry_after(answer.headers.get("retry-after", ""))
-            if wait is None:
-                # All the notebooks of a class were told the same: they must not come back in one moment.
-                wait = pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
-            if wait > _LONGEST_PAUSE:
-                return answer
-            await answer.aclose()
-            await asyncio.sleep(wait)
-            pause *= 2
-        raise AssertionError  # the last try returns
-
     def _parsed(self, text: str) -> Any:
         try:
             parsed = json.loads(text)
@@ -151,20 +178,20 @@ class Client:
             parsed = None
         if not isinstance(parsed, dict):
             raise ServerError(
-                f"{self._whoever} answers what is not of the completions API: {self._said(text)}", 200
+                f"{self._whoever} sent an answer that is not of the completions API: {self._said(text)}", 200
             )
         if parsed.get("error"):
             raise ServerError(f"{self.host} gave up: {self._said(_message(parsed))}", 200)
         return parsed
 
     def _said(self, told: object) -> str:
-        """Put what somebody below said into one short line; secrets are left out before it is cut."""
+        """Put a message from below into one short line; secrets are removed before it is cut."""
         text = str(told) or type(told).__name__
         return _short(text.replace(self._route.password, "…") if self._route.password else text)
 
     @property
     def _whoever(self) -> str:
-        """Who may have answered."""
+        """Who may have sent the answer."""
         return f"{self.host}, or {self._route.name}," if self._route.proxy else self.host
 
     def _refused(self, answer: httpx.Response, text: str) -> ServerError:
@@ -174,16 +201,16 @@ class Client:
         except (ValueError, RecursionError):
             fields = None
         told = self._said(text if fields is None else _message(fields))
-        # An error of the API is JSON; what a proxy says is a page.
+        # The API's errors are JSON; a proxy answers with a page.
         if self._route.proxy and (status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED or fields is None):
             return ServerError(
-                f"{self._route.name} gave {status} for {self.host} ({told}): if that can be reached "
-                "without it, name it in NO_PROXY",
+                f"{self._route.name} answered {status} for {self.host} ({told}): if the server can be "
+                "reached directly, add it to NO_PROXY",
                 status,
             )
         if status in (401, 403):
-            do = f"it refuses the key in {KEY}" if has_key() else f"it wants a key: put it into {KEY}"
-            return ServerError(f"{self._whoever} let nobody in ({status}): {do}", status)
+            do = f"it refuses the key in {KEY}" if has_key() else f"it needs a key: put it into {KEY}"
+            return ServerError(f"{self._whoever} denied access ({status}): {do}", status)
         if status in _BUSY:
             wait = answer.headers.get("retry-after")
             when = f"it says to come back after {_short(wait)}" if wait else "try again in a while"
@@ -196,7 +223,7 @@ class Client:
             )
         if answer.is_redirect:
             return ServerError(
-                f"{self.host} points elsewhere ({status}): give the address it points to", status
+                f"{self.host} redirects elsewhere ({status}): give the address it redirects to", status
             )
         said = f"{self.host} refused the request ({status}): {told}"
         if context := _TOLD_CONTEXT.search(text):
@@ -206,19 +233,19 @@ class Client:
     def _unreached(self, error: Exception) -> ServerError:
         if "CERTIFICATE" in str(error).upper():
             return ServerError(
-                f"{self.host} has a certificate that can't be verified ({self._said(error)}); name the one "
-                "of your organisation in SSL_CERT_FILE"
+                f"{self.host} has a certificate that can't be verified ({self._said(error)}); if your "
+                "organisation has a certificate of its own, name it in SSL_CERT_FILE"
             )
         unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         if self._route.proxy and (unconnected or isinstance(error, httpx.ProxyError)):
             return ServerError(
-                f"{self._route.name} does not lead to {self.host} ({self._said(error)}): if that can be "
-                "reached without it, name it in NO_PROXY"
+                f"{self._route.name} can't reach {self.host} ({self._said(error)}): if the server can be "
+                "reached directly, add it to NO_PROXY"
             )
         if unconnected:
             return ServerError(
-                f"nothing answers at {self.host} ({self._said(error)}): is the server up? is this its "
-                "address?"
+                f"nothing answers at {self.host} ({self._said(error)}): is the server running, and is "
+                "this its address?"
             )
         if isinstance(error, httpx.TimeoutException):
             return ServerError(
@@ -231,8 +258,8 @@ class Client:
 async def _events(answer: httpx.Response) -> AsyncIterator[str]:
     """Yield the data of server-sent events; several lines of one are joined.
 
-    Lines end as that standard has it, not as Python's `str.splitlines`: JSON may hold U+2028. Some servers
-    leave out the blank line between two events, so data that is whole is not waited with.
+    Lines end as that standard says, not as in `str.splitlines`: JSON may contain U+2028. Some servers leave
+    out the blank line between two events, so data that is complete is yielded at once.
     """
     lines: list[str] = []
     left = b""
@@ -261,7 +288,7 @@ def _is_whole(data: str) -> bool:
 
 
 def _says_why(event: Mapping[str, Any]) -> bool:
-    """Whether an event tells why the answer ends."""
+    """Whether an event says why the answer ends."""
     choices = event.get("choices")
     return isinstance(choices, list) and any(
         isinstance(c, dict) and isinstance(c.get("finish_reason"), str) for c in choices
@@ -269,7 +296,7 @@ def _says_why(event: Mapping[str, Any]) -> bool:
 
 
 def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
-    """Do something with a client to its end, unless `cancelled` says so; then raise `Cancelled`."""
+    """Run work with a client to its end; raise `Cancelled` as soon as `cancelled` returns True."""
 
     async def watched() -> _T:
         task = asyncio.ensure_future(work)
@@ -280,49 +307,36 @@ def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
                 raise Cancelled
         return task.result()
 
-    # On a thread of its own: a loop may be running on the caller's, as on a notebook's main thread.
+    # On its own thread: the caller's may already run a loop, as a notebook's main thread does.
     with ThreadPoolExecutor(1, "cg2magic server") as thread:
         return thread.submit(asyncio.run, watched()).result()
 
 
 def _checked(url: str) -> httpx.URL:
-    """Read the address of an API; one of a single call of it is taken for its base."""
+    """Parse the address of an API; the address of one of its calls stands for its base."""
     try:
         parsed = httpx.URL(_CALL.sub("", url.strip()))
     except httpx.InvalidURL as error:
-        # It may hold a password.
+        # It may contain a password.
         raise ServerError(
-            f"that is no address ({one_line(error)}); one is like http://host:8000/v1"
+            f"that is not an address ({one_line(error)}); an address looks like http://host:8000/v1"
         ) from None
     if parsed.userinfo or parsed.query:
-        # It would be kept in the history, and shown.
-        raise ServerError(f"an address holds no key or password: put the key into {KEY}")
+        # It would be shown, and kept in the history.
+        raise ServerError(f"an address must not contain a key or password: put the key into {KEY}")
     if not parsed.host:
-        raise ServerError(f"{url} names no server; an address is like http://host:8000/v1")
+        raise ServerError(f"{url} names no server; an address looks like http://host:8000/v1")
     return parsed
 
 
-def _retry_after(value: str) -> float | None:
-    """Seconds of a ``Retry-After``, which is a number of them or a date."""
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
 def _message(fields: Any) -> str:
-    """The sentence in an error's JSON, of which there are several shapes."""
+    """Find the message in an error's JSON, which comes in several shapes."""
     error = fields.get("error", fields) if isinstance(fields, dict) else fields
     if isinstance(error, dict):
         error = error.get("message") or error.get("detail") or error
     return str(error)
 
 
-def _short(text: str, limit: int = 200) -> str:
-    """Text of the server as one short line."""
-    text = " ".join(without_key(text).split()) or "nothing"
-    return text if len(text) <= limit else text[:limit] + "…"
+def _short(text: str) -> str:
+    """Put a text from the server into one short line."""
+    return one_line(without_key(text)) or "nothing"

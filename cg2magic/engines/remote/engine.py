@@ -89,7 +89,7 @@ class RemoteEngine:
                     continue
                 if not written:
                     raise GenerationError(str(error)) from None
-                notes.append(f"{error}; what was written until then is kept")
+                notes.append(f"{error}; what it wrote before is kept")
             break
         for candidate in candidates:
             candidate.cancel()  # those that are not finished
@@ -102,11 +102,11 @@ class RemoteEngine:
 
     def score(self, *_: object) -> NoReturn:
         """Refuse: the API tells the log-probabilities of what it writes, not of what it reads."""
-        raise UsageError("a served model can't score a text: load a model here, such as `%cg2 load mini`")
+        raise UsageError("a model on a server can't score text: load one here, such as `%cg2 load mini`")
 
     def embed(self, *_: object) -> NoReturn:
         """Refuse, as `score`: hidden states stay on the server."""
-        raise UsageError("a served model gives no features: load a model here, such as `%cg2 load mini`")
+        raise UsageError("a model on a server gives no features: load one here, such as `%cg2 load mini`")
 
     def close(self) -> Callable[[], None]:
         """Nothing is held here: connections end with their requests."""
@@ -171,7 +171,7 @@ class RemoteEngine:
             candidate.take(TokenLogprob(min(prompt.ends), "", 0.0))
             changed()
         elif not fed:
-            raise ServerError(f"{self.loaded.client.host} answered without a token")
+            raise ServerError(f"{self.loaded.client.host} sent an answer without tokens")
         return fed
 
     def _body(self, sampling: Sampling, index: int, ids: list[int], room: int) -> dict[str, Any]:
@@ -204,8 +204,8 @@ class RemoteEngine:
             return token
         if not self.vocabulary.leads_to(start, token.id):
             raise ServerError(
-                f"{self.loaded.client.host} ignores logit_bias, so it can't go on inside of a word; end the "
-                "cell at the end of a line"
+                f"{self.loaded.client.host} ignores logit_bias, so the model can't continue inside a word; "
+                "end the cell at the end of a line"
             )
         allowed = tuple(o for o in token.alternatives if self.vocabulary.leads_to(start, o.id))
         return replace(token, alternatives=allowed)

@@ -117,7 +117,7 @@ def reach(
     ours = len(found.encode(_SAMPLE, add_special_tokens=False))
     if counted is not None and counted not in (ours, ours + 1):
         raise LoadError(
-            f"the tokenizer {source} is not that of {told['id']} at {client.host}: it cuts a text into "
+            f"the tokenizer {source} does not belong to {told['id']} at {client.host}: it splits a text into "
             f"{ours} tokens, the server into {counted}; name the right one with --tokenizer"
         )
     name = Path(told["id"]).name.removesuffix(".gguf")
@@ -177,14 +177,14 @@ async def _prove(client: Client, served: str, vocabulary: Vocabulary) -> None:
         if error.status not in (200, 400, 404, 415, 422, 500, 501):
             raise
         raise ServerError(
-            f"{error}; it took the same prompt as text, so it may not take token ids and logprobs, which "
-            "are needed here: vLLM and llama.cpp do"
+            f"{error}; it accepted the same prompt as text, so it may not support token ids and logprobs, "
+            "which are needed here: vLLM and llama.cpp do"
         ) from None
     reader = TokenReader(vocabulary, client.host)
     choice = reader.choice(answer)
     if choice is None or not (reader.tokens(choice) or choice.get("finish_reason") == "stop"):
         raise ServerError(
-            f"{client.host} does not tell the tokens it writes (logprobs); vLLM and llama.cpp do"
+            f"{client.host} does not report the tokens it writes (logprobs); vLLM and llama.cpp do"
         )
 
 
@@ -202,7 +202,7 @@ def _choose(answer: Mapping[str, Any], served: str | None, host: str) -> Mapping
             return models[0]
         if not models:
             raise ServerError(f"{host} serves no model: load one there first")
-        raise ServerError(f"{host} serves several models: choose with --model of {names}")
+        raise ServerError(f"{host} serves several models: choose one with --model: {names}")
     for told in models:
         aliases = told.get("aliases")
         if served in (told["id"], *(aliases if isinstance(aliases, list) else ())):
@@ -224,8 +224,8 @@ def _tokenizer(told: Mapping[str, Any], name: str | None) -> tuple[FileTokenizer
         for folder in _folders(candidate, offline=True):
             return FileTokenizer(folder), candidate
     raise LoadError(
-        f"the tokenizer of {told['id']} is not on this machine: name it with --tokenizer, a folder with its "
-        "tokenizer.json or a Hub id"
+        f"the tokenizer of {told['id']} is not on this machine: give --tokenizer a folder with its "
+        "tokenizer.json, or a Hub id"
     )
 
 

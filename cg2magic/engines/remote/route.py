@@ -1,7 +1,7 @@
 """The way to a server: directly or through a proxy, with which key, and how its certificate is verified.
 
-httpx reads the environment too, but opens every proxy named there, needed or not, and sends requests for the
-person's own machine through them. A key for a server on loopback has no business on a proxy.
+httpx reads the environment too, but it sets up every proxy named there, needed or not, and sends requests for
+this machine through them. A key for a server on loopback must not reach a proxy.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+from httpx_retries import Retry, RetryTransport
 
 from cg2magic.errors import Cg2Error
 from cg2magic.models.wording import one_line
 
-#: The only place where a key is looked for. It is read for each request and kept nowhere.
+#: The only place where we look for a key. It is read for each request and never stored.
 KEY = "CG2MAGIC_API_KEY"
 
 #: Names of this machine in the files of hosts that systems come with.
@@ -32,16 +33,16 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 class ServerError(Cg2Error):
-    """The server can't be reached, refuses, or answers what can't be understood.
+    """The server can't be reached, refuses a request, or sends an answer that can't be understood.
 
     Attributes
     ----------
     status : int or None
-        With which it answered; None where it did not.
+        Of its answer; None if there was none.
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
-        # A lone surrogate, out of somebody's JSON, can't be printed.
+        # A lone surrogate from somebody's JSON can't be printed.
         super().__init__(without_key(text).encode(errors="replace").decode())
         self.status = status
 
@@ -53,11 +54,11 @@ class Route:
     Attributes
     ----------
     proxy : str or None
-        Address of the proxy; with the password that may be in it, so it is never shown.
+        Address of the proxy. It may contain a password, so it is never shown.
     tls : ssl.SSLContext or None
-        None where nothing is encrypted.
+        None if nothing is encrypted.
     variable : str
-        What names the proxy, such as ``"http_proxy"``.
+        The variable that names the proxy, such as ``"http_proxy"``.
     """
 
     proxy: str | None = None
@@ -66,12 +67,12 @@ class Route:
 
     @classmethod
     def to(cls, url: httpx.URL) -> Route:
-        """Find the way to a server, as the environment and the system have it.
+        """Find the way to a server from the environment and the system's settings.
 
         Raises
         ------
         ServerError
-            A proxy or a file of certificates is named that can't be used.
+            If the proxy or the certificates named there can't be used.
         """
         proxy, variable = _proxy(url)
         encrypted = url.scheme == "https" or (proxy or "").startswith("https:")
@@ -79,39 +80,47 @@ class Route:
 
     @property
     def name(self) -> str:
-        """The proxy as a person reads it."""
+        """The proxy's name, for messages."""
         host = httpx.URL(self.proxy or "").netloc.decode()
         return f"the proxy {host} ({self.variable})" if self.variable else f"the system's proxy {host}"
 
     @property
     def password(self) -> str:
-        """What lets the person through the proxy, and must not be shown."""
+        """The password for the proxy, which must not be shown."""
         return httpx.URL(self.proxy or "").password
 
-    def client(self, timeout: httpx.Timeout) -> httpx.AsyncClient:
-        """Open it; nothing of the environment is read any more.
+    def client(self, timeout: httpx.Timeout, retry: Retry) -> httpx.AsyncClient:
+        """Open it; nothing more is read from the environment.
+
+        Parameters
+        ----------
+        timeout : httpx.Timeout
+        retry : Retry
+            Which requests to repeat, and when.
 
         Raises
         ------
         ServerError
-            The key or the proxy can't be used.
+            If the key or the proxy can't be used.
         """
         key = _key()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        verify = self.tls if self.tls is not None else False  # nothing there that could be verified
+        verify = self.tls if self.tls is not None else False  # there is nothing to verify
         try:
-            return httpx.AsyncClient(
-                verify=verify, timeout=timeout, headers=headers, proxy=self.proxy, trust_env=False
-            )
+            way = httpx.AsyncHTTPTransport(verify=verify, proxy=self.proxy, trust_env=False)
         except ImportError:
             raise ServerError(
                 f"{self.name} speaks SOCKS, for which httpx needs the package socksio: "
-                "pip install socksio, or name the server in NO_PROXY"
+                "pip install socksio, or add the server to NO_PROXY"
             ) from None
+        # A client that is given a transport leaves proxies to it.
+        return httpx.AsyncClient(
+            transport=RetryTransport(way, retry), timeout=timeout, headers=headers, trust_env=False
+        )
 
 
 def without_key(text: str) -> str:
-    """Leave the key out of a text, however it is written there."""
+    """Remove the key from a text, in whatever form it appears there."""
     raw = os.environ.get(KEY, "")
     for written in {raw, raw.strip()}:
         for form in (written, repr(written)[1:-1], quote(written, safe="")):
@@ -134,7 +143,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read a numeric address, also in one of the old short forms (``127.1``); None where it is a name."""
+    """Read a numeric address, including the old short forms (``127.1``); None for a name."""
     with suppress(ValueError):
         address = ipaddress.ip_address(host)
         return getattr(address, "ipv4_mapped", None) or address
@@ -159,15 +168,15 @@ def _goes_directly(host: str, port: int | None, named: str) -> bool:
 
 
 def _key() -> str:
-    # A file that a key comes from ends with a newline, and so does the variable.
+    # A key that was read from a file ends with a newline.
     key = os.environ.get(KEY, "").strip()
     if not all("!" <= character <= "~" for character in key):
-        raise ServerError(f"the key in {KEY} holds a character that no key has: copy it once more")
+        raise ServerError(f"the key in {KEY} contains a character that keys don't have: copy it again")
     return key
 
 
 def _proxy(url: httpx.URL) -> tuple[str | None, str]:
-    """Give the proxy for a server and the variable that names it."""
+    """Return the proxy for a server and the variable that names it."""
     known = urllib.request.getproxies()
     scheme = url.scheme if known.get(url.scheme) else "all"
     address = known.get(scheme, "").strip()
@@ -180,24 +189,26 @@ def _proxy(url: httpx.URL) -> tuple[str | None, str]:
     try:
         parsed = httpx.URL(address)
     except httpx.InvalidURL:
-        raise ServerError(f"the proxy in {said} is no address; one is like http://host:3128") from None
-    if parsed.scheme == "socks":  # as desktops write it
+        raise ServerError(
+            f"the proxy in {said} is not an address; an address looks like http://host:3128"
+        ) from None
+    if parsed.scheme == "socks":  # as desktops call it
         parsed = parsed.copy_with(scheme="socks5")
     if parsed.scheme not in _SCHEMES or not parsed.host:
         raise ServerError(
-            f"the proxy in {said} is {parsed.scheme}://{parsed.host}, which can't be used: it has to be "
-            f"one of {', '.join(_SCHEMES)}; or name the server in NO_PROXY"
+            f"the proxy in {said} is {parsed.scheme}://{parsed.host}, which can't be used: use one "
+            f"of {', '.join(_SCHEMES)}, or add the server to NO_PROXY"
         )
     return str(parsed), variable
 
 
 def _tls() -> ssl.SSLContext:
-    """Make what verifies certificates, which takes a while."""
+    """Create the SSL context, which takes a while."""
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         named = os.environ.get(name, "")
         paths = named.split(os.pathsep) if name == "SSL_CERT_DIR" else [named]
         if named and not any(Path(path).exists() for path in paths):
-            raise ServerError(f"{name} names {named}, which isn't there: correct it, or unset it")
+            raise ServerError(f"{name} names {named}, which doesn't exist: correct it, or unset it")
     try:
         return httpx.create_ssl_context()
     except (OSError, ValueError) as error:

@@ -43,7 +43,7 @@ class TokenReader:
         """Give the one choice of an event; None where it has none, as one that only counts tokens."""
         choices = event.get("choices")
         if not isinstance(choices, list) or (choices and not isinstance(choices[0], dict)):
-            raise ServerError(f"{self.host} answers what is not of the completions API")
+            raise ServerError(f"{self.host} sent an answer that is not of the completions API")
         return choices[0] if choices else None
 
     def tokens(self, choice: Mapping[str, Any]) -> list[TokenLogprob]:
@@ -58,13 +58,13 @@ class TokenReader:
         if not told:
             if choice.get("text"):
                 raise ServerError(
-                    f"{self.host} tells the text only, and not its tokens (logprobs); vLLM and llama.cpp do"
+                    f"{self.host} reports only the text, not its tokens (logprobs); vLLM and llama.cpp do"
                 )
             return []
         try:
             return self._objects(told["content"]) if "content" in told else self._lists(told)
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
-            raise ServerError(f"{self.host} tells its tokens in a form that is not known here") from None
+            raise ServerError(f"{self.host} reports its tokens in an unknown form") from None
 
     def _objects(self, content: Sequence[Mapping[str, Any]]) -> list[TokenLogprob]:
         def token(told: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> TokenLogprob:
@@ -77,7 +77,7 @@ class TokenReader:
         names, logprobs = told["tokens"], told["token_logprobs"]
         tops = told.get("top_logprobs") or [None] * len(names)
         if not (isinstance(names, list) and len(names) == len(logprobs) == len(tops)):
-            raise ValueError("lists side by side are as long as each other")
+            raise ValueError("the lists differ in length")
 
         def token(name: str, logprob: float, others: Mapping[str, float] | None) -> TokenLogprob:
             alternatives = [self._token(self._id(text), other) for text, other in (others or {}).items()]
@@ -87,7 +87,7 @@ class TokenReader:
 
     def _token(self, i: int, logprob: float, others: Sequence[TokenLogprob] = ()) -> TokenLogprob:
         if isinstance(logprob, bool) or not isinstance(logprob, int | float) or math.isnan(logprob):
-            raise TypeError(f"{logprob} is no log-probability")
+            raise TypeError(f"{logprob} is not a log-probability")
         best = sorted(others, key=lambda other: -other.logprob)[:ALTERNATIVES]
         return TokenLogprob(i, self.vocabulary.text(i), float(logprob), tuple(best))
 
@@ -98,10 +98,10 @@ class TokenReader:
 
     def _known(self, i: int) -> int:
         if isinstance(i, bool) or not isinstance(i, int):
-            raise TypeError(f"{i} is no id")
+            raise TypeError(f"{i} is not an id")
         if not 0 <= i < len(self.vocabulary.pieces):
             raise ServerError(
-                f"{self.host} writes tokens that the tokenizer here doesn't have: load it again with the "
+                f"{self.host} writes tokens that this tokenizer doesn't have: load it again and give the "
                 "--tokenizer of its model"
             )
         return i

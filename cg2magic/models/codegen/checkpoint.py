@@ -75,7 +75,7 @@ class Shape:
         )
         if shape.width % shape.heads:
             raise LoadError(
-                f"config.json can't be right: n_embd {shape.width} is no multiple of n_head {shape.heads}"
+                f"config.json can't be right: n_embd {shape.width} is not a multiple of n_head {shape.heads}"
             )
         if not 0 < shape.rotary_dim <= shape.head_dim or shape.rotary_dim % 2:
             raise LoadError(
@@ -90,7 +90,7 @@ def codegen_config(fields: Mapping[str, Any]) -> CodeGenConfig:
     try:
         config = CodeGenConfig(**{key: value for key, value in fields.items() if key not in _NOT_THE_MODEL})
     except Exception as error:
-        raise LoadError(f"config.json is not one of a CodeGen model: {one_line(error)}") from error
+        raise LoadError(f"config.json is not that of a CodeGen model: {one_line(error)}") from error
     if config.activation_function not in ACT2FN:
         raise LoadError(f"config.json names an unknown activation_function, {config.activation_function!r}")
     return config
@@ -188,8 +188,8 @@ def check_tensors(
         found = infos[name]
         if found.shape != shape:
             raise LoadError(
-                f"tensor {name} has shape {found.shape}, and by config.json it should be {shape}; "
-                "config.json and the weights are of different models"
+                f"tensor {name} has shape {found.shape}, but by config.json it should be {shape}; "
+                "config.json and the weights belong to different models"
             )
         if not found.is_float:
             raise LoadError(f"tensor {name} is {found.dtype}; give a checkpoint that is not quantized")
@@ -197,7 +197,7 @@ def check_tensors(
         if name not in expected and name not in spare and not name.endswith(OLD_BUFFERS):
             raise LoadError(
                 f"the checkpoint has a tensor {name} that a CodeGen model of this size does not have; "
-                "config.json and the weights are of different models"
+                "config.json and the weights belong to different models"
             )
 
 

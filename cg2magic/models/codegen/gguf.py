@@ -43,7 +43,7 @@ def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
     try:
         import gguf
     except ModuleNotFoundError:
-        raise LoadError("a GGUF is written by the package gguf: pip install gguf") from None
+        raise LoadError("writing a GGUF needs the package gguf: pip install gguf") from None
 
     config = read_config(folder)
     weights = Weights(folder)

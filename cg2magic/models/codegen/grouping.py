@@ -72,13 +72,13 @@ def possible_counts(shape: Shape, declared: int | None) -> tuple[int, ...]:
     possible = tuple(count for count in counts if count > 0 and shape.heads % count == 0)
     if declared is not None and declared not in possible:
         raise LoadError(
-            f"{shape.heads} attention heads can't be in {declared} groups; "
-            + (f"try groups={possible[0]}" if possible else "give groups= a divisor of the heads")
+            f"{shape.heads} attention heads can't be split into {declared} groups; "
+            + (f"try groups={possible[0]}" if possible else "set groups= to a number that divides them")
         )
     if not possible:
         raise LoadError(
-            f"{shape.heads} attention heads can't be in {counts_as_text(KNOWN_COUNTS)} groups; "
-            "give the count, groups="
+            f"{shape.heads} attention heads can't be split into {counts_as_text(KNOWN_COUNTS)} groups; "
+            "give the right number with groups="
         )
     return possible
 
@@ -134,7 +134,8 @@ def judge(losses: dict[int, float], declared: int | None, *, vocabulary: int) ->
     best = ranked[0]
     if not math.isfinite(losses[best]):
         raise LoadError(
-            "the weights make no finite numbers; try precision='fp32', and if that is no help, download again"
+            "the weights don't give finite numbers; try precision='fp32', and if that doesn't help, "
+            "download them again"
         )
     if len(losses) == 1:
         return best
@@ -144,15 +145,16 @@ def judge(losses: dict[int, float], declared: int | None, *, vocabulary: int) ->
     if declared is not None:
         if wins and best != declared:
             raise LoadError(
-                f"the attention weights are said to be in {declared} groups, but make sense only in {best}: "
-                f"loss {losses[declared]:.2f} against {losses[best]:.2f} on some Python; try groups={best}"
+                f"the attention weights are declared to be in {declared} groups, but only make sense in "
+                f"{best}: loss {losses[declared]:.2f} against {losses[best]:.2f} on some Python; "
+                f"try groups={best}"
             )
         return declared
     if not wins:
         told = " and ".join(f"{losses[count]:.2f} in {count}" for count in sorted(losses, reverse=True))
         raise LoadError(
-            "the weights don't show in how many groups their attention is saved (loss on some Python: "
-            f"{told}); give the count, groups={counts_as_text(tuple(losses))}"
+            "the weights don't show how many groups their attention is saved in (loss on some Python: "
+            f"{told}); give the number with groups={counts_as_text(tuple(losses))}"
         )
     return best
 

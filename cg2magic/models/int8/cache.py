@@ -108,7 +108,7 @@ def write(path: Path, model: nn.Module, groups: int, watch: Watch, what: str) ->
 def _save(path: Path, model: nn.Module, groups: int, watch: Watch, what: str) -> None:
     header, total = _header([spec for part in _parts(model) for spec in part.specs], groups)
     if shutil.disk_usage(path.parent).free < total + _SPARE:
-        raise OSError("too little room on the disk")
+        raise OSError("not enough space on the disk")
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
