@@ -158,8 +158,8 @@ def _print_code(code: str) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     from cg2magic.models.export import export
-    from cg2magic.models.wording import gigabytes
     from cg2magic.progress import progress_bar
+    from cg2magic.wording import gigabytes
 
     with progress_bar() as on_progress:
         done = export(

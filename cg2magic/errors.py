@@ -6,7 +6,7 @@ import copy
 import traceback
 from typing import TypeVar
 
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 
 class Cg2Error(Exception):

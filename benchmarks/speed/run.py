@@ -30,7 +30,7 @@ from benchmarks.speed.tasks import TASKS, Tasks
 from benchmarks.speed.text_tasks import TextTasks
 from benchmarks.speed.worker import Loaded, Session, Worker, WorkerError
 from cg2magic.errors import UsageError
-from cg2magic.models.wording import gigabytes
+from cg2magic.wording import gigabytes
 
 #: Seconds between two turns: a runtime's threads look for more work for a while before they sleep.
 _PAUSE = 0.4

@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.speed import memory
 from benchmarks.speed.peers import Clock, Peer, Place
 from cg2magic.errors import Cg2Error
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 
 class WorkerError(Cg2Error):

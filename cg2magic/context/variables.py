@@ -20,7 +20,7 @@ from typing import Any
 
 from cg2magic.context import frames
 from cg2magic.context.plain import SCALARS, VALUES, class_name, shown, some
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 #: Characters of a line.
 _LONGEST = 240

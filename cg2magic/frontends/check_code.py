@@ -19,7 +19,7 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from cg2magic.errors import UsageError
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 _INSTEAD = 'give it some code, such as "assert f(2) == 4", a variable that holds some, or a function'
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

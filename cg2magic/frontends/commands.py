@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cg2magic.context import settings
 from cg2magic.errors import UsageError
 from cg2magic.frontends.line import plain, reads_words, split, value
-from cg2magic.models.wording import gigabytes, one_line, parameters
 from cg2magic.service.manager import manager
+from cg2magic.wording import gigabytes, one_line, parameters
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError as ShellUsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import magic_arguments
-from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
 
-from cg2magic.context.settings import LEVELS, Settings
-from cg2magic.engines.spec import SERVERS, refuse_secrets
+from cg2magic.context.settings import Settings
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.formats import FillInMiddle
 from cg2magic.frontends import check_code, commands, interrupts
 from cg2magic.frontends import present as frontend
+from cg2magic.frontends.config import Config
 from cg2magic.frontends.inline import Switch
 from cg2magic.frontends.notebook import Notebook
-from cg2magic.frontends.options import INSERT, arguments, generation_options, hole_options, score_options
+from cg2magic.frontends.options import arguments, generation_options, hole_options, score_options
 from cg2magic.frontends.pages import Page
-from cg2magic.request import DEFAULTS, Request, Sampling
-from cg2magic.service import checks as checking
-from cg2magic.service import preload
+from cg2magic.progress import progress_bar
+from cg2magic.request import Request, Sampling
 from cg2magic.service.job import Job
-from cg2magic.service.manager import ModelSpec, manager
+from cg2magic.service.manager import manager
 from cg2magic.syntax import cursor, languages
 
 if TYPE_CHECKING:
@@ -35,82 +33,13 @@ if TYPE_CHECKING:
 
 
 @magics_class
-class CG2(Magics):
+class CG2(Config, Magics):
     """What `%config CG2` shows: the defaults of `%%complete` and `%%infill`."""
-
-    model = Unicode("mini", help="The model to load when none is loaded: a name, or a server's address.").tag(
-        config=True
-    )
-    device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
-    tokenizer = Unicode(
-        "",
-        help="Tokenizer of a model on a server, if its name there doesn't tell: a name, Hub id or folder.",
-    ).tag(config=True)
-    server_timeout = Float(
-        SERVERS.timeout, min=0.1, help="Seconds a server may be silent before we give up."
-    ).tag(config=True)
-    precision = Unicode("auto", help="Precision of its weights: auto, int8, fp32, bf16, fp16.").tag(
-        config=True
-    )
-    samples = Int(DEFAULTS.n, min=1, help="How many candidates.").tag(config=True)
-    max_new_tokens = Int(DEFAULTS.max_new_tokens, min=1, help="The most tokens to write, for each hole.").tag(
-        config=True
-    )
-    temperature = Float(DEFAULTS.temperature, min=0.0, help="0 is greedy.").tag(config=True)
-    top_p = Float(DEFAULTS.top_p, help="Nucleus sampling; used when temperature is above 0.").tag(config=True)
-    top_k = Int(DEFAULTS.top_k, min=0, help="Sample from the k likeliest tokens; 0 for all.").tag(config=True)
-    language = Unicode("python", help="The language of the cells.").tag(config=True)
-    context = CaselessStrEnum(
-        LEVELS,
-        "notebook",
-        help="What the model sees: none (the cell alone), cell (and what the kernel knows of its names), "
-        "notebook (and the other cells).",
-    ).tag(config=True)
-    context_tokens = Int(2048, min=1, help="The most tokens of prompt, answer and context together.").tag(
-        config=True
-    )
-    vars = Unicode("auto", help="Variables to describe: auto (those in the cell), none, or names.").tag(
-        config=True
-    )
-    vars_values = Bool(default_value=False, help="Describe some of their values too.").tag(config=True)
-    allow_execution = CaselessStrEnum(
-        ("nothing", "sandbox", "unconfined"),
-        "nothing",
-        help="What --check may do: nothing, run candidates in a sandbox, or run them with limits only.",
-    ).tag(config=True)
-    check_memory = Float(checking.MEMORY, min=0.1, help="GiB of memory for a candidate and its --check.").tag(
-        config=True
-    )
-    check_seconds = Float(
-        checking.SECONDS, min=1, help="Seconds of processor time for a candidate and its --check."
-    ).tag(config=True)
-    insert = CaselessStrEnum(
-        INSERT, "ask", help="What to do with the first candidate: ask (buttons), below, replace, none."
-    ).tag(config=True)
-
-    inline = Bool(
-        default_value=False, help="Suggest in the cell while you type (ghost text); loads the model at once."
-    ).tag(config=True)
-    inline_floor = Float(
-        0.35,
-        min=0.0,
-        max=1.0,
-        help="Ghost text ends where the mean probability of its tokens falls below this.",
-    ).tag(config=True)
-    inline_samples = Int(3, min=1, help="How many candidates Alt+\\ asks for in the cell.").tag(config=True)
-    preload = Bool(
-        default_value=False, help="Import torch in the background at once, not with the first request."
-    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._notebook = Notebook(shell)
         self.apply_config()
-
-    @observe("preload")
-    def _start_preload(self, change: Bunch) -> None:
-        if change.new:
-            preload.start()
 
     #: Set where there are pages.
     ghosts: Switch | None = None
@@ -253,13 +182,12 @@ class CG2(Magics):
         """
         from IPython.display import display
 
-        from cg2magic import score
-
         with _short_errors():
             args = arguments(self.score, line)
             self.apply_config()
             _, code = languages.split_header(_text(cell))
-            scored = score(code, model=args.model)
+            with progress_bar() as on_progress:
+                scored = manager().score(code, args.model, on_progress)
         display(scored)
         if args.output:
             self.shell.user_ns[args.output] = scored
@@ -272,25 +200,6 @@ class CG2(Magics):
             commands.run(line, self.shell)
 
     cg2.__doc__ = commands.overview()  # what `%cg2?` shows
-
-    @validate("model")
-    def _without_secrets(self, proposal: Bunch) -> str:
-        try:
-            refuse_secrets(proposal.value)
-        except UsageError as error:
-            raise TraitError(str(error)) from None
-        return proposal.value
-
-    @observe("server_timeout")
-    def _wait_for_servers(self, change: Bunch) -> None:
-        SERVERS.timeout = change.new
-
-    def apply_config(self) -> None:
-        """Tell the manager what is allowed, and which model to load when none is loaded."""
-        manager().checks.terms = self
-        manager().default = ModelSpec(
-            self.model, self.device, self.precision, tokenizer=self.tokenizer or None
-        )
 
     def _options(self, magic: object, line: str, header: str) -> argparse.Namespace:
         """Read the options of a magic's line; those not given come from `%config CG2`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from cg2magic.models.wording import gigabytes, parameters
+from cg2magic.wording import gigabytes, parameters
 
 if TYPE_CHECKING:
     from cg2magic.models.survey import Offer, Survey

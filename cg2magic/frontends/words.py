@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cg2magic.frontends.visible import visible
-from cg2magic.models.wording import gigabytes
 from cg2magic.progress import Progress
 from cg2magic.request import CheckResult, Suggestion
 from cg2magic.service.job import Snapshot
+from cg2magic.wording import gigabytes
 
 
 def count(number: int, noun: str) -> str:

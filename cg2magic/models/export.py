@@ -33,8 +33,8 @@ from cg2magic.models.loading import load_model, load_tokenizer
 from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import check_memory
 from cg2magic.models.weights import Weights
-from cg2magic.models.wording import gigabytes
 from cg2magic.progress import Progress, Watch
+from cg2magic.wording import gigabytes
 
 if TYPE_CHECKING:
     from transformers import CodeGenConfig, PreTrainedTokenizerBase

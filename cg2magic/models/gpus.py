@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Sequence
 
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 #: The first generation of NVIDIA's that computes with bfloat16; those before it only imitate that, slowly.
 _BFLOAT16 = (8, 0)

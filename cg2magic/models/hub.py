@@ -12,7 +12,7 @@ from cg2magic.errors import LoadError
 from cg2magic.models.catalog import closest, did_you_mean, find
 from cg2magic.models.files import check_tokenizer_files
 from cg2magic.models.weights import weight_files
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     from cg2magic.progress import Watch

@@ -18,9 +18,9 @@ from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import place, resolve_device, resolve_precision, torch_dtype
 from cg2magic.models.threads import threads_for
 from cg2magic.models.weights import Weights
-from cg2magic.models.wording import one_line
 from cg2magic.progress import LoadCancelled, Progress, Watch
 from cg2magic.prompts.families import family_of
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase

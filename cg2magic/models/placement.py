@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cg2magic.errors import LoadError
 from cg2magic.models import cards, cgroups, gpus
-from cg2magic.models.wording import gigabytes
+from cg2magic.wording import gigabytes
 
 if TYPE_CHECKING:
     import torch

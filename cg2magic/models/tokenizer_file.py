@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cg2magic.errors import LoadError
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken

@@ -32,11 +32,11 @@ from functools import cache
 from pathlib import Path
 
 from cg2magic.errors import UsageError
-from cg2magic.models.wording import one_line
 from cg2magic.request import CheckResult
 from cg2magic.sandbox import imports
 from cg2magic.sandbox.limits import Limits
 from cg2magic.sandbox.supervision import supervise
+from cg2magic.wording import one_line
 
 #: Above the ids that systems and containers hand out; each run has another, so that none counts for another.
 _FIRST_UID, _UIDS = 1_900_000_000, 90_000_000

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from cg2magic.models.wording import one_line
 from cg2magic.request import CheckResult
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     from cg2magic.sandbox.limits import Limits

@@ -10,7 +10,7 @@ import torch
 from cg2magic.errors import LoadError
 from cg2magic.models import placement
 from cg2magic.models.placement import check_memory, free_memory, resolve_device, resolve_precision
-from cg2magic.models.wording import gigabytes, one_line
+from cg2magic.wording import gigabytes, one_line
 
 
 def test_the_precision_follows_the_device_and_the_size(monkeypatch):

@@ -16,7 +16,7 @@ from httpx_retries import Retry
 from cg2magic.engines.remote.route import KEY, Route, ServerError, has_key, without_key
 from cg2magic.engines.spec import SERVERS
 from cg2magic.errors import Cg2Error
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 _T = TypeVar("_T")
 

@@ -21,7 +21,7 @@ import httpx
 from httpx_retries import Retry, RetryTransport
 
 from cg2magic.errors import Cg2Error
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 #: The only place where we look for a key. It is read for each request and never stored.
 KEY = "CG2MAGIC_API_KEY"

@@ -14,11 +14,11 @@ from cg2magic.frontends.inline.documents import Documents
 from cg2magic.frontends.inline.pause import Pause
 from cg2magic.frontends.inline.writer import Writer
 from cg2magic.frontends.pages import Pages
-from cg2magic.models.wording import one_line
 from cg2magic.service.manager import manager
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
-    from cg2magic.frontends.magics import CG2
+    from cg2magic.frontends.config import Config
 
 
 class Switch:
@@ -26,7 +26,7 @@ class Switch:
 
     Parameters
     ----------
-    settings : CG2
+    settings : Config
         Its trait `inline` is the switch; the pages are told when it changes, and may turn it.
 
     Attributes
@@ -35,7 +35,7 @@ class Switch:
         To be asked for their document, whether the switch is on or off.
     """
 
-    def __init__(self, settings: CG2) -> None:
+    def __init__(self, settings: Config) -> None:
         self._settings = settings
         self._channel = Channel(self._heard)
         self.pages = Pages(self._channel.tell)

@@ -10,10 +10,10 @@ from typing import Any
 from cg2magic.frontends.inline.ask import Ask
 from cg2magic.frontends.inline.pause import Pause
 from cg2magic.frontends.inline.shown import shown
-from cg2magic.models.wording import one_line
 from cg2magic.request import Request
 from cg2magic.service.job import Job, Snapshot
 from cg2magic.service.manager import Manager
+from cg2magic.wording import one_line
 
 #: Gets ``{"id", "texts", "done", "error"}`` as an answer grows.
 Tell = Callable[[dict[str, Any]], None]

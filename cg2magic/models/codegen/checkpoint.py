@@ -26,7 +26,7 @@ from cg2magic.errors import LoadError
 from cg2magic.models.codegen.phi import Phi
 from cg2magic.models.int8.linear import set_tensor
 from cg2magic.models.placement import torch_dtype
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -24,7 +24,7 @@ from torch import nn
 
 from cg2magic.models.int8.files import UNFINISHED
 from cg2magic.models.int8.linear import HEAD, Int8Linear, set_tensor
-from cg2magic.models.wording import one_line
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     from cg2magic.progress import Watch

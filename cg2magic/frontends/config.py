@@ -1,0 +1,113 @@
+"""What `%config CG2` shows: the traits, and what follows when one of them changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
+from traitlets.config import Configurable
+
+from cg2magic.context.settings import LEVELS
+from cg2magic.engines.spec import SERVERS, ModelSpec, refuse_secrets
+from cg2magic.errors import UsageError
+from cg2magic.frontends.options import INSERT
+from cg2magic.request import DEFAULTS
+from cg2magic.service import checks, preload
+from cg2magic.service.manager import manager
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Config(Configurable):
+    """The defaults of the magics, and what the person allows."""
+
+    shell: InteractiveShell
+
+    model = Unicode("mini", help="The model to load when none is loaded: a name, or a server's address.").tag(
+        config=True
+    )
+    device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
+    tokenizer = Unicode(
+        "",
+        help="Tokenizer of a model on a server, if its name there doesn't tell: a name, Hub id or folder.",
+    ).tag(config=True)
+    server_timeout = Float(
+        SERVERS.timeout, min=0.1, help="Seconds a server may be silent before we give up."
+    ).tag(config=True)
+    precision = Unicode("auto", help="Precision of its weights: auto, int8, fp32, bf16, fp16.").tag(
+        config=True
+    )
+    samples = Int(DEFAULTS.n, min=1, help="How many candidates.").tag(config=True)
+    max_new_tokens = Int(DEFAULTS.max_new_tokens, min=1, help="The most tokens to write, for each hole.").tag(
+        config=True
+    )
+    temperature = Float(DEFAULTS.temperature, min=0.0, help="0 is greedy.").tag(config=True)
+    top_p = Float(DEFAULTS.top_p, help="Nucleus sampling; used when temperature is above 0.").tag(config=True)
+    top_k = Int(DEFAULTS.top_k, min=0, help="Sample from the k likeliest tokens; 0 for all.").tag(config=True)
+    language = Unicode("python", help="The language of the cells.").tag(config=True)
+    context = CaselessStrEnum(
+        LEVELS,
+        "notebook",
+        help="What the model sees: none (the cell alone), cell (and what the kernel knows of its names), "
+        "notebook (and the other cells).",
+    ).tag(config=True)
+    context_tokens = Int(2048, min=1, help="The most tokens of prompt, answer and context together.").tag(
+        config=True
+    )
+    vars = Unicode("auto", help="Variables to describe: auto (those in the cell), none, or names.").tag(
+        config=True
+    )
+    vars_values = Bool(default_value=False, help="Describe some of their values too.").tag(config=True)
+    allow_execution = CaselessStrEnum(
+        ("nothing", "sandbox", "unconfined"),
+        "nothing",
+        help="What --check may do: nothing, run candidates in a sandbox, or run them with limits only.",
+    ).tag(config=True)
+    check_memory = Float(checks.MEMORY, min=0.1, help="GiB of memory for a candidate and its --check.").tag(
+        config=True
+    )
+    check_seconds = Float(
+        checks.SECONDS, min=1, help="Seconds of processor time for a candidate and its --check."
+    ).tag(config=True)
+    insert = CaselessStrEnum(
+        INSERT, "ask", help="What to do with the first candidate: ask (buttons), below, replace, none."
+    ).tag(config=True)
+
+    inline = Bool(
+        default_value=False, help="Suggest in the cell while you type (ghost text); loads the model at once."
+    ).tag(config=True)
+    inline_floor = Float(
+        0.35,
+        min=0.0,
+        max=1.0,
+        help="Ghost text ends where the mean probability of its tokens falls below this.",
+    ).tag(config=True)
+    inline_samples = Int(3, min=1, help="How many candidates Alt+\\ asks for in the cell.").tag(config=True)
+    preload = Bool(
+        default_value=False, help="Import torch in the background at once, not with the first request."
+    ).tag(config=True)
+
+    @observe("preload")
+    def _start_preload(self, change: Bunch) -> None:
+        if change.new:
+            preload.start()
+
+    @validate("model")
+    def _without_secrets(self, proposal: Bunch) -> str:
+        try:
+            refuse_secrets(proposal.value)
+        except UsageError as error:
+            raise TraitError(str(error)) from None
+        return proposal.value
+
+    @observe("server_timeout")
+    def _wait_for_servers(self, change: Bunch) -> None:
+        SERVERS.timeout = change.new
+
+    def apply_config(self) -> None:
+        """Tell the manager what is allowed, and which model to load when none is loaded."""
+        manager().checks.terms = self
+        manager().default = ModelSpec(
+            self.model, self.device, self.precision, tokenizer=self.tokenizer or None
+        )
