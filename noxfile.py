@@ -64,10 +64,14 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the format and the style."""
-    install(session, "ruff", reads=())
+    """Check the format, the style and the types."""
+    # What the package is typed with, less what is large and has no types for mypy: see pyproject.toml.
+    depends = nox.project.load_toml(HERE / "pyproject.toml")["project"]["dependencies"]
+    light = [one for one in depends if not one.startswith(("torch", "transformers"))]
+    install(session, "ruff", "mypy", "types-psutil", *light, reads=())
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+    session.run("mypy")
 
 
 @nox.session

@@ -116,7 +116,8 @@ def _write(args: argparse.Namespace) -> None:
     # An editor ends a file with a newline; the cursor stands before it.
     header, text = languages.split_header(text.removesuffix("\n"))
     language = args.language or languages.of_header(header) or "python"
-    parts, form = (text,), None
+    parts: tuple[str, ...] = (text,)
+    form = None
     if args.cursor is not None:
         parts = cursor.split(text, mark=args.cursor, language=language)
         form = FillInMiddle.of_tokens(args.prefix_token, args.suffix_token, args.middle_token)

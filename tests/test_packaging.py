@@ -75,6 +75,11 @@ def test_the_wheel_carries_the_model_the_panel_and_the_licence(names):
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_says_that_it_is_typed(names, metadata):
+    assert "cg2magic/py.typed" in names
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
+
+
 def test_the_wheel_carries_nothing_but_the_package_and_what_jupyterlab_looks_for(names, metadata):
     extension = f"cg2magic-{metadata['Version']}.data/data/share/jupyter/labextensions/cg2magic/"
     others = [name for name in names if ".dist-info/" not in name and not name.startswith(extension)]

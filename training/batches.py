@@ -165,9 +165,10 @@ class Batches:
         while len(row.ids) < size:
             room = size - len(row.ids)
             piece = self._copied(rng, room) if copies else self._piece(rng, room)
-            for whole, part in zip(row, piece, strict=True):
-                whole += part
-        return Piece(*(part[:size] for part in row))
+            row.ids.extend(piece.ids)
+            row.targets.extend(piece.targets)
+            row.weights.extend(piece.weights)
+        return Piece(row.ids[:size], row.targets[:size], row.weights[:size])
 
     def _piece(self, rng: random.Random, room: int) -> Piece:
         text = self._documents.draw(rng)

@@ -8,6 +8,7 @@ import os
 import platform
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +18,7 @@ MARKS = ("<!-- figures: written by python training/evaluate.py --card -->", "<!-
 
 
 def write(
-    model: Path, work: Path, figures: dict[str, object], others: dict[str, dict[str, float]], run: str = "run"
+    model: Path, work: Path, figures: dict[str, Any], others: dict[str, dict[str, float]], run: str = "run"
 ) -> None:
     """Put the figures between the card's marks; draw the curve; list the sources.
 
@@ -57,7 +58,7 @@ def _here_and_now() -> str:
     return f"{day} ({platform.machine()}, {os.cpu_count()} cores, torch {torch_version})"
 
 
-def table(figures: dict[str, object]) -> str:
+def table(figures: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     training, bits = figures["training"], figures["bits per byte"]
     models = list(next(iter(bits.values())))

@@ -84,7 +84,7 @@ def build(sources: list[Source], folder: Path) -> dict[str, object]:
             for one in written:
                 sizes[f"{'held out' if out else 'train'} {one.kind}"] += len(one.text.encode())
                 (held_out if out else train).write(json.dumps(asdict(one)) + "\n")
-    report = {
+    report: dict[str, object] = {
         "bytes": dict(sizes),
         "dropped or replaced": dict(counts),
         "near a kept package": leaked,

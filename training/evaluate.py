@@ -26,7 +26,7 @@ from cg2magic.request import Request, Sampling
 from training import baselines, card, corpus, spans
 from training.baselines import bits_per_byte, of_network, seen_before
 from training.export import MINI, SAMPLE
-from training.extract import parses
+from training.extract import Document, parses
 from training.sources import WORK, Source, fetch_all, read_sources
 
 HELD_OUT = "held_out.jsonl"  # by `corpus.build`
@@ -183,7 +183,7 @@ class Unseen:
 
     problems: list[dict[str, str]]
     kept: list[str]
-    files: list[corpus.Document]
+    files: list[Document]
 
     @classmethod
     def read(cls, sources: list[Source], work: Path) -> Unseen:

@@ -175,7 +175,9 @@ _BLOCK = re.compile(
 
 def from_prose(text: str) -> str:
     """Turn a reST or Markdown page into cells: its code blocks and doctests, its headings as comments."""
-    cells, heading, session = [], "", []
+    cells: list[str] = []
+    heading = ""
+    session: list[str] = []
 
     def close() -> None:
         if session:
@@ -250,19 +252,20 @@ def with_short_docstrings(text: str, longest: int = 5) -> str:
     if tree is None:
         return text
     lines = text.splitlines()
+    gone: set[int] = set()
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module | ast.AsyncFunctionDef):
             continue
         first = node.body[0] if node.body else None
         if not (isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str)):
             continue
+        assert first.end_lineno is not None
         top, bottom = first.lineno - 1, first.end_lineno - 1
         if bottom - top < longest or lines[bottom].strip() not in {'"""', "'''"}:
             continue
         empty = next((at for at in range(top + 1, bottom) if not lines[at].strip()), bottom)
-        for at in range(empty, bottom):
-            lines[at] = None
-    return "\n".join(line for line in lines if line is not None) + "\n"
+        gone.update(range(empty, bottom))
+    return "\n".join(line for at, line in enumerate(lines) if at not in gone) + "\n"
 
 
 def parsed(code: str) -> ast.Module | None:

@@ -33,6 +33,7 @@ def functions(text: str) -> Iterator[str]:
         if not isinstance(node, ast.FunctionDef) or len(node.body) < 2:
             continue
         first, second = node.body[:2]
+        assert first.end_lineno is not None
         if ast.get_docstring(node, clean=False) is None or second.lineno <= first.end_lineno:
             continue
         opening, *middle = lines[first.lineno - 1 : first.end_lineno]

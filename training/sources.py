@@ -141,10 +141,12 @@ def members(path: Path, *, largest: int = 2_000_000) -> Iterator[tuple[str, byte
                     name = info.filename
                     yield name if path.suffix == ".whl" else name.partition("/")[2], archive.read(info)
         return
-    with tarfile.open(path) as archive:
-        for info in archive:
-            if info.isfile() and info.size <= largest:
-                yield info.name.partition("/")[2], archive.extractfile(info).read()
+    with tarfile.open(path) as sdist:
+        for member in sdist:
+            if member.isfile() and member.size <= largest:
+                file = sdist.extractfile(member)
+                assert file is not None
+                yield member.name.partition("/")[2], file.read()
 
 
 def license_of(path: Path) -> str:
@@ -199,7 +201,9 @@ def fetch(sources: list[Source], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for wheels in (False, True):
         wanted = [source for source in sources if source.file.endswith(".whl") == wheels]
-        index = Index(wheels=wheels) if wanted else None
+        if not wanted:
+            continue
+        index = Index(wheels=wheels)
         for source in wanted:
             path = index.fetch(source, folder)
             print(f"{source.name} {source.version}: {path.stat().st_size / 1e6:.1f} MB", flush=True)

@@ -79,10 +79,10 @@ def window(text: str, rng: random.Random, longest: int) -> str:
 
 def holes(text: str, rng: random.Random) -> list[Hole]:
     """Choose one to four holes of a text, in order, at least a character apart."""
-    wanted = rng.choices(list(HOLES), HOLES.values())[0]
+    wanted = rng.choices(list(HOLES), list(HOLES.values()))[0]
     chosen: list[Hole] = []
     for _ in range(wanted * 4):
-        kind = rng.choices(list(KINDS), KINDS.values())[0]
+        kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
         hole = _MAKERS[kind](text, rng)
         # Else "a docstring begins here" is the answer to every hole at the top of a function.
         if hole and _opens_string(text[hole.start : hole.end]):
@@ -257,7 +257,7 @@ class Infill:
 
     def first_of_fills(self, ids: list[int]) -> Iterator[tuple[int, int]]:
         """Yield, for each mask in the prompt of a sample, its place and the first id of its fill."""
-        places = {mask: [] for mask in self._masks}
+        places: dict[int, list[int]] = {mask: [] for mask in self._masks}
         for place, token in enumerate(ids):
             if token in places:
                 places[token].append(place)

@@ -100,6 +100,7 @@ class Run:
             mixture,
         )
         self.team = team
+        self._decay_was_asked = False
         self.model, self.past = Mini(shape), Past()
         if start:
             self._begin_from(start)
@@ -202,10 +203,12 @@ class Run:
 
     def _decay_is_new(self) -> bool:
         """Whether no state is kept from before the decay, or one of an earlier, shorter plan."""
+        if self._decay_was_asked:
+            return False
         if not (self.folder / "before_decay.pt").exists():
             return True
         kept = torch.load(self.folder / "before_decay.pt", weights_only=True, mmap=True)
-        self._decay_is_new = lambda: False  # asked once a session is enough
+        self._decay_was_asked = True  # once a session is enough
         return kept["hours"] < self.plan.hours
 
     def _share_done(self) -> float:

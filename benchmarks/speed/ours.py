@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from benchmarks.speed.peers import TEMPERATURE, TOP_P, Clock, Place
-from cg2magic.engines.local.engine import LocalEngine, Written
+from cg2magic.engines.local.engine import LocalEngine
+from cg2magic.engines.written import Written
 from cg2magic.models.loading import LoadedModel
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
@@ -81,10 +82,10 @@ class FullLengthEngine(LocalEngine):
         changed: Callable[[], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        # In place: `changed` reports the candidates of this list.
-        candidates[:] = [FullLength(request, prompt, self.vocabulary) for _ in candidates]
-        for candidate in candidates:
+        full = [FullLength(request, prompt, self.vocabulary) for _ in candidates]
+        for candidate in full:
             candidate.script = self.script
+        candidates[:] = full  # in place: `changed` reports the candidates of this list
         super()._write(request, prompt, candidates, changed, cancelled)
 
 

@@ -22,7 +22,7 @@ from benchmarks.speed.checkpoint import write_checkpoint
 from benchmarks.speed.machine import Reader, this_machine
 from benchmarks.speed.mini import Mini
 from benchmarks.speed.ours import Ours
-from benchmarks.speed.peers import PEERS, Place
+from benchmarks.speed.peers import PEERS, Peer, Place
 from benchmarks.speed.results import Results
 from benchmarks.speed.rows import meanings
 from benchmarks.speed.shapes import SHAPES, WORKLOADS, Shape, Workload
@@ -35,7 +35,8 @@ from cg2magic.wording import gigabytes
 #: Seconds between two turns: a runtime's threads look for more work for a while before they sleep.
 _PAUSE = 0.4
 
-ALL_PEERS = {peer.key: peer for peer in (Ours, *PEERS)}
+_PEERS: tuple[type[Peer], ...] = (Ours, *PEERS)
+ALL_PEERS = {peer.key: peer for peer in _PEERS}
 #: Without the card's way in bfloat16: where a CPU has no instructions for it, its long prompts take an hour.
 USUAL_PEERS = tuple(key for key in ALL_PEERS if key != "card-bf16")
 

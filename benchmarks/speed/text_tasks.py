@@ -80,9 +80,9 @@ class TextTasks:
                 new = self.workload.draft_tokens
                 yield from self._compare(row, "mini", self.mini, method, new, turn)
 
-    def _compare(self, row: str, key: str, worker: Worker, *call: object) -> Iterator[str]:
+    def _compare(self, row: str, key: str, worker: Worker, what: str, *given: object) -> Iterator[str]:
         try:
-            drafted, plain = worker.ask(*call)
+            drafted, plain = worker.ask(what, *given)
         except WorkerError as error:
             yield f"{key}: {error}"
             return

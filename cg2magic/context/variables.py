@@ -53,7 +53,7 @@ def describe(
     return tuple(lines)
 
 
-def _told(name: str, value: object, *, values: bool) -> str:
+def _told(name: str, value: Any, *, values: bool) -> str:
     """``name: what it is``; empty where there is nothing to tell."""
     kind = type(value)
     try:

@@ -266,7 +266,7 @@ def _models(*_: object) -> None:
 def _history(*_: object) -> str:
     if not manager().history:
         return "no suggestions yet"
-    rows = [("#", "time", "model", "state", "tokens", "prompt", "what became of it")]
+    rows: list[tuple[str, ...]] = [("#", "time", "model", "state", "tokens", "prompt", "what became of it")]
     for entry in manager().history:
         now = entry.job.snapshot()
         outcome = ", ".join(f"{k + 1} {what}" for k, what in sorted(entry.outcomes.items()))
@@ -341,7 +341,9 @@ def _cache(args: argparse.Namespace, _: InteractiveShell) -> str:
 
 def describe(loaded: LoadedModel | RemoteModel) -> str:
     """Describe a loaded model in one line, with its commit if it is from the Hub; then its notes."""
-    if hasattr(loaded, "url"):
+    from cg2magic.engines.remote.model import RemoteModel
+
+    if isinstance(loaded, RemoteModel):
         return (
             f"{loaded.name}: served as {loaded.served} at {loaded.url}, context {loaded.context:,} tokens, "
             f"tokenizer {loaded.tokenizer_source}, reached in {loaded.seconds:.1f} s"

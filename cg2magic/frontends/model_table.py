@@ -34,13 +34,11 @@ class ModelTable:
 
     def __init__(self, found: Survey, loaded: str | None = None) -> None:
         self._found = found
-        self._rows = [
-            (_name(offer, loaded), *_cells(offer), offer.fits is None or bool(offer.entry.refusal))
-            for offer in found.offers
-        ]
+        self._rows = [(_name(offer, loaded), *_cells(offer)) for offer in found.offers]
+        self._useless = [offer.fits is None or bool(offer.entry.refusal) for offer in found.offers]
 
     def __str__(self) -> str:
-        rows = [("name", *_COLUMNS), *(row[:-1] for row in self._rows)]
+        rows = [("name", *_COLUMNS), *self._rows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
         return "\n".join((*lines, *self._notes()))
@@ -50,7 +48,7 @@ class ModelTable:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("name", *_COLUMNS))
         body = []
-        for name, *cells, no in self._rows:
+        for (name, *cells), no in zip(self._rows, self._useless, strict=True):
             columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
             style = ' class="cg2-no"' if no else ""
             body.append(f'<tr{style}><th scope="row">{escape(name)}</th>{columns}</tr>')

@@ -135,7 +135,7 @@ def arguments(magic: object, line: str) -> argparse.Namespace:
     ------
     UsageError
     """
-    args = parse(magic.parser, line)  # type: ignore[attr-defined]
+    args = parse(magic.parser, line)
     if args.output and not args.output.isidentifier():
         raise UsageError(f"-o needs a variable name; {args.output!r} is not one")
     return args

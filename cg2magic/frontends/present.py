@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from cg2magic.frontends.pages import Pages
+    from cg2magic.frontends.panel.widget import Insert
 
 
 def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None = None) -> Page | None:
@@ -51,7 +52,7 @@ def present(
     job: Job,
     shell: InteractiveShell,
     *,
-    insert: str = "ask",
+    insert: Insert = "ask",
     wait: bool = False,
     page: Page | None = None,
 ) -> None:

@@ -39,7 +39,7 @@ def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
         return loading(snapshot.progress, seconds_left)
     if snapshot.state == "checking":
         return f"checking · {amounts(snapshot.progress)}" if snapshot.progress else "checking"
-    said = [snapshot.state] if snapshot.state in ("stopped", "failed") else []
+    said: list[str] = [snapshot.state] if snapshot.state in ("stopped", "failed") else []
     if snapshot.tokens or not snapshot.finished:
         said.append(count(snapshot.tokens, "token"))
     if snapshot.tokens_per_second:

@@ -78,8 +78,8 @@ def _groups(controller: str) -> Iterator[Path]:
     if inside is None or not mounts:
         return
     # Where the process's own group can't be seen (it is in a namespace above), what is mounted stands for it.
-    found = ((folder, _below(inside, root)) for folder, root in mounts)
-    folder, parts = next((each for each in found if each[1] is not None), (mounts[0][0], ()))
+    found = ((folder, steps) for folder, root in mounts if (steps := _below(inside, root)) is not None)
+    folder, parts = next(found, (mounts[0][0], ()))
     for length in range(len(parts), -1, -1):
         yield folder.joinpath(*parts[:length])
 

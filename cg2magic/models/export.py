@@ -211,7 +211,7 @@ def _groups(found: Located, weights: Weights, groups: int | None, watch: Watch) 
         str(found.folder),
         device="cpu",
         precision="bf16",
-        groups=groups or (found.entry and found.entry.groups),
+        groups=groups or (found.entry.groups if found.entry else None),
         progress=watch.progress,
     )
     assert loaded.groups is not None  # it is of CodeGen's layout

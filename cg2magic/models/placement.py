@@ -207,8 +207,8 @@ def _free_of_machine() -> int | None:
         # It is there with ipykernel, and knows macOS and Windows as well.
         import psutil
     except ImportError:
-        psutil = None
-    if psutil is not None:
+        pass
+    else:
         return int(psutil.virtual_memory().available)
     if sys.platform == "linux":
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -154,7 +154,9 @@ def _in_the_middle(
     opening = vocabulary.opening
     prefix, suffix = _steer(vocabulary, form.prefix), _steer(vocabulary, form.suffix)
     middle = [_steer(vocabulary, form.middle)] if form.middle is not None else []
-    before, after, cut = _fit(*parts, vocabulary, room - len(opening) - 2 - len(middle), inside=inside)
+    before, after, cut = _fit(
+        parts[0], parts[1], vocabulary, room - len(opening) - 2 - len(middle), inside=inside
+    )
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
         sides.reverse()

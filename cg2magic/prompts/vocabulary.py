@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
+from typing import Any, Protocol
 
 #: What may follow on a line that is blank so far, and on one that has not begun.
 _CODE = (("x", "return", "self.x", "#", "(", "1"), ("    x", "\treturn"))
@@ -39,18 +35,60 @@ def in_pieces(pieces: Iterable[bytes]) -> list[str]:
     return texts
 
 
+class Tokenizer(Protocol):
+    """What is asked of a tokenizer: one of transformers, or a `FileTokenizer`."""
+
+    def __len__(self) -> int: ...
+
+    def __call__(self, text: str, /) -> Mapping[str, Any]:
+        """Encode a text with what the tokenizer puts around it."""
+        ...
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """Tokens that never become text."""
+        ...
+
+    @property
+    def bos_token_id(self) -> int | None:
+        """The id of the token that begins a text."""
+        ...
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """The id of the token that ends a text."""
+        ...
+
+    @property
+    def added_tokens_decoder(self) -> Mapping[int, object]:
+        """The tokens that were added to the trained ones, by id."""
+        ...
+
+    def get_vocab(self) -> dict[str, int]:
+        """All tokens and their ids."""
+        ...
+
+    def convert_ids_to_tokens(self, ids: Any, /) -> Any:
+        """Give the token of an id, or those of several; None where there is none."""
+        ...
+
+    def encode(self, text: str, /, *, add_special_tokens: bool, verbose: bool) -> list[int]:
+        """Token ids of a text."""
+        ...
+
+
 class Vocabulary:
     """Tokens as bytes, and text as tokens, for any tokenizer of transformers.
 
     Parameters
     ----------
-    tokenizer : PreTrainedTokenizerBase
+    tokenizer : Tokenizer
     steering : tuple of str
         Tokens with a meaning for the model (``<mask_1>``, ``<eom>``, …). Where a person's text
         spells one, it is encoded as plain text.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, steering: tuple[str, ...] = ()) -> None:
+    def __init__(self, tokenizer: Tokenizer, steering: tuple[str, ...] = ()) -> None:
         self.tokenizer = tokenizer
         # Not convert_tokens_to_ids: GPT-2's unknown token is <|endoftext|>, one of those looked for.
         self._ids: dict[str, int] = tokenizer.get_vocab()

@@ -23,7 +23,7 @@ from typing import Any
 try:
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment] # a module elsewhere
 
 FILE = "<candidate>"
 
@@ -76,11 +76,13 @@ def give_up_rights(uid: int) -> None:
 def reason(error: BaseException) -> str:
     """One line: the exception, and the line of the program that it came from where it says nothing."""
     try:
-        known = isinstance(error, SyntaxError) and error.filename == FILE
-        text = f"{error.msg} (line {error.lineno})" if known else " ".join(str(error).split())
+        if isinstance(error, SyntaxError) and error.filename == FILE:
+            text = f"{error.msg} (line {error.lineno})"
+        else:
+            text = " ".join(str(error).split())
         if not text and error.__traceback__ is not None:
             own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == FILE]
-            text = own[-1].line if own else ""
+            text = (own[-1].line or "") if own else ""
     except BaseException:  # noqa: BLE001 - the exception is the program's own, and so is what it does when asked
         text = ""
     name = type(error).__name__

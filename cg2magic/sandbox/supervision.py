@@ -86,7 +86,7 @@ class _Answer:
         assert process.stdout is not None
         left = _ANSWER
         with process.stdout:
-            while left > 0 and (data := process.stdout.read1(_ANSWER)):  # type: ignore[attr-defined]
+            while left > 0 and (data := process.stdout.read1(_ANSWER)):  # type: ignore[attr-defined] # buffered
                 left -= len(data)
                 self._heard.put(data)
         self._heard.put(b"")

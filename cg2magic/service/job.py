@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from cg2magic.errors import Cg2Error, again, without_frames
 from cg2magic.progress import Progress
@@ -170,7 +170,7 @@ class Job:
             self.request = late()
             self.update(request=self.request)
 
-    def update(self, **changes: object) -> None:
+    def update(self, **changes: Any) -> None:
         """Replace fields of the snapshot and tell the listeners."""
         with self._lock:
             self._snapshot = replace(self._snapshot, **changes)

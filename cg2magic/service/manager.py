@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from cg2magic.engines.opening import open_engine
 from cg2magic.engines.spec import ModelSpec, refuse_secrets
@@ -153,13 +153,13 @@ class Manager:
             In one line; the model that was resident is still there.
         """
         spec = ModelSpec(name, device, precision, groups, compile, served, tokenizer)
-        loaded = self._call(Call(spec, lambda engine, *_: engine.loaded, on_progress or _nobody))
+        loaded = self._call(Call(spec, lambda engine, _, __: engine.loaded, on_progress or _nobody))
         self.model_changed()
         return loaded
 
     def wake(self) -> LoadedModel | RemoteModel:
         """Load the default model where none is resident, as `load` does."""
-        return self._call(Call(None, lambda engine, *_: engine.loaded, _nobody))
+        return self._call(Call(None, lambda engine, _, __: engine.loaded, _nobody))
 
     def score(self, text: str, model: str | None = None, on_progress: Listener | None = None) -> Score:
         """Score a text on the worker thread, with `model` or the resident one; Ctrl-C gives it up.
@@ -171,14 +171,22 @@ class Manager:
         if not text:
             raise UsageError("the text to score is empty: give it a line of code")
         spec = ModelSpec(model) if model else None
-        return self._call(Call(spec, lambda engine, *how: engine.score(text, *how), on_progress or _nobody))
+
+        def work(engine: Engine, tell: Listener, cancelled: Callable[[], bool]) -> Score:
+            return engine.score(text, tell, cancelled)
+
+        return self._call(Call(spec, work, on_progress or _nobody))
 
     def embed(
         self, texts: Sequence[str], model: str | None = None, on_progress: Listener | None = None
     ) -> NDArray[np.float32]:
         """Compute the features of texts on the worker thread, as `score` does."""
         spec = ModelSpec(model) if model else None
-        return self._call(Call(spec, lambda engine, *how: engine.embed(texts, *how), on_progress or _nobody))
+
+        def work(engine: Engine, tell: Listener, cancelled: Callable[[], bool]) -> NDArray[np.float32]:
+            return engine.embed(texts, tell, cancelled)
+
+        return self._call(Call(spec, work, on_progress or _nobody))
 
     def _call(self, call: Call[T]) -> T:
         """Queue a call and wait for it."""
@@ -295,7 +303,7 @@ class Manager:
                 self._serve_call(item)
             else:
                 self._serve_job(item)
-            item = None  # while waiting for the next one, this thread must not hold on to a model
+            del item  # while waiting for the next one, this thread must not hold on to a model
 
     def _serve_call(self, call: Call[Any]) -> None:
         try:
@@ -372,7 +380,7 @@ class Manager:
             ahead += 1
 
 
-def _is_aside(item: Job | Call[Any]) -> bool:
+def _is_aside(item: Job | Call[Any]) -> TypeGuard[Job]:
     return isinstance(item, Job) and item.id == _ASIDE
 
 

@@ -71,7 +71,7 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
             else:
                 outside = _indent(line) <= header
             if outside and not (python and _is_open(prompt + text[:start])):
-                word = re.match(r"\w*", line.strip()).group()  # type: ignore[union-attr]
+                word = re.match(r"\w*", line.strip()).group()  # type: ignore[union-attr] # matches
                 unfinished = start + len(line) == len(text) and line.endswith(word)
                 if not python or not word:
                     return kept
@@ -175,9 +175,9 @@ def suffix_repeat(fill: str, suffix: str) -> int | None:
         repeated = fill[at:].rstrip()
         if known.startswith(repeated) or repeated.startswith(known):
             if starts_line:
-                sure = re.search(r"\w", anchor) and (at == 0 or fill[at - 1] == "\n")
+                sure = bool(re.search(r"\w", anchor)) and (at == 0 or fill[at - 1] == "\n")
             else:
-                sure = re.search(r"\w{3}", anchor) or _lowest_depth(fill) < 0
+                sure = bool(re.search(r"\w{3}", anchor)) or _lowest_depth(fill) < 0
             if sure:
                 return at
         at = fill.find(anchor, at + 1)

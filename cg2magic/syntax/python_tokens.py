@@ -18,11 +18,13 @@ from typing import Literal, NamedTuple
 _OPENING = ("(", "[", "{")
 _CLOSING = (")", "]", "}")
 
+Kind = Literal["code", "string", "comment", "shell", "newline"]
+
 
 class Token(NamedTuple):
     """A piece of the outline; ``shell`` is all of a line that starts with ``!``."""
 
-    kind: Literal["code", "string", "comment", "shell", "newline"]
+    kind: Kind
     text: str
     start: int
 
@@ -44,6 +46,7 @@ _SHELL = re.compile(r"(?s)!(?:\\.|[^\\\n])*")
 _WORD_OR_CHAR = re.compile(r"(?s)\w+|.")
 _BRACE = re.compile(r"\{\{?")
 _BLANK = re.compile(r"(?:[ \t]|\\\n)*")
+_KINDS: dict[str, Kind] = {"COMMENT": "comment", "NEWLINE": "newline", "NL": "newline"}
 
 
 def tokens(text: str, offset: int = 0) -> Iterator[Token]:
@@ -54,7 +57,7 @@ def tokens(text: str, offset: int = 0) -> Iterator[Token]:
     source = io.StringIO(text)
     lines = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
     at = 0
-    while (begin := _BLANK.match(text, at).end()) < len(text):
+    while (begin := _sure(_BLANK.match(text, at)).end()) < len(text):
         at = begin
         for name, start, end in _read(source, begin, lines):
             if text.startswith("!", start) and end == start + 1:
@@ -66,8 +69,7 @@ def tokens(text: str, offset: int = 0) -> Iterator[Token]:
             if name == "STRING":
                 yield from _string(text, start, end, offset)
             else:
-                kind = {"COMMENT": "comment", "NEWLINE": "newline", "NL": "newline"}.get(name, "code")
-                yield Token(kind, text[start:end], start + offset)
+                yield Token(_KINDS.get(name, "code"), text[start:end], start + offset)
             at = end
         if at == begin:
             at = yield from _unreadable(text, begin, offset)
@@ -77,6 +79,12 @@ def string_opening(text: str) -> int:
     """Length of a string's prefix and quotes; 0 where the text is no string."""
     found = _STRING_OPEN.match(text)
     return found.end() if found else 0
+
+
+def _sure(found: re.Match[str] | None) -> re.Match[str]:
+    """What matched, where the pattern matches whatever is there."""
+    assert found is not None
+    return found
 
 
 def _read(source: io.StringIO, begin: int, lines: list[int]) -> Iterator[tuple[str, int, int]]:
@@ -107,14 +115,14 @@ def _unreadable(text: str, at: int, offset: int) -> Generator[Token, None, int]:
     elif found := _STRING.match(text, at):
         yield from _string(text, at, found.end(), offset)
     else:
-        found = _WORD_OR_CHAR.match(text, at)
+        found = _sure(_WORD_OR_CHAR.match(text, at))
         yield Token("newline" if found[0] == "\n" else "code", found[0], at + offset)
     return found.end()
 
 
 def _string(text: str, start: int, end: int, offset: int) -> Iterator[Token]:
     """Yield a string; of an f-string the texts, and the code in braces as code, alike in all versions."""
-    prefix, quotes = _STRING_OPEN.match(text, start).groups()
+    prefix, quotes = _sure(_STRING_OPEN.match(text, start)).groups()
     at = inner = start + len(prefix) + len(quotes)
     stop = end - len(quotes) if text.endswith(quotes, inner, end) else end
     while prefix.lower().strip("rbu") and (brace := _BRACE.search(text, at, stop)):

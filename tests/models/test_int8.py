@@ -153,6 +153,14 @@ def test_a_layer_computes_before_it_is_packed_as_well(random):
     assert relative_errors(Int8Linear.of(linear)(x), linear(x)).max() < 0.02
 
 
+def test_a_layer_says_what_it_is_before_it_is_packed_and_afterwards(kernel):
+    layer = Int8Linear.of(nn.Linear(200, 300))
+    assert repr(layer) == "Int8Linear(in_features=200, out_features=300, kernel=none yet)"
+    with packing():
+        layer.pack(kernel)
+    assert repr(layer) == f"Int8Linear(in_features=200, out_features=300, kernel={kernel.name})"
+
+
 def test_an_outlier_among_the_tokens_does_no_harm_to_the_others(kernel, random, monkeypatch):
     weight, x = torch.randn(300, 200, generator=random), torch.randn(8, 200, generator=random)
     layer = packed(*quantize(weight), kernel=kernel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import torch
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from cg2magic.models.codegen.kv_cache import KVCache
 
-    Cache = DynamicCache | StaticCache | KVCache
+    Cache: TypeAlias = DynamicCache | StaticCache | KVCache
 
 
 class Forward(Protocol):

@@ -75,6 +75,7 @@ class PrefixCache:
             for cache in self._kept.values()
             for layer in cache.layers
             for tensor in (layer.keys, layer.values)
+            if tensor is not None
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -135,7 +135,7 @@ class Client:
         async with self._answer("POST", path, body) as answer:
             return self._parsed((await answer.aread()).decode(errors="replace"))
 
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[Any]:
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """Send JSON and yield the events of the answer as they come; closing this closes the connection."""
         ended = False
         async with self._answer("POST", path, {**body, "stream": True}) as answer:

@@ -85,7 +85,7 @@ class TokenReader:
 
         return list(map(token, names, logprobs, tops))
 
-    def _token(self, i: int, logprob: float, others: Sequence[TokenLogprob] = ()) -> TokenLogprob:
+    def _token(self, i: int, logprob: Any, others: Sequence[TokenLogprob] = ()) -> TokenLogprob:
         if isinstance(logprob, bool) or not isinstance(logprob, int | float) or math.isnan(logprob):
             raise TypeError(f"{logprob} is not a log-probability")
         best = sorted(others, key=lambda other: -other.logprob)[:ALTERNATIVES]
@@ -96,7 +96,7 @@ class TokenReader:
             return self._known(int(name.removeprefix(_ID)))
         return self._known(self._by_text.get(name, -1))
 
-    def _known(self, i: int) -> int:
+    def _known(self, i: Any) -> int:
         if isinstance(i, bool) or not isinstance(i, int):
             raise TypeError(f"{i} is not an id")
         if not 0 <= i < len(self.vocabulary.pieces):

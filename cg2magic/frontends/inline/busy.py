@@ -7,10 +7,7 @@ word for the truth, and shows an idle kernel although the cell goes on; so *busy
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
+from typing import Any
 
 
 class RunningCell:
@@ -19,10 +16,10 @@ class RunningCell:
     Parameters
     ----------
     shell : InteractiveShell
-        Of a kernel.
+        One with a kernel.
     """
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._request: dict[str, Any] | None = None
         shell.events.register("pre_run_cell", self._began)

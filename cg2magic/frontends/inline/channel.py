@@ -7,7 +7,7 @@ Nothing is announced: a page that knows us asks the kernel which comms are there
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from comm import create_comm, get_comm_manager
 
@@ -25,7 +25,8 @@ class Channel:
 
     def __init__(self, heard: Callable[[dict[str, Any]], None]) -> None:
         self._closed = False
-        self._comm = create_comm(target_name=TARGET, primary=False)
+        # Any, as two of its methods are put in another's place.
+        self._comm = cast("Any", create_comm(target_name=TARGET, primary=False))
         # The usual way calls IPython's `post_execute`, which shows and closes the figures of the cell that is
         # running; and it listens on the shell that the kernel last sent from, not on the page's own.
         self._comm.handle_msg = lambda message: heard(message["content"]["data"])

@@ -20,7 +20,7 @@ class Documents:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._told: dict[Any, tuple[Any, dict[str, Any]]] = {}  # what a page says is not checked
 
     def take(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
         """Give the whole notebook, as `Document.of_json` reads it.

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import anywidget
 import traitlets
@@ -147,7 +147,7 @@ class Panel(anywidget.AnyWidget):
             self._standby.settle(mimebundle(self.job.snapshot()))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle = cast("Any", super()._repr_mimebundle_(**kwargs))  # a pair, or a dictionary before that
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
         if self._standby is not None:
             self._standby.shown(data)

@@ -77,6 +77,8 @@ class KVLayer:
         end = self.length + keys.shape[2]
         if self.keys is None or self.length < self._free or end > self.keys.shape[2]:
             self._move(keys, -(-end // _STEP) * _STEP)
+        assert self.keys is not None
+        assert self.values is not None
         self.keys[:, :, self.length : end] = keys
         self.values[:, :, self.length : end] = values
         self.length = end

@@ -16,6 +16,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -144,11 +145,15 @@ def _parts(model: nn.Module) -> Iterator[_Part]:
             ]
             bias = () if module.bias is None else (module.bias,)
             specs += [(f"{path}.bias", torch.float32, (module.out_features,)) for _ in bias]
-            yield _Part(specs, lambda module=module, bias=bias: (*module.unpack(), *bias))
+            yield _Part(specs, partial(_unpacked, module, bias))
         else:
             own = dict(module.named_parameters(path, recurse=False))
             specs = [(name, weight.dtype, tuple(weight.shape)) for name, weight in own.items()]
-            yield _Part(specs, lambda own=own: tuple(own.values()))
+            yield _Part(specs, partial(tuple, own.values()))
+
+
+def _unpacked(layer: Int8Linear, bias: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return (*layer.unpack(), *bias)
 
 
 def _header(specs: list[tuple[str, torch.dtype, tuple[int, ...]]], groups: int) -> tuple[bytes, int]:

@@ -175,7 +175,8 @@ class Int8Linear(nn.Module):
 
     def extra_repr(self) -> str:
         """Say the sizes, as ``nn.Linear`` does."""
-        return f"in_features={self.in_features}, out_features={self.out_features}, kernel={self.kernel.name}"
+        kernel = "none yet" if self.kernel is None else self.kernel.name
+        return f"in_features={self.in_features}, out_features={self.out_features}, kernel={kernel}"
 
 
 def _grid(x: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
