@@ -64,14 +64,15 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the format, the style and the types."""
+    """Check the format, the style, the types, and that imports point down."""
     # What the package is typed with, less what is large and has no types for mypy: see pyproject.toml.
     depends = nox.project.load_toml(HERE / "pyproject.toml")["project"]["dependencies"]
     light = [one for one in depends if not one.startswith(("torch", "transformers"))]
-    install(session, "ruff", "mypy", "types-psutil", *light, reads=())
+    install(session, "ruff", "mypy", "types-psutil", "import-linter", *light, reads=())
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")
+    session.run("lint-imports")
 
 
 @nox.session

@@ -34,11 +34,15 @@ class Watch:
     progress: Listener | None = None
     cancelled: Callable[[], bool] = lambda: False
 
+    def tell(self, progress: Progress) -> None:
+        """Tell how far it has come."""
+        if self.progress is not None:
+            self.progress(progress)
+
     def report(self, done: int, total: int, what: str) -> None:
         """Say how many bytes are done; the first thing to do is to ask whether to go on."""
         self.check()
-        if self.progress is not None:
-            self.progress(Progress(min(done, total), total, "B", what))
+        self.tell(Progress(min(done, total), total, "B", what))
 
     def check(self) -> None:
         """Stop here if the load is no longer wanted."""

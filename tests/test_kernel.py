@@ -13,7 +13,8 @@ pytestmark = pytest.mark.usefixtures("loaded")
 LONG = "%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 3\nimport numpy as np\n\nvalues = [\n"
 STATE = """
 from cg2magic.service.manager import manager
-print(manager().history[-1].job.snapshot().state)
+job = manager().history[-1].job
+print(job.snapshot().state)
 """
 
 
@@ -119,7 +120,7 @@ def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(client):
     client.run(
         "def tell(now):\n    if now.tokens and not told:\n"
         "        told.append(1); print('writing', flush=True)\n"
-        "told = []\nfrom cg2magic import manager as room\n"
+        "told = []\nfrom cg2magic.service import manager as room\n"
         "submit = room.Manager.submit\n"
         "def listening(self, *asked, **more):\n    job = submit(self, *asked, **more)\n"
         "    job.listen(tell)\n    return job\n"

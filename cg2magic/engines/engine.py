@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from cg2magic.engines.written import Report, Written
-from cg2magic.progress import Listener
+from cg2magic.progress import Watch
 from cg2magic.request import Request
 
 if TYPE_CHECKING:
@@ -35,13 +35,11 @@ class Engine(Protocol):
         """Write them; `report` is called as they grow, and `cancelled` is asked whether to stop."""
         ...
 
-    def score(self, text: str, tell: Listener, cancelled: Callable[[], bool]) -> Score:
+    def score(self, text: str, watch: Watch) -> Score:
         """Compute how likely the model finds a text."""
         ...
 
-    def embed(
-        self, texts: Sequence[str], tell: Listener, cancelled: Callable[[], bool]
-    ) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], watch: Watch) -> NDArray[np.float32]:
         """Compute the features of texts, ``(len(texts), width)``."""
         ...
 

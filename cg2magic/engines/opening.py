@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cg2magic.engines.spec import ModelSpec
 from cg2magic.errors import LoadError
-from cg2magic.progress import Listener
+from cg2magic.progress import Watch
 
 if TYPE_CHECKING:
     from cg2magic.engines.engine import Engine
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 
 def open_engine(
     spec: ModelSpec,
-    on_progress: Listener | None,
-    cancelled: Callable[[], bool],
+    watch: Watch,
     resident: LoadedModel | RemoteModel | None = None,
 ) -> Engine:
     """Load a model here, or reach it on its server; the resident one stays in memory meanwhile.
@@ -35,7 +33,7 @@ def open_engine(
         if (spec.device, spec.precision, spec.groups, spec.compile) != ("auto", "auto", None, None):
             raise LoadError("the server decides about device, precision and the like: leave them out")
         return RemoteEngine(
-            reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=cancelled)
+            reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=watch.cancelled)
         )
     from cg2magic.engines.local.engine import LocalEngine
     from cg2magic.models.loading import LoadedModel, load_model
@@ -47,8 +45,8 @@ def open_engine(
         device=spec.device,
         precision=spec.precision,
         groups=spec.groups,
-        progress=on_progress,
-        cancelled=cancelled,
+        progress=watch.progress,
+        cancelled=watch.cancelled,
         resident=resident if isinstance(resident, LoadedModel) else None,
     )
     return LocalEngine(loaded, compile=bool(spec.compile))

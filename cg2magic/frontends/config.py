@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from IPython.core.magic import Magics
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
-from traitlets.config import Configurable
 
 from cg2magic.context.settings import LEVELS
 from cg2magic.engines.spec import SERVERS, ModelSpec, refuse_secrets
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
-class Config(Configurable):
+class Config(Magics):
     """The defaults of the magics, and what the person allows."""
 
-    shell: InteractiveShell
+    shell: InteractiveShell  # there is always one
 
     model = Unicode("mini", help="The model to load when none is loaded: a name, or a server's address.").tag(
         config=True

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError as ShellUsageError
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import magic_arguments
 
 from cg2magic.context.settings import Settings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @magics_class
-class CG2(Config, Magics):
+class CG2(Config):
     """What `%config CG2` shows: the defaults of `%%complete` and `%%infill`."""
 
     def __init__(self, shell: InteractiveShell) -> None:

@@ -128,7 +128,7 @@ def score_options(magic: _Magic) -> _Magic:
     return _give(magic, _SCORE)
 
 
-def arguments(magic: object, line: str) -> argparse.Namespace:
+def arguments(magic: Any, line: str) -> argparse.Namespace:
     """Read the options on a magic's line.
 
     Raises

@@ -8,15 +8,15 @@ from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cg2magic.errors import without_frames
-from cg2magic.progress import Listener
+from cg2magic.progress import Listener, Watch
 
 if TYPE_CHECKING:
     from cg2magic.engines.engine import Engine
     from cg2magic.engines.spec import ModelSpec
 
 T = TypeVar("T")
-#: Is given the engine, a function to report progress to, and one that says whether to give up.
-Work = Callable[["Engine", Listener, Callable[[], bool]], T]
+#: Is given the engine, and a watch to report progress to, which says whether to give up.
+Work = Callable[["Engine", Watch], T]
 
 
 class Call(Generic[T]):
@@ -27,16 +27,16 @@ class Call(Generic[T]):
     spec : ModelSpec or None
         None for the resident model.
     work : callable
-        Called as ``work(engine, on_progress, cancelled)``.
-    on_progress : callable
+        Called as ``work(engine, watch)``.
+    on_progress : callable or None
         Also hears about the loading.
     """
 
-    def __init__(self, spec: ModelSpec | None, work: Work[T], on_progress: Listener) -> None:
+    def __init__(self, spec: ModelSpec | None, work: Work[T], on_progress: Listener | None) -> None:
         self.spec = spec
         self.work = work
-        self.on_progress = on_progress
         self.cancelled = threading.Event()
+        self.watch = Watch(on_progress, self.cancelled.is_set)
         self._future: Future[T] = Future()
 
     def answer(self) -> T:
@@ -60,7 +60,7 @@ class Call(Generic[T]):
 
     def serve(self, engine: Engine) -> None:
         """Do the work and keep its result."""
-        self._future.set_result(self.work(engine, self.on_progress, self.cancelled.is_set))
+        self._future.set_result(self.work(engine, self.watch))
 
     def fail(self, error: Exception) -> None:
         """End it with an error."""

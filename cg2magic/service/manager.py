@@ -19,7 +19,7 @@ from cg2magic.engines.opening import open_engine
 from cg2magic.engines.spec import ModelSpec, refuse_secrets
 from cg2magic.errors import FormatError, LoadError, UsageError
 from cg2magic.models import memory
-from cg2magic.progress import Listener, Progress
+from cg2magic.progress import Listener, Progress, Watch
 from cg2magic.request import Request, Suggestion
 from cg2magic.service.call import Call, T
 from cg2magic.service.checks import Checks
@@ -153,13 +153,13 @@ class Manager:
             In one line; the model that was resident is still there.
         """
         spec = ModelSpec(name, device, precision, groups, compile, served, tokenizer)
-        loaded = self._call(Call(spec, lambda engine, _, __: engine.loaded, on_progress or _nobody))
+        loaded = self._call(Call(spec, lambda engine, _: engine.loaded, on_progress))
         self.model_changed()
         return loaded
 
     def wake(self) -> LoadedModel | RemoteModel:
         """Load the default model where none is resident, as `load` does."""
-        return self._call(Call(None, lambda engine, _, __: engine.loaded, _nobody))
+        return self._call(Call(None, lambda engine, _: engine.loaded, None))
 
     def score(self, text: str, model: str | None = None, on_progress: Listener | None = None) -> Score:
         """Score a text on the worker thread, with `model` or the resident one; Ctrl-C gives it up.
@@ -172,10 +172,10 @@ class Manager:
             raise UsageError("the text to score is empty: give it a line of code")
         spec = ModelSpec(model) if model else None
 
-        def work(engine: Engine, tell: Listener, cancelled: Callable[[], bool]) -> Score:
-            return engine.score(text, tell, cancelled)
+        def work(engine: Engine, watch: Watch) -> Score:
+            return engine.score(text, watch)
 
-        return self._call(Call(spec, work, on_progress or _nobody))
+        return self._call(Call(spec, work, on_progress))
 
     def embed(
         self, texts: Sequence[str], model: str | None = None, on_progress: Listener | None = None
@@ -183,10 +183,10 @@ class Manager:
         """Compute the features of texts on the worker thread, as `score` does."""
         spec = ModelSpec(model) if model else None
 
-        def work(engine: Engine, tell: Listener, cancelled: Callable[[], bool]) -> NDArray[np.float32]:
-            return engine.embed(texts, tell, cancelled)
+        def work(engine: Engine, watch: Watch) -> NDArray[np.float32]:
+            return engine.embed(texts, watch)
 
-        return self._call(Call(spec, work, on_progress or _nobody))
+        return self._call(Call(spec, work, on_progress))
 
     def _call(self, call: Call[T]) -> T:
         """Queue a call and wait for it."""
@@ -308,7 +308,7 @@ class Manager:
     def _serve_call(self, call: Call[Any]) -> None:
         try:
             spec = call.spec or self._spec or self.default
-            call.serve(self._resident(spec, call.on_progress, call.cancelled.is_set))
+            call.serve(self._resident(spec, call.watch))
         except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
             _end(call, error)
 
@@ -322,7 +322,7 @@ class Manager:
             def show(progress: Progress) -> None:
                 job.update(state="loading", model=wanted.name, progress=progress)
 
-            engine = self._resident(wanted, show, job.cancelled.is_set)
+            engine = self._resident(wanted, Watch(show, job.cancelled.is_set))
             job.settle()
             job.update(state="writing", model=engine.loaded.name, progress=None)
             written = engine.generate(job.request, job.wrote, job.cancelled.is_set)
@@ -341,17 +341,12 @@ class Manager:
             else:
                 _end(job, error)
 
-    def _resident(
-        self,
-        spec: ModelSpec,
-        on_progress: Listener | None,
-        cancelled: Callable[[], bool],
-    ) -> Engine:
+    def _resident(self, spec: ModelSpec, watch: Watch) -> Engine:
         """The engine for `spec`; what is resident is only let go once the new one is there."""
         held, engine = self._spec, self._engine
         if held is not None and engine is not None and spec.is_met_by(held, engine.loaded):
             return engine
-        engine = open_engine(spec, on_progress, cancelled, engine.loaded if engine else None)
+        engine = open_engine(spec, watch, engine.loaded if engine else None)
         with self._changed:
             before, self._engine, self._spec = self._engine, engine, spec
         if before is not None:
@@ -389,10 +384,6 @@ def _end(item: Job | Call[Any], error: Exception) -> None:
     if not isinstance(error, (UsageError, FormatError)):
         # What it was working with when it failed: half a model, or a pass that was too large.
         memory.release()
-
-
-def _nobody(_: Progress) -> None:
-    """Where nobody looks at the progress."""
 
 
 @cache

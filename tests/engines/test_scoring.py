@@ -13,6 +13,7 @@ from cg2magic.engines.local.engine import LocalEngine, scoring
 from cg2magic.errors import GenerationError, UsageError
 from cg2magic.models.loading import load_model
 from cg2magic.models.locate import MINI
+from cg2magic.progress import Watch
 from cg2magic.service.manager import manager
 from tests.checkpoints import make_config, write_checkpoint
 from training.export import read_back
@@ -21,14 +22,6 @@ TEXT = (
     "import numpy as np\n\n\ndef mean(values):\n    total = 0\n    for value in values:\n"
     '        total += value\n    return total / len(values)  # ≈ the "Mittelwert" 🎉\n'
 )
-
-
-def nobody(_):
-    pass
-
-
-def never():
-    return False
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -84,14 +77,14 @@ def test_each_token_has_its_own_logprob_and_the_five_likeliest(codegen, mini_tok
 
 
 def test_the_pieces_a_text_goes_through_in_change_nothing(engine, monkeypatch):
-    whole = engine.score(TEXT, nobody, never)
+    whole = engine.score(TEXT, Watch())
     monkeypatch.setattr(scoring, "_ROWS", 7)
     rows = []
     forward = engine._forward
     monkeypatch.setattr(
         engine, "_forward", lambda ids, cache, keep=1: rows.append(keep) or forward(ids, cache, keep)
     )
-    pieces = engine.score(TEXT, nobody, never)
+    pieces = engine.score(TEXT, Watch())
     assert max(rows) == 7
     assert len(rows) > 5
     assert [t.logprob for t in pieces.tokens] == pytest.approx([t.logprob for t in whole.tokens], abs=1e-4)
@@ -103,7 +96,7 @@ def test_a_long_text_is_read_in_windows_that_overlap_by_half(small, length):
     ids = small.vocabulary.encode(letters)[:length]
     text = small.vocabulary.decode(ids)
     assert small.vocabulary.encode(text) == ids
-    score = small.score(text, nobody, never)
+    score = small.score(text, Watch())
 
     expected = [None] * length
     begins = [0]
@@ -123,20 +116,20 @@ def test_a_long_text_is_read_in_windows_that_overlap_by_half(small, length):
 
 def test_progress_is_told_and_giving_up_is_quick(engine):
     seen = []
-    engine.score(TEXT * 6, seen.append, never)
+    engine.score(TEXT * 6, Watch(seen.append))
     assert [p.done for p in seen] == sorted(p.done for p in seen)
     assert seen[-1].done == seen[-1].total - 1
     calls = iter([False, True])
     with pytest.raises(GenerationError, match="stopped"):
-        engine.score(TEXT * 6, nobody, lambda: next(calls))
+        engine.score(TEXT * 6, Watch(cancelled=lambda: next(calls)))
     with pytest.raises(GenerationError, match="stopped"):
-        engine.embed(["a", "b"], nobody, lambda: True)
+        engine.embed(["a", "b"], Watch(cancelled=lambda: True))
 
 
 def test_a_tokenizer_that_opens_texts_gives_the_first_token_a_prediction(engine, monkeypatch):
     end = engine.loaded.tokenizer.eos_token_id
     monkeypatch.setattr(engine.vocabulary, "opening", (end,))
-    score = engine.score("x = 1", nobody, never)
+    score = engine.score("x = 1", Watch())
     assert score.start == ""
     assert "".join(token.text for token in score.tokens) == "x = 1"
     ids = torch.tensor([[end, *engine.vocabulary.encode("x = 1")]])
@@ -178,7 +171,7 @@ def test_a_long_text_is_embedded_in_windows(small):
             small.loaded.model.base_model(torch.tensor([w])).last_hidden_state[0]
             for w in (ids[at : at + 64] for at in range(0, len(ids), 64))
         ]
-    assert small.embed([text], nobody, never)[0] == pytest.approx(torch.cat(states).mean(0).numpy(), abs=1e-5)
+    assert small.embed([text], Watch())[0] == pytest.approx(torch.cat(states).mean(0).numpy(), abs=1e-5)
 
 
 def test_embed_says_what_it_takes():

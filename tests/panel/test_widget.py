@@ -121,7 +121,8 @@ def endless(wire):
     """What is written is not shown again before an hour has passed."""
     wire.run(
         "import functools\n"
-        "from cg2magic.frontends.panel import stream, widget\n"
+        "from cg2magic.frontends.panel import widget\n"
+        "from cg2magic.service import stream\n"
         "widget.snapshots = functools.partial(stream.snapshots, interval=3600)"
     )
     yield

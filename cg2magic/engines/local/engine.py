@@ -17,7 +17,7 @@ from cg2magic.errors import GenerationError
 from cg2magic.likelihood import Score
 from cg2magic.models import memory
 from cg2magic.models.threads import is_small, threads_for
-from cg2magic.progress import Listener
+from cg2magic.progress import Watch
 from cg2magic.prompts.assemble import notes_on, prompt_for, seen
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
@@ -104,19 +104,15 @@ class LocalEngine:
         notes = notes_on(request, prompt, self.loaded.context)
         return Written(suggestions, seen(prompt, self.vocabulary), notes)
 
-    def score(self, text: str, tell: Listener, cancelled: Callable[[], bool]) -> Score:
+    def score(self, text: str, watch: Watch) -> Score:
         """Compute how likely the model finds a text, see `scoring.score`."""
         with self._computing():
-            return scoring.score(
-                text, self.loaded, self.vocabulary, self._forward, self._new_cache, tell, cancelled
-            )
+            return scoring.score(text, self.loaded, self.vocabulary, self._forward, self._new_cache, watch)
 
-    def embed(
-        self, texts: Sequence[str], tell: Listener, cancelled: Callable[[], bool]
-    ) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], watch: Watch) -> NDArray[np.float32]:
         """Compute the features of texts, see `scoring.embed`."""
         with self._computing():
-            return scoring.embed(texts, self.loaded, self.vocabulary, tell, cancelled)
+            return scoring.embed(texts, self.loaded, self.vocabulary, watch)
 
     def close(self) -> weakref.ref[PreTrainedModel]:
         """Let go of the model and all that was computed with it, see `LoadedModel.release`."""

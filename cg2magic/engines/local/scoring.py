@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cg2magic.errors import GenerationError, UsageError
 from cg2magic.likelihood import Score
 from cg2magic.models.threads import threads_for
-from cg2magic.progress import Listener, Progress
+from cg2magic.progress import Progress, Watch
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import TokenLogprob
 
@@ -37,8 +37,7 @@ def score(
     vocabulary: Vocabulary,
     forward: Forward,
     new_cache: Callable[[], Cache],
-    tell: Listener,
-    cancelled: Callable[[], bool],
+    watch: Watch,
 ) -> Score:
     """Compute the log-probability of each token of a text, given those before it.
 
@@ -62,7 +61,7 @@ def score(
         for begin, first, end in spans:
             cache = new_cache()
             for at, rows in _pieces(begin, first, end):
-                if cancelled():
+                if watch.cancelled():
                     raise GenerationError("the scoring was stopped")
                 piece = torch.tensor([ids[at : at + rows]], device=loaded.model.device)
                 # Where the window overlaps the one before, only what it leaves in the cache is wanted.
@@ -70,7 +69,7 @@ def score(
                 logits = forward(piece, cache, keep=wanted)[0]
                 if at + 1 >= first:
                     tokens += _chosen(logits, ids[at + 1 : at + 1 + rows], vocabulary)
-                    tell(Progress(at + rows, len(ids), "tokens", "scoring"))
+                    watch.tell(Progress(at + rows, len(ids), "tokens", "scoring"))
     texts = vocabulary.texts(ids)[len(opening) :]
     start = "" if opening else texts.pop(0)
     tokens = [
@@ -130,8 +129,7 @@ def embed(
     texts: Sequence[str],
     loaded: LoadedModel,
     vocabulary: Vocabulary,
-    tell: Listener,
-    cancelled: Callable[[], bool],
+    watch: Watch,
 ) -> NDArray[np.float32]:
     """Compute the mean of the last hidden states of each text, ``(len(texts), width)``.
 
@@ -158,7 +156,7 @@ def embed(
     done = 0
     with threads_for(loaded.parameters), torch.inference_mode():
         for batch in _batches(rows):
-            if cancelled():
+            if watch.cancelled():
                 raise GenerationError("the embedding was stopped")
             longest = len(batch[-1][1])
             padded = torch.tensor(
@@ -169,7 +167,7 @@ def embed(
                 sums[number] += states[len(opening) : len(ids)].cpu().double().sum(0).numpy()
                 counts[number] += len(ids) - len(opening)
             done += len(batch)
-            tell(Progress(done, len(rows), "texts", "embedding"))
+            watch.tell(Progress(done, len(rows), "texts", "embedding"))
     return (sums / counts[:, None]).astype(np.float32)
 
 
