@@ -21,7 +21,7 @@ TRAINED_ON = (
 def test_each_language_of_the_models_is_known_and_highlighted(name):
     language = find(name)
     assert _lexer(language.name).name != "Text only"
-    assert language.comments or language.long
+    assert language.comments or language.texts
 
 
 def test_every_name_stands_for_one_language():

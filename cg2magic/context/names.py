@@ -1,30 +1,23 @@
 """Names in code: those that it mentions, and those that get their meaning in it.
 
-They are found by their looks and not by parsing: a prompt is unfinished code, and in any language.
+What Python defines is found by parsing. All else is found by its looks: a prompt is unfinished code, and in
+any language.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from cg2magic.syntax.languages import find
+from cg2magic.syntax.languages import find, of_header, split_header
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
-_PYTHON = re.compile(
-    r"^(?:async )?(?:def|class)\s+(\w+)"
-    r"|^(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^#\n]+)"
-    r"|^([^\W\d][\w, \t*]*?)\s*(?::[^=\n]+)?=(?!=)"
-    r"|^for\s+([\w, ()]+?)\s+in\b"
-    r"|^with\s[^\n]*\bas\s+(\w+)",
-    re.MULTILINE,
-)
 #: In other languages: what follows a word that defines, and what stands before ``=`` at the begin of a line.
 _OTHERS = re.compile(
     r"\b(?:function|func|fn|def|class|struct|type|interface|enum|trait|module|let|const|var|val)\s+(\w+)"
     r"|^([^\W\d]\w*)\s*(?:=|<-)(?![=~])",
     re.MULTILINE,
 )
-_KEYWORDS = frozenset(("import", "from", "as", "def", "class", "for", "in", "with", "async"))
 
 
 def mentioned(code: str) -> list[str]:
@@ -33,13 +26,34 @@ def mentioned(code: str) -> list[str]:
 
 
 def defined(code: str, language: str) -> frozenset[str]:
-    """Names that are imported, assigned or defined at the left margin of the code."""
-    pattern = _PYTHON if find(language).name == "python" else _OTHERS
-    names: set[str] = set()
-    for found in pattern.finditer(code):
-        for group in filter(None, found.groups()):
-            # `import a.b as c, d` binds c and d.
-            for part in group.split(","):
-                words = re.findall(r"\w+", part.rpartition(" as ")[2])
-                names.update(words[:1] if "." in part else words)
-    return frozenset(names - _KEYWORDS)
+    """Names that are imported, assigned or defined at the top level of the code."""
+    return frozenset(name for name, _ in definitions(code, language))
+
+
+@lru_cache(maxsize=512)
+def definitions(code: str, language: str) -> tuple[tuple[str, int], ...]:
+    """Names as `defined` has them, each with the line that gives it a meaning, counted from 1.
+
+    Parameters
+    ----------
+    code : str
+        A cell or a part of one. A cell magic on top of it may say that it is in another language: then
+        it defines nothing here.
+    language : str
+        Any name of one.
+    """
+    spoken = find(language)
+    header, code = split_header(code)
+    if of_header(header) not in (None, spoken.name):
+        return ()
+    above = header.count("\n")
+    if spoken.name == "python":
+        # parso is imported late: it is not needed to load the extension.
+        from cg2magic.context import python_names
+
+        return tuple((name, above + line) for name, line in python_names.definitions(code))
+    return tuple(
+        (name, above + 1 + code.count("\n", 0, found.start()))
+        for found in _OTHERS.finditer(code)
+        for name in filter(None, found.groups())
+    )

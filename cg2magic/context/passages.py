@@ -12,12 +12,14 @@ r"""A cell as the model reads it: in passages of some lines, of which the engine
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from cg2magic.context.document import Cell, Kind
-from cg2magic.context.names import defined
+from cg2magic.context.names import definitions
 from cg2magic.syntax.languages import Language, find, of_header, split_header
 
 #: Characters of a cell that are looked at.
@@ -103,8 +105,14 @@ def _passages(kind: Kind, source: str, language: str) -> tuple[Passage, ...]:
     texts = _split("\n".join(lines).strip("\n").split("\n"))
     if kind == "markdown":
         return tuple(map(Passage, texts))
+    # The whole cell is parsed, as a passage may begin or end inside of a statement.
+    named = definitions("".join(texts), language)
     texts[-1] += separator(language)
-    return tuple(Passage(text, defined(text, language)) for text in texts)
+    ends = list(accumulate(text.count("\n") for text in texts))
+    names: list[set[str]] = [set() for _ in texts]
+    for name, line in named:
+        names[min(bisect_left(ends, line), len(texts) - 1)].add(name)
+    return tuple(map(Passage, texts, map(frozenset, names)))
 
 
 def separator(language: str) -> str:

@@ -14,9 +14,9 @@ from functools import cached_property
 from operator import itemgetter
 from typing import NamedTuple
 
-from cg2magic.syntax.blocks import quiet_spans
 from cg2magic.syntax.languages import Language, find
 from cg2magic.syntax.python_tokens import Token, string_opening, tokens
+from cg2magic.syntax.tokens import quiet_spans
 
 _PIPE = "|"
 _OPENING = ("(", "[", "{")

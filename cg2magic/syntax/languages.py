@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cg2magic.errors import UsageError
+from cg2magic.syntax.texts import TEXTS, Text
 
 Blocks = Literal["python", "braces", "words", "statements", "none"]
 
@@ -35,10 +36,6 @@ class Language:
         not understood: then blank lines decide.
     comments : tuple of str
         What begins a comment that goes to the end of its line.
-    long : tuple of (str, str)
-        What begins and what ends comments and strings that go over lines.
-    quotes : str
-        What encloses strings in a line, with backslashes to escape.
     patterns : bool
         Whether ``/…/`` is a regular expression where a value may begin.
     openers : tuple of str
@@ -54,52 +51,48 @@ class Language:
     name: str
     blocks: Blocks
     comments: tuple[str, ...] = ("//",)
-    long: tuple[tuple[str, str], ...] = (("/*", "*/"),)
-    quotes: str = "\"'"
     patterns: bool = False
     openers: tuple[str, ...] = ()
     closers: tuple[str, ...] = ()
     definitions: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """Its strings, and its comments that go over lines."""
+        return TEXTS.get(self.name, ())
+
 
 _HASH = ("#",)
-_BACKTICK = (("/*", "*/"), ("`", "`"))
-_TRIPLE = (("/*", "*/"), ('"""', '"""'))
 
 LANGUAGES: tuple[Language, ...] = (
     Language("c", "braces", aliases=("h",)),
     Language("c++", "braces", aliases=("cpp", "cxx", "cplusplus")),
     Language("c#", "braces", aliases=("csharp", "c-sharp", "cs")),
-    Language("dart", "braces", long=(*_TRIPLE, ("'''", "'''"))),
-    Language("go", "braces", long=_BACKTICK, aliases=("golang",)),
-    Language("java", "braces", long=_TRIPLE),
+    Language("dart", "braces"),
+    Language("go", "braces", aliases=("golang",)),
+    Language("java", "braces"),
     Language(
         "javascript",
         "braces",
-        long=_BACKTICK,
         patterns=True,
         aliases=("js", "node", "nodejs", "deno"),
     ),
-    Language("kotlin", "braces", long=_TRIPLE, aliases=("kt",)),
+    Language("kotlin", "braces", aliases=("kt",)),
     Language(
         "lua",
         "words",
         comments=("--",),
-        long=(("--[[", "]]"), ("[[", "]]")),
         openers=("function", "if", "do", "repeat"),
         closers=("end", "until"),
         definitions=("function",),
     ),
     Language("php", "braces", comments=("//", "#")),
-    Language(
-        "python", "python", comments=_HASH, long=(), aliases=("python3", "py", "py3", "ipython", "pypy")
-    ),
+    Language("python", "python", comments=_HASH, aliases=("python3", "py", "py3", "ipython", "pypy")),
     Language(
         "ruby",
         "words",
         comments=_HASH,
-        long=(("\n=begin", "\n=end"),),
         patterns=True,
         openers=(
             "def",
@@ -119,14 +112,12 @@ LANGUAGES: tuple[Language, ...] = (
         aliases=("rb",),
     ),
     # A ' begins a lifetime as often as a character.
-    Language("rust", "braces", quotes='"', aliases=("rs",)),
-    Language("scala", "braces", long=_TRIPLE),
+    Language("rust", "braces", aliases=("rs",)),
+    Language("scala", "braces"),
     Language(
         "shell",
         "words",
         comments=_HASH,
-        long=(("'", "'"), ('"', '"')),
-        quotes="",
         openers=("if ", "do ", "case "),
         closers=("fi", "done", "esac"),
         aliases=("bash", "sh", "zsh", "system", "sx", "!"),
@@ -135,20 +126,17 @@ LANGUAGES: tuple[Language, ...] = (
         "sql",
         "statements",
         comments=("--",),
-        quotes="\"'",
         aliases=("postgresql", "sqlite", "mysql", "bigquery"),
     ),
-    Language("swift", "braces", long=_TRIPLE),
-    Language("typescript", "braces", long=_BACKTICK, patterns=True, aliases=("ts",)),
-    Language("vue", "none", comments=(), long=(("<!--", "-->"),)),
-    Language("r", "braces", comments=_HASH, long=(("`", "`"),)),
-    Language("perl", "braces", comments=_HASH, long=(), patterns=True, aliases=("pl",)),
+    Language("swift", "braces", patterns=True),
+    Language("typescript", "braces", patterns=True, aliases=("ts",)),
+    Language("vue", "none", comments=()),
+    Language("r", "braces", comments=_HASH),
+    Language("perl", "braces", comments=_HASH, patterns=True, aliases=("pl",)),
     Language(
         "julia",
         "words",
         comments=_HASH,
-        long=(("#=", "=#"), ('"""', '"""')),
-        quotes='"',
         openers=(
             "function",
             "struct",
@@ -167,9 +155,9 @@ LANGUAGES: tuple[Language, ...] = (
         definitions=("function", "struct", "module", "macro"),
         aliases=("jl",),
     ),
-    Language("html", "none", comments=(), long=(("<!--", "-->"),), aliases=("svg", "xml")),
-    Language("markdown", "none", comments=(), long=(), quotes="", aliases=("md",)),
-    Language("latex", "none", comments=("%",), long=(), quotes="", aliases=("tex",)),
+    Language("html", "none", comments=(), aliases=("svg", "xml")),
+    Language("markdown", "none", comments=(), aliases=("md",)),
+    Language("latex", "none", comments=("%",), aliases=("tex",)),
 )
 
 _BY_NAME = {name: language for language in LANGUAGES for name in (language.name, *language.aliases)}
@@ -202,7 +190,7 @@ def find(name: str) -> Language:
             else "use a name that `pygmentize -L lexers` lists, or leave it out"
         )
         raise UsageError(f"there is no language {name!r}: {instead}") from None
-    return Language(wanted, "none", comments=(), long=(), quotes="")
+    return Language(wanted, "none", comments=())
 
 
 def split_header(cell: str) -> tuple[str, str]:
