@@ -82,7 +82,7 @@ def test_no_steering_token_reaches_the_person(vocabulary, end):
 
 
 def test_the_given_back_token_is_not_written_twice(vocabulary):
-    writer = Writer(vocabulary, "x = ", "\nprint(x)").write(" 12", "\n", "<eom>")
+    writer = Writer(vocabulary, "x = ", "\nprint(x)").write(" 12", "\n")
     assert writer.suggestion.code == "x = 12\nprint(x)"
     assert "".join(token.text for token in writer.suggestion.tokens).strip() == "12"
 

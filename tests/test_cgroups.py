@@ -183,7 +183,10 @@ def test_a_real_quota_is_seen(real_group):
     folder = real_group("cpu", cpu__cfs_period_us=100_000, cpu__cfs_quota_us=150_000)
     nested = group(folder / "nested")
     try:
-        code = "from cg2magic.models import cgroups, threads\nprint(cgroups.processors(), threads.usable_cores())"
+        code = (
+            "from cg2magic.models import cgroups, threads\n"
+            "print(cgroups.processors(), threads.usable_cores())"
+        )
         assert inside(folder, code) == "1.5 1"
         assert inside(nested, code) == "1.5 1"
     finally:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cg2magic.syntax.endings import block_end, first_stop, loop_end, settled, suffix_repeat
+from cg2magic.syntax.endings import block_end, first_stop, loop_end, settled
 
 
 def cut(prompt: str, text: str, language: str = "python") -> str:
@@ -152,35 +152,3 @@ def test_a_loop_keeps_one_round_and_takes_nothing_from_before_it(unit, more):
     assert end is not None
     assert text.startswith(text[:end])
     assert end <= len("start:") + 2 * len(unit)
-
-
-@pytest.mark.parametrize(
-    ("fill", "suffix", "kept"),
-    [
-        # a whole line that stands after the hole already
-        ("name = 'x'\n    return name\n", "\n    return name", "name = 'x'\n"),
-        # the card's suffix, without the newline before it
-        ("name = 'x'\n    return name", "    return name", "name = 'x'\n"),
-        # and all that follows it, and more
-        ("y = 1\nprint(x)\nprint(y)\nz = 3", "\nprint(x)\nprint(y)", "y = 1\n"),
-        # a closing bracket that the fill did not open
-        ("a, b)", ")\n", "a, b"),
-        ("a, b) + c)", ") + c)", "a, b"),
-    ],
-)
-def test_a_fill_does_not_repeat_what_follows_its_hole(fill, suffix, kept):
-    assert fill[: suffix_repeat(fill, suffix)] == kept
-
-
-@pytest.mark.parametrize(
-    ("fill", "suffix"),
-    [
-        ("bar(x)", ")\n"),  # its own bracket
-        ("x += 1\nprint(x)", "\nx += 1\nreturn x"),  # alike, but the fill goes on differently
-        ("f(", ""),
-        ("}", "\n}\n"),  # no word in it: too little to tell
-        ("print(name)", "\nname"),  # ends alike in the middle of a line
-    ],
-)
-def test_what_is_only_alike_stays(fill, suffix):
-    assert suffix_repeat(fill, suffix) is None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
 from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
-from cg2magic.syntax import endings
+from cg2magic.syntax import endings, fills
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
 _FAR = 20_000
@@ -20,6 +20,14 @@ _FAR = 20_000
 
 class Candidate:
     """Reads the tokens of one sequence into the fills of its holes.
+
+    Parameters
+    ----------
+    request : Request
+    prompt : Prompt
+    vocabulary : Vocabulary
+    anew : Candidate, optional
+        One that came to nothing: this one begins with another token.
 
     Attributes
     ----------
@@ -29,7 +37,9 @@ class Candidate:
         None while it goes on.
     """
 
-    def __init__(self, request: Request, prompt: Prompt, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, request: Request, prompt: Prompt, vocabulary: Vocabulary, *, anew: Candidate | None = None
+    ) -> None:
         self.request = request
         self.prompt = prompt
         self.vocabulary = vocabulary
@@ -47,7 +57,27 @@ class Candidate:
         # The block that a completion ends with began in the last screens of a long cell.
         before = request.parts[0].replace("\r\n", "\n")
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
+        self._barred = anew.begins_nothing() if anew else frozenset()
         self._open_hole()
+
+    @property
+    def barred(self) -> frozenset[int]:
+        """Ids that the next token must not have."""
+        return frozenset() if self._taken else self._barred
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it ended with nothing written, though it might have been more."""
+        return (
+            self.finish_reason in ("stop", "length")
+            and not self.request.begin
+            and not "".join(self._spans).strip()
+        )
+
+    def begins_nothing(self) -> frozenset[int]:
+        """The first token of a candidate that came to nothing, and those that would come to the same."""
+        lines = (i for i, piece in enumerate(self.vocabulary.pieces) if piece.isspace() and b"\n" in piece)
+        return frozenset((self._taken[0].id, *self.prompt.ends, *lines))
 
     def _open_hole(self) -> None:
         self._written = b""
@@ -55,7 +85,12 @@ class Candidate:
         self._hole_places: list[int] = []  # where in `_taken` each of them is
         self._ends: list[int] = []  # bytes written after each of the hole's tokens
         self._chosen = 0  # tokens of the hole that count against its length
-        self._owed = self.prompt.starts[len(self._spans)]
+        hole = len(self._spans)
+        self._owed = self.prompt.starts[hole]
+        if self.request.is_infill:
+            parts = [part.replace("\r\n", "\n") for part in self.request.parts]
+            above = "".join(text for pair in zip(parts, self._spans, strict=False) for text in pair)
+            self._hole = fills.Hole.between(above + parts[hole], parts[hole + 1], self.request.language)
 
     @property
     def start(self) -> bytes:
@@ -143,16 +178,10 @@ class Candidate:
         request = self.request
         kept = [endings.first_stop(text, self._stops), endings.loop_end(text)]
         if request.is_infill:
-            again = endings.suffix_repeat(text, self._suffix)
-            # One line alike may be meant; two in a row are the suffix.
-            kept.append(again if again is not None and text.count("\n", again) > 1 else None)
+            kept.append(fills.fill_end(self._hole, text))
         else:
             kept.append(endings.block_end(self._before, text, request.language))
         return min((length for length in kept if length is not None), default=None)
-
-    @property
-    def _suffix(self) -> str:
-        return self.request.parts[len(self._spans) + 1]
 
     def _close_hole(self, text: str, reason: FinishReason) -> None:
         self._cut_short |= reason == "length"
@@ -170,19 +199,13 @@ class Candidate:
             self._open_hole()
 
     def _seam(self, fill: str) -> str:
-        """Make the fill fit the text that follows it."""
-        suffix = self._suffix
-        again = endings.suffix_repeat(fill, suffix)
-        if again is not None:
-            fill = fill[:again]
-        if self.prompt.newlines[len(self._spans)]:
-            return fill.rstrip()
-        # The card's example gives the suffix without the newline before it. Where the fill
-        # begins a line and indented text follows, that text is a line too.
-        before = self.request.parts[len(self._spans)]
-        starts_line = not before[before.rfind("\n") + 1 :].strip()
-        indented = suffix.startswith(("\t", "  "))
-        return fill.rstrip() + "\n" if starts_line and indented else fill
+        """Make the fill fit the texts around it."""
+        fill = fills.fitting(self._hole, fill[: fills.fill_end(self._hole, fill, done=True)])
+        # The card's example gives the suffix without the newline before it, and as a line all the same.
+        joined = self._hole.place == "own line" and not self.request.parts[len(self._spans) + 1].startswith(
+            "\n"
+        )
+        return f"{fill}\n" if joined and not self.prompt.newlines[len(self._spans)] else fill
 
     def _keep(self, text: str) -> None:
         tokens, places = self._readable(text)

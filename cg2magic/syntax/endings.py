@@ -1,4 +1,4 @@
-"""Where what a model writes should end: stop texts, the end of a block, loops, a repeated suffix.
+"""Where what a model writes should end: stop texts, the end of a block, loops; fills have `fills`.
 
 All of this is about text. Each rule gives the length that is kept, or None to go on.
 """
@@ -157,37 +157,3 @@ def _nesting_end(text: str) -> int | None:
     while first > 0 and lines[first - 1].strip() == last[0].strip():
         first -= 1
     return len("\n".join(lines[: first + 1]))
-
-
-def suffix_repeat(fill: str, suffix: str) -> int | None:
-    """Where a fill begins to write again what already stands after its hole.
-
-    The fill has to end in the suffix's first line at least. In the middle of a line, a rest that is no
-    more than brackets counts only if the fill closes more of them than it opened.
-    """
-    anchor = next((line.rstrip() for line in suffix.split("\n") if line.strip()), "")
-    if not anchor:
-        return None
-    starts_line = suffix.startswith("\n")
-    known = suffix[suffix.find(anchor) :].rstrip()
-    at = fill.find(anchor)
-    while at >= 0:
-        repeated = fill[at:].rstrip()
-        if known.startswith(repeated) or repeated.startswith(known):
-            if starts_line:
-                sure = bool(re.search(r"\w", anchor)) and (at == 0 or fill[at - 1] == "\n")
-            else:
-                sure = bool(re.search(r"\w{3}", anchor)) or _lowest_depth(fill) < 0
-            if sure:
-                return at
-        at = fill.find(anchor, at + 1)
-    return None
-
-
-def _lowest_depth(code: str) -> int:
-    """Negative where the code closes a bracket that it did not open."""
-    depth = lowest = 0
-    for character in code:
-        depth += (character in "([{") - (character in ")]}")
-        lowest = min(lowest, depth)
-    return lowest

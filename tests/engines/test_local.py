@@ -26,6 +26,7 @@ class Endless:
     """A candidate without endings: it takes exactly so many tokens, whatever they are."""
 
     start = b""
+    barred: frozenset[int] = frozenset()
 
     def __init__(self, length: int) -> None:
         self.feed: deque[int] = deque()

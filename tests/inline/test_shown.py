@@ -57,11 +57,6 @@ def test_before_the_first_token_there_is_nothing():
     assert shown(Suggestion(("x = ",), ()), "line", 0) == ""
 
 
-def test_what_already_follows_is_not_shown_again():
-    parts = ("x = f(", ", axis=0)\n")
-    assert shown(written(("a", 0.9), (", axis=0)", 0.9), parts=parts), "line", 0) == "a"
-
-
 @given(st.lists(st.tuples(st.text("ab \n", min_size=1, max_size=4), st.floats(0.01, 1)), max_size=12))
 def test_what_is_shown_only_grows(tokens):
     steps = [shown(written(*tokens[:count]), "block", 0.35) for count in range(len(tokens) + 1)]

@@ -7,7 +7,7 @@ written. The KV cache is the model's, and temperature, top-k and top-p mean what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from cg2magic.engines.local.drafts import PromptLookup
@@ -74,7 +74,7 @@ class Decoding:
         import torch
 
         fed: list[int] = []
-        candidate.take(self.choosers[0](logits[0], candidate.start))
+        candidate.take(self.choosers[0](logits[0], candidate.start, candidate.barred))
         while True:
             self.changed()
             if candidate.finish_reason is not None or self._over(len(candidate.feed)):
@@ -90,7 +90,7 @@ class Decoding:
             logits = self.forward(step, cache, keep=len(draft) + 1)[0]
             accepted = 0
             for row in range(len(draft) + 1):
-                candidate.take(self.choosers[0](logits[row], candidate.start))
+                candidate.take(self.choosers[0](logits[row], candidate.start, candidate.barred))
                 if row == len(draft) or list(candidate.feed) != [draft[row]]:
                     break
                 # The draft's token is already in the cache.
@@ -125,7 +125,8 @@ class Decoding:
         while True:
             for row, i in enumerate(batch):
                 if not candidates[i].feed:
-                    candidates[i].take(self.choosers[i](logits[row], candidates[i].start))
+                    candidate = candidates[i]
+                    candidate.take(self.choosers[i](logits[row], candidate.start, candidate.barred))
             self.changed()
             going = [row for row, i in enumerate(batch) if candidates[i].finish_reason is None]
             if not going or self._over(1):
@@ -167,8 +168,8 @@ class Chooser:
             # Seeds of neighbouring requests and candidates must not meet.
             self.generator.manual_seed(sampling.seed * 1_000_003 + index)
 
-    def __call__(self, logits: torch.Tensor, start: bytes) -> TokenLogprob:
-        """Choose from logits ``(rows,)`` a token that begins with the bytes `start`."""
+    def __call__(self, logits: torch.Tensor, start: bytes, barred: Collection[int] = ()) -> TokenLogprob:
+        """Choose from logits ``(rows,)`` a token that leads to the bytes `start` and is not barred."""
         import torch
 
         # Checkpoints round the vocabulary up (CodeGen2: to 51200 rows); the rest was never trained.
@@ -176,6 +177,8 @@ class Chooser:
         if start:
             allowed = torch.tensor(self.vocabulary.leading_to(start), device=logits.device)
             logits = torch.full_like(logits, -torch.inf).index_copy(0, allowed, logits[allowed])
+        if barred:
+            logits = logits.index_fill(0, torch.tensor(sorted(barred), device=logits.device), -torch.inf)
         logprobs = logits.log_softmax(-1)
         chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)
         best, ids = logprobs.topk(_ALTERNATIVES)

@@ -100,8 +100,13 @@ class LocalEngine:
 
         with self._computing(), threads_for(self.loaded.parameters), torch.inference_mode():
             self._write(request, prompt, candidates, changed, cancelled)
+            if all(candidate.is_blank for candidate in candidates) and not cancelled():
+                candidates[:] = [Candidate(request, prompt, self.vocabulary, anew=one) for one in candidates]
+                self._write(request, prompt, candidates, changed, cancelled)
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
         notes = notes_on(request, prompt, self.loaded.context)
+        if all(candidate.is_blank for candidate in candidates):
+            notes = (*notes, "the model had nothing to add")
         return Written(suggestions, seen(prompt, self.vocabulary), notes)
 
     def score(self, text: str, watch: Watch) -> Score:

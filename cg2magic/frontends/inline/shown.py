@@ -6,14 +6,13 @@ import math
 
 from cg2magic.frontends.inline.ask import Reach
 from cg2magic.request import Suggestion
-from cg2magic.syntax import endings
 
 
 def shown(suggestion: Suggestion, reach: Reach, floor: float) -> str:
     """Cut a suggestion, which may still be growing, to what is shown at the cursor.
 
-    What is shown grows with the suggestion and does not shrink, but for an end that turns out to repeat
-    the text that follows.
+    What is shown grows with the suggestion and does not shrink, but for an end that turns out to be what
+    stands behind the cursor: the candidate itself ends there, see `fills`.
 
     Parameters
     ----------
@@ -28,9 +27,6 @@ def shown(suggestion: Suggestion, reach: Reach, floor: float) -> str:
         began = len(text) - len(text.lstrip("\n")) if reach == "next line" else 0
         end = text.find("\n", began)
         text = text if end < 0 else text[:end]
-    if len(suggestion.parts) > 1:
-        again = endings.suffix_repeat(text, suggestion.parts[1])
-        text = text if again is None else text[:again]
     text = text.rstrip()
     return text if text.strip() else ""
 

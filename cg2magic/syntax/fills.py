@@ -1,0 +1,357 @@
+r"""Where a fill ends: before what a person would delete again.
+
+Models that were trained to fill holes seldom stop by themselves. They write on into what already stands
+behind the hole, close brackets that are not theirs, go on with the next function, or begin to explain. So the
+place of the hole says how much is wanted. These are the rules, each with the case that made it (``‸`` is the
+hole, ``⏎`` a newline):
+
+1. **Text follows on the line**: a part of one logical line is missing. ``plt.plot(x, ‸)``
+2. **The line was begun**: its rest is missing, and the block under it if that ends in a colon. ``return ‸``
+3. **A line of its own**: all lines that are indented as deep as the first are kept; at the top level only
+   those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
+4. **A bracket** that the fill did not open belongs to the text behind the hole, unless nothing there closes
+   it. ``plt.hist(df[‸])``
+5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"``
+6. **A line like the next one** means that the model has arrived at the text behind the hole.
+   ``‸⏎⏎assert is_prime(7)``
+7. **A fence** (three backticks) begins an explanation. It is never code.
+8. **What overlaps**: where text follows on the line, what the fill's end and that text have in common is
+   dropped. ``for ‸ in xs:``
+
+Languages other than Python are read with their own brackets, strings and words that open and close a block.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from cg2magic.syntax.languages import Language, find
+from cg2magic.syntax.tokens import START, State, Token, quiet_spans, read, tokens
+
+Place = Literal["within a line", "rest of a line", "own line"]
+
+#: Characters on either side of a hole that are looked at.
+_FAR = 20_000
+_CLOSING = (")", "]", "}")
+_CONTINUES = ("elif", "else", "except", "finally", "case")
+_DEFINES = re.compile(r"(?:async\s+def|def|class)\b|@")
+_OPENS = re.compile(r":\s*(#.*)?\Z")
+#: Behind these a line inside of brackets goes on.
+_GOES_ON = re.compile(r"(?:[,(\[{+\-*/%|&=<>]|\b(?:and|or|not|in|is|if|else|for|lambda))\s*\Z")
+#: Lines that differ in nothing but their values are alike if they begin so.
+_SAYS = re.compile(r"(?:assert|print)\b")
+_VALUES = re.compile(r'(?:"[^"]*"|(?<![\w.])[\d.]+)(?:,\s*(?:"[^"]*"|[\d.]+))*')
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    r"""What the place of a hole tells.
+
+    Attributes
+    ----------
+    place : {"within a line", "rest of a line", "own line"}
+    language : Language
+    begun : str
+        What stands before it on its line.
+    after : str
+        What stands behind it on its line.
+    following : str
+        The next line that is not blank.
+    column : int
+        Width of its line's indentation.
+    enclosed : bool
+        Whether there are open brackets around it.
+    closes : str
+        The closing brackets that a fill may write without having opened them, the innermost first.
+    begin : State
+        What a fill begins in: code, or the string or comment around the hole.
+    lead : str
+        That string or comment, up to the hole; empty in code.
+    quote : str
+        What ends that behind the hole: the string's quotes, or ``"\\n"``; empty where nothing does.
+    field : bool
+        Whether it is in the braces of an f-string.
+    """
+
+    place: Place
+    language: Language
+    begun: str
+    after: str
+    following: str
+    column: int
+    enclosed: bool = False
+    closes: str = ""
+    begin: State = START
+    lead: str = ""
+    quote: str = ""
+    field: bool = False
+
+    @classmethod
+    def between(cls, before: str, after: str, language: str) -> Hole:
+        """Look at the texts on both sides of a hole."""
+        before, after = before[-_FAR:], after[:_FAR]
+        spoken = find(language)
+        state = read(before, spoken)
+        begun = before[before.rfind("\n") + 1 :]
+        rest, _, below = after.partition("\n")
+        if not begun.strip() and rest.startswith(("\t", "  ")):
+            # CodeGen2's card leaves out the newline between the hole and the line behind it.
+            rest, below = "", after
+        place: Place = "rest of a line" if begun.strip() else "own line"
+        lead = before[quiet_spans(before, spoken)[-1][0] :] if state.within else ""
+        quote = _closing(state, after)
+        is_open = [one.closer for one in state.stack if one.closer]
+        return cls(
+            "within a line" if rest.strip() else place,
+            spoken,
+            begun,
+            rest,
+            next((line for line in below.split("\n") if line.strip()), ""),
+            _width(begun),
+            any(closer != "}" or spoken.blocks == "python" for closer in is_open),
+            _closable(is_open[::-1], after, spoken),
+            state._replace(stack=(), stray=False),
+            lead,
+            quote,
+            bool(quote) and _is_field(before, lead, spoken),
+        )
+
+    @property
+    def has_block(self) -> bool:
+        """Whether the line's block stands behind it already."""
+        return _width(self.following) > self.column
+
+
+def fill_end(hole: Hole, fill: str, *, done: bool = False) -> int | None:
+    """Where a fill ends; None while it goes on.
+
+    Parameters
+    ----------
+    hole : Hole
+    fill : str
+        As far as it is written.
+    done : bool
+        Whether nothing more will come, so that the last line can be judged too.
+
+    Returns
+    -------
+    int or None
+        Length of the text that is kept.
+    """
+    if hole.quote:
+        return _quiet_end(hole, fill)
+    ends = (_again(hole, fill), _Reader(hole, fill, done=done).end())
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _again(hole: Hole, fill: str) -> int | None:
+    """Where a fill begins to write the whole rest of the line, which stands behind it."""
+    rest = hole.after.strip()
+    if hole.place != "within a line" or not re.search(r"\w{3}", rest):
+        return None
+    at = fill.find(rest)
+    while at >= 0:
+        kept, behind = fill[:at], fill[at + len(rest) :]
+        whole = not _is_one_word(kept, rest) and not _is_one_word(rest, behind)
+        if whole and _is_balanced(kept, hole.language):
+            return at
+        at = fill.find(rest, at + 1)
+    return None
+
+
+def fitting(hole: Hole, fill: str) -> str:
+    """Give a fill as it fits between the texts around it.
+
+    What its end and the text behind it have in common is dropped. A closing bracket is the fill's own if the
+    fill opened it (``figsize=(10, 6)`` before ``)``), so only what is balanced in itself can be dropped.
+    """
+    if hole.place != "within a line":
+        return fill.rstrip()
+    fill = fill.rstrip("\r\n")
+    for length in range(min(len(fill), len(hole.after)), 0, -1):
+        common, kept = hole.after[:length], fill[: len(fill) - length]
+        whole = not _is_one_word(kept, common) and not _is_one_word(common, hole.after[length:])
+        if whole and common.strip() and fill.endswith(common) and _is_balanced(common, hole.language):
+            return kept
+    return fill.rstrip() if hole.after[0].isspace() else fill
+
+
+class _Reader:
+    """Reads a fill in code, until one of the rules says that it ends."""
+
+    def __init__(self, hole: Hole, fill: str, *, done: bool) -> None:
+        self.hole = hole
+        self.fill = fill
+        self.done = done
+        self.closes = hole.closes
+        self.kept = 0  # the end of the last line that was written
+        self.line = 0  # the begin of the present one
+        self.fresh = hole.place == "own line"  # whether it is blank so far
+        self.blanks = 0
+        self.base: int | None = None  # indentation of the first line
+        self.header: int | None = None  # indentation of the statement whose block is written
+        self.defines = False
+
+    def end(self) -> int | None:
+        """Where it ends."""
+        before = self.hole.begin
+        for token, state in tokens(self.fill, self.hole.language, before):
+            outside = not before.stack and before.within is None
+            if token.text != "\n":
+                if token.text is None or not token.text.isspace():
+                    end = self._line_begins(token.start) if self.fresh and outside else None
+                    end = token.start if end is None and self._is_strange(token, before, state) else end
+                    self.fresh = False
+                else:
+                    end = None
+            elif outside and not self.fill[: token.start].endswith("\\"):
+                end = self._line_ends(token.start)
+            else:
+                end = None
+            if end is not None:
+                return end
+            before = state
+        return self._like_the_next(len(self.fill)) if self.done else None
+
+    def _line_begins(self, at: int) -> int | None:
+        """Judge the first word of a line."""
+        blocks_of = self.hole.language.blocks
+        rest = self.fill[at:]
+        if rest.startswith("```"):
+            return self.kept
+        column = len((self.fill[self.line : at]).expandtabs(8)) + (0 if self.line else self.hole.column)
+        word = re.match(r"\w*", rest).group()  # type: ignore[union-attr]
+        if self.header is not None:
+            if column == self.header and any(each.startswith(word) for each in _CONTINUES if word):
+                return None if word in _CONTINUES or (word == rest and not self.done) else self.kept
+            return self.kept if column <= self.header or self.blanks > 1 else None
+        defines = bool(_DEFINES.match(rest))
+        if self.base is None:
+            self.base, self.defines = column, defines and rest[0] != "@"
+            return None
+        over = self.blanks > 1 or (column < self.base and blocks_of == "python")
+        if over or (column == 0 and (self.blanks or (self.defines and defines))):
+            return self.kept
+        self.defines |= defines and rest[0] != "@"
+        return None
+
+    def _line_ends(self, at: int) -> int | None:
+        """Judge a line that is whole."""
+        if self.fresh:
+            self.blanks, self.line = self.blanks + 1, at + 1
+            return None
+        if (alike := self._like_the_next(at)) is not None:
+            return alike
+        hole, line = self.hole, self.hole.begun + self.fill[:at]
+        if hole.place != "own line" and self.header is None and not (hole.enclosed and _GOES_ON.search(line)):
+            python = hole.language.blocks == "python"
+            if hole.place == "within a line" or hole.has_block or not (python and _OPENS.search(line)):
+                return at
+            self.header = hole.column
+        self.kept, self.line, self.fresh, self.blanks = at, at + 1, True, 0
+        return None
+
+    def _is_strange(self, found: Token, before: State, state: State) -> bool:
+        """Whether a token is not the fill's: it closes what is open around the hole, or hides the rest."""
+        token, hole = found.text, self.hole
+        if token is None:
+            comments = hole.language.comments
+            return hole.place == "within a line" and self.fill.startswith(comments, found.start)
+        if token not in _CLOSING:
+            return state.stray
+        if len(state.stack) < len(before.stack):
+            return False
+        if hole.language.name == "shell" and token == ")" and not hole.enclosed:
+            return False  # a pattern of `case`
+        if self.closes.startswith(token):
+            self.closes = self.closes[1:]
+            return False
+        return True
+
+    def _like_the_next(self, stop: int) -> int | None:
+        """Where the fill ends if its present line is like the one behind the hole."""
+        line = self.fill[self.line : stop]
+        if (self.line == 0 and self.hole.place != "own line") or not line.strip():
+            return None
+        return min(self.kept, self.line) if _compared(line) == _compared(self.hole.following) else None
+
+
+def _width(line: str) -> int:
+    line = line.expandtabs(8)
+    return len(line) - len(line.lstrip()) if line.strip() else len(line)
+
+
+def _closing(state: State, after: str) -> str:
+    """Give what closes the string or comment that a hole is in, behind it; empty where nothing does."""
+    if state.within is None:
+        return ""
+    rest, at = state.within.text.rest(state.within.tag), 0
+    while found := rest.match(after, at):
+        if found.lastgroup == "end":
+            return found["end"]
+        if found.lastgroup in (None, "line"):
+            break
+        at = found.end()
+    return "\n" if state.inside == "comment" else ""
+
+
+def _is_field(before: str, lead: str, language: Language) -> bool:
+    prefix = re.search(r"(?i)\b[a-z]{1,2}\Z", before[: len(before) - len(lead)])
+    if language.blocks != "python" or prefix is None or "f" not in prefix[0].lower():
+        return False
+    plain = lead.replace("{{", "").replace("}}", "")
+    return plain.count("{") > plain.count("}")
+
+
+def _closable(is_open: list[str], after: str, language: Language) -> str:
+    """Which of the brackets that are open, the innermost first, nothing behind the hole closes."""
+    missing, before = [], START
+    for token, state in tokens(after, language):
+        if token.text in _CLOSING and len(state.stack) == len(before.stack):
+            missing.append(token.text)
+        before = state
+    free = max(0, len(is_open) - len(missing))
+    return "".join(is_open[:free]) if is_open[free:] == missing[: len(is_open) - free] else ""
+
+
+def _quiet_end(hole: Hole, fill: str) -> int | None:
+    """Where a fill that is in a string or a comment ends."""
+    over_lines = len(hole.quote) > 1
+    ends = re.compile(
+        rf"(?s)\\.|(?P<end>{re.escape(hole.quote)}{'' if over_lines else '|' + chr(10)})|[{{}}:!]"
+    )
+    depth = 0
+    for found in ends.finditer(hole.lead + fill, len(hole.lead)):
+        at = found.start() - len(hole.lead)
+        if found["end"]:
+            return at
+        if hole.field and found[0] in ("{", "}", ":", "!"):
+            depth += (found[0] == "{") - (found[0] == "}")
+            if depth < 0 or (depth == 0 and found[0] in ":!" and hole.after.startswith(found[0])):
+                return at
+    return None
+
+
+def _is_one_word(left: str, right: str) -> bool:
+    return bool(re.search(r"\w\Z", left) and re.match(r"\w", right))
+
+
+def _is_balanced(code: str, language: Language) -> bool:
+    state = START
+    for token, now in tokens(code, language):
+        if token.text in _CLOSING and len(now.stack) == len(state.stack):
+            return False
+        state = now
+    return not state.stack and state.within is None
+
+
+@lru_cache(maxsize=256)
+def _compared(line: str) -> str:
+    """A line as it is compared with another: of what is printed or asserted not the values."""
+    line = re.sub(r"\s+#.*", "", line.strip()).replace("'", '"')
+    if _SAYS.match(line):
+        line = _VALUES.sub("_", line)
+    return re.sub(r"\s+", "", line)

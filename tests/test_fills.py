@@ -1,0 +1,126 @@
+"""Where a fill ends, and what is dropped of it: the rules of `fills`, each with the cases that made it."""
+
+from __future__ import annotations
+
+import pytest
+
+from cg2magic.syntax.fills import Hole, fill_end, fitting
+
+
+def kept(before, after, fill, language="python"):
+    """What of a fill reaches the person; the same however the fill comes, token by token or at once."""
+    hole = Hole.between(before, after, language)
+    for length in range(len(fill) + 1):
+        end = fill_end(hole, fill[:length])
+        if end is not None:
+            break
+    else:
+        end = fill_end(hole, fill, done=True)
+    return fitting(hole, fill[:end])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fill", "wanted"),
+    [
+        (
+            "def mean(xs):\n    return ",
+            "\n\nprint(mean([1, 2, 3]))",
+            "sum(xs) / len(xs)\n\nprint(mean(",
+            "sum(xs) / len(xs)",
+        ),
+        ("plt.plot(x, ", ")\nplt.show()", "np.sin(x))\nplt.title('S')", "np.sin(x)"),
+        ("plt.hist(df[", "])", "'mass'], bins=20)\nplt.show()", "'mass'"),
+        ("plt.figure(", ")", "figsize=(10, 6))", "figsize=(10, 6)"),
+        (
+            'def p(n):\n    """doc"""\n    ',
+            "\n\nassert is_prime(7)\nassert not is_prime(8)",
+            "assert is_prime(11)\nassert is_prime(13)\n",
+            "",
+        ),
+        (
+            "class R:\n    def __init__(self, w):\n        ",
+            "\n\n    def area(self):\n        return 1",
+            "self.w = w\n\n    def perimeter(self):\n        return 2",
+            "self.w = w",
+        ),
+        (
+            "import numpy as np\n",
+            "\n\ndf = pd.DataFrame()",
+            "import pandas as pd\nimport numpy as np\n\nx",
+            "import pandas as pd\nimport numpy as np",
+        ),
+        ("from m import ", "\n\nX = 1", "tts\nfrom x import y", "tts"),
+        ("# drop\n", "\ndf.describe()", "df = df.dropna()\n\n# check", "df = df.dropna()"),
+        ('def bmi():\n    """', '"""\n    return 1', 'Compute."""\n    x', "Compute."),
+        ("squares = [", " for x in range(10)]", "x**2", "x**2"),
+        ("squares = [", " for x in range(10)]", "x**2 for x in range(10)]\nprint", "x**2"),
+        ("def greet(", "):\n    print()", "greeting, name):\n    print", "greeting, name"),
+        ("df.apply(lambda m: ", ")", "m * 2.2)", "m * 2.2"),
+        ('print(f"Accuracy: {', ':.2f}")', 'accuracy:.2f}")\nprint', "accuracy"),
+        ("for x in xs:\n        ", "\n    return total", "total += x\n    return total", "total += x"),
+        ("ax.hist()\n", "\nplt.show()", "\n```\n```output\nDone", ""),
+        ("with open(", ") as f:", "path, 'r') as f:\n   return", "path, 'r'"),
+        ("for ", " in xs:\n    print(x)", "x in xs:\n    print", "x"),
+        ("if ", "\nprint(1)", "x > 3:\n    y = 1\n\nprint(2)", "x > 3:\n    y = 1"),
+        ("if ", "\n    print(1)", "x > 3:\n    y = 1\n\nprint(2)", "x > 3:"),
+        ("x = 1  # ", "\ny = 2", "the one\nz = 3", "the one"),
+        ("plt.plot(", "\nplt.show()", "x, y)\nplt.title('a')\n", "x, y)"),
+        ("foo(a,\n    ", "\n)", "b,\n    c\n)\nd", "b,\n    c"),
+        (
+            "",
+            "\nprint(f(3))",
+            "def f(x):\n    a = 1\n\n    return a\n\nprint(f(3))",
+            "def f(x):\n    a = 1\n\n    return a",
+        ),
+        (
+            "def f(x):\n    if x:\n        return 1\n    ",
+            "\n\nf(2)",
+            "else:\n        return 2\n\nf(3)",
+            "else:\n        return 2",
+        ),
+        ("open('", "') as f", "data.csv') as f", "data.csv"),
+        ("open('", "\nx", "data.csv')\nprint(1)", "data.csv')"),
+        ("while ", ":\n    pass", "x < 3:\n   y", "x < 3"),
+        ("x = f(", ", axis=0)\n", "a, axis=0)", "a"),
+        ("x = f(", ", axis=0)\n", "a, axis=0)\ny = g(b, axis=0)", "a"),
+        (
+            "def full(name):\n    ",
+            "    return name",
+            "name = name.strip()\n    return name\n",
+            "name = name.strip()",
+        ),
+        ("g(a, ", ") + c)\nd", "b) + c)", "b"),
+        ("foo(", ")\n", "bar(x)", "bar(x)"),
+    ],
+)
+def test_python(before, after, fill, wanted):
+    assert kept(before, after, fill) == wanted
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "after", "fill", "wanted"),
+    [
+        (
+            "javascript",
+            "function f(a) {\n  ",
+            "\n}\n",
+            "return a + 1;\n}\n\nfunction g() {}",
+            "return a + 1;",
+        ),
+        ("javascript", "const x = [", ".map(y)", "1, 2].map(y)", "1, 2]"),
+        ("javascript", "if (", ") {\n}", "a > b) {\n  return", "a > b"),
+        ("javascript", "const s = `a ${", "} b`;", "name} and", "name"),
+        ("ruby", "def add(a, b)\n  ", "\nend\n", "a + b\nend\n\ndef sub", "a + b"),
+        ("r", "f <- function(x) {\n  ", "\n}", "x + 1\n}\ng <- 2", "x + 1"),
+        ("bash", "for f in *.txt; do\n  ", "\ndone", 'echo "$f"\ndone\necho', 'echo "$f"'),
+        ("sql", "SELECT ", " FROM t", "name, age FROM t WHERE", "name, age"),
+    ],
+)
+def test_other_languages(language, before, after, fill, wanted):
+    assert kept(before, after, fill, language) == wanted
+
+
+@pytest.mark.parametrize("newline", ["\n"])
+@pytest.mark.parametrize("fill", ["    \n\n  ", "", "\n"])
+def test_white_space_alone_is_nothing(fill, newline):
+    assert kept("def f():" + newline + "    ", newline + "    return x", fill).strip() == ""
