@@ -64,7 +64,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the format, the style, the types, and that imports point down."""
+    """Check the format, the style, the types, that imports point down, and the JavaScript."""
     # What the package is typed with, less what is large and has no types for mypy: see pyproject.toml.
     depends = nox.project.load_toml(HERE / "pyproject.toml")["project"]["dependencies"]
     light = [one for one in depends if not one.startswith(("torch", "transformers"))]
@@ -73,6 +73,27 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("mypy")
     session.run("lint-imports")
+    lint_javascript(session)
+
+
+def lint_javascript(session: nox.Session) -> None:
+    """Check the JavaScript with what ``package.json`` names, in the versions of its lock file.
+
+    That file and the settings lie beside this one because npm, both tools and editors look for them there,
+    upwards from a module.
+    """
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        session.warn("The JavaScript was not checked: node and npm are missing.")
+        return
+    modules = HERE / "node_modules"
+    made_from = "".join((HERE / name).read_text() for name in ("package.json", "package-lock.json"))
+    fingerprint = hashlib.sha256(made_from.encode()).hexdigest()
+    stamp = modules / "installed"
+    if not stamp.exists() or stamp.read_text() != fingerprint:
+        session.run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", external=True)
+        stamp.write_text(fingerprint)
+    session.run(npm, "run", "--silent", "lint", external=True)
 
 
 @nox.session

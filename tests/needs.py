@@ -63,6 +63,10 @@ def _bubblewrap() -> str:
     return f"{said}; a machine or container that lets it make namespaces brings it"
 
 
+def _node() -> str:
+    return "" if shutil.which("node") else "no node; `apt install nodejs` brings it"
+
+
 def _ordinary_user() -> str:
     if hasattr(os, "geteuid") and os.geteuid() != 0:
         return ""
@@ -70,7 +74,7 @@ def _ordinary_user() -> str:
 
 
 #: Why it is not there and what brings it, in one line; empty if it is there.
-NEEDS = {"chromium": _chromium, "bubblewrap": _bubblewrap, "ordinary user": _ordinary_user}
+NEEDS = {"chromium": _chromium, "bubblewrap": _bubblewrap, "node": _node, "ordinary user": _ordinary_user}
 #: What our CI has to have.
 ALWAYS_IN_CI = {"chromium", "bubblewrap"}
 

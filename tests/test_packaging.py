@@ -84,7 +84,10 @@ def test_the_wheel_carries_nothing_but_the_package_and_what_jupyterlab_looks_for
     extension = f"cg2magic-{metadata['Version']}.data/data/share/jupyter/labextensions/cg2magic/"
     others = [name for name in names if ".dist-info/" not in name and not name.startswith(extension)]
     assert {name.split("/")[0] for name in others} == {"cg2magic"}
-    assert not [name for name in others if "labextension" in name]
+    # The module that the labextension and the panel share is in both places.
+    shared = "labextension/static/document.js"
+    assert [name for name in others if "labextension" in name] == [f"cg2magic/{shared}"]
+    assert f"{extension}static/document.js" in names
     assert not [name for name in names if re.search(r"__pycache__|\.ipynb|(^|/)(tests|training)/", name)]
 
 
@@ -191,6 +194,15 @@ def test_installed_elsewhere_it_completes_and_infills_with_no_network(elsewhere,
     assert completion.strip()
     assert filled.startswith("def hello_world():\n    ")
     assert filled.endswith("\n    return name")
+
+
+def test_installed_elsewhere_the_panel_s_module_can_be_joined(elsewhere, tmp_path):
+    told = python(
+        "from cg2magic.frontends.panel.widget import Panel; print('documentOf(notebook' in Panel._esm)",
+        elsewhere,
+        tmp_path,
+    )
+    assert told.strip() == "True"
 
 
 LOAD_EXT = """

@@ -10,12 +10,14 @@ import time
 import pytest
 
 from cg2magic.frontends.inline.documents import Documents
+from cg2magic.frontends.panel.widget import Panel
 from tests.browser.notebook_page import MODEL, NotebookPage
 from tests.browser.typist import KERNEL, Typist
 
 pytestmark = pytest.mark.browser
 
 TOLD = "import('/lab/extensions/cg2magic/static/told.js')"
+DOCUMENT = "import('/lab/extensions/cg2magic/static/document.js')"
 NOTEBOOK = "jupyterapp.shell.currentWidget"
 
 # Keys that no model has suggested; it may suggest the last one again.
@@ -40,7 +42,7 @@ def typist(own_notebook):
 def in_page(typist):
     """The document as the page would tell it as a whole."""
     return typist.page.evaluate(f"""async () => {{
-      const {{ documentOf }} = await {TOLD};
+      const {{ documentOf }} = await {DOCUMENT};
       return documentOf({MODEL}, {NOTEBOOK}.content.activeCellIndex);
     }}""")
 
@@ -203,3 +205,67 @@ def test_what_the_page_tells_and_what_the_kernel_reads_are_the_same_documents(no
     kernel = Documents()
     assert [kernel.take(message) for message in messages] == documents
     assert [message["since"] for message in messages].count(None) == 1
+
+
+# The panel's module in a page with a notebook: what it sends when it is asked for the document.
+PANEL_TELLS = f"""async ({{ esm, cell }}) => {{
+  const state = {{ panel_id: "p", cell_id: cell, insert: "none", asks_document: true, card: {{}} }};
+  const sent = [];
+  const model = {{
+    get: (name) => state[name],
+    send: (message) => sent.push(message),
+    on() {{}},
+    widget_manager: {{ context: {NOTEBOOK}.context }},
+  }};
+  const url = URL.createObjectURL(new Blob([esm], {{ type: "text/javascript" }}));
+  (await import(url)).default().initialize({{ model }});
+  return sent.find((message) => message.do === "document").document;
+}}"""
+
+
+def test_the_panel_and_the_labextension_tell_the_same_and_of_a_long_cell_what_is_near(typist):
+    line = "values = compute(values, weights, 'some text that fills the line')\n"
+    data = f"data = '{30_000 * '1'}'"
+    long = "# first\n" + 400 * line + "# last"
+    for source in ("# farthest\n", long, data, "near = 1\n"):
+        typist.notebook.add(source)
+    cell = typist.begin("x = f")
+    for source in ("after = 1", data, long):
+        typist.notebook.add(source)
+    typist.page.evaluate(f"() => {MODEL}.setMetadata('cg2magic', {{ vars: 'none' }})")
+    typist.notebook.select(cell)
+    typist.keyboard.press("Control+End")
+    told = in_kernel_after_key(typist)
+    panel = typist.page.evaluate(PANEL_TELLS, {"esm": Panel._esm, "cell": cell})
+    assert json.loads(panel) == told
+    cells = [each["source"] for each in told["cells"]][-8:]  # without the one that switched it on
+    assert told["active"] == len(told["cells"]) - 4
+    assert told["metadata"] == {"cg2magic": {"vars": "none"}}
+    farthest, above, _, near, asking, after, _, below = cells
+    assert (farthest, near, asking, after) == ("# farthest\n", "near = 1\n", "", "after = 1")
+    # Above and below, the end that is nearer, in whole lines.
+    assert above == (len(above) // len(line)) * line + "# last"
+    assert below == "# first\n" + (len(below) // len(line)) * line
+    assert 19_900 < min(len(above), len(below)) <= max(len(above), len(below)) <= 20_000
+    # A line that is too long is data.
+    assert cells.count("") == 3
+    # Where the cell that asks is gone, all are above.
+    gone = json.loads(typist.page.evaluate(PANEL_TELLS, {"esm": Panel._esm, "cell": "gone"}))
+    assert gone["active"] is None
+    assert gone["cells"][-1]["source"].endswith("# last")
+
+
+def test_of_a_large_notebook_the_nearest_cells_are_told(notebook):
+    told = notebook.page.evaluate(f"""async () => {{
+      const {{ documentOf }} = await {DOCUMENT};
+      const text = (i) => `# This is cell ${{i}}.\\n`.repeat(800);
+      const cells = [...Array(20).keys()].map((i) =>
+        ({{ id: `${{i}}`, cell_type: "code", getSource: () => text(i) }}));
+      return [0, 10, 19, null].map((at) => documentOf({{ cells, getMetadata() {{}} }}, at));
+    }}""")
+    # Each has 15 to 17 thousand characters, so that six or seven are told, the last of them in part.
+    for document, near in zip(told, (range(1, 8), range(6, 14), range(12, 19), range(13, 20)), strict=True):
+        sources = [each["source"] for each in document["cells"]]
+        assert 99_900 < sum(map(len, sources)) <= 100_000
+        assert {i for i, source in enumerate(sources) if source} <= set(near)
+        assert document["metadata"] == {"cg2magic": {}}

@@ -7,7 +7,6 @@ import json
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from cg2magic.frontends.panel.render import STATIC
 from cg2magic.frontends.panel.widget import Panel, stop
 from cg2magic.request import Request, Sampling, Suggestion, TokenLogprob
 from cg2magic.service.job import Job
@@ -188,8 +187,7 @@ def test_the_code_that_stop_runs_on_a_subshell_binds_no_name_and_knows_only_its_
         "def new(): return names() - before\n"
         "before = names() | {'before'}"
     )
-    source = (STATIC / "panel.js").read_text(encoding="utf-8")
-    line = next(line for line in source.splitlines() if "__import__" in line)
+    line = next(line for line in Panel._esm.splitlines() if "__import__" in line)
     code = line[line.index("`") + 1 : line.rindex("`")]
     wire.run(code.replace("${id}", "the id of another kernel's panel"))
     assert wire.printed("print(panel.job.cancelled.is_set())") == "False"

@@ -7,6 +7,7 @@ import weakref
 import anywidget
 import traitlets
 
+from cg2magic.frontends.panel.modules import joined
 from cg2magic.frontends.panel.render import STATIC
 
 
@@ -19,7 +20,7 @@ class NotebookSettings(anywidget.AnyWidget):
         What the page is to write into the notebook's metadata, under ``cg2magic``.
     """
 
-    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("bridge.js", "settings.js"))
+    _esm = joined(STATIC / "settings.js")
 
     # The page empties it once it is written, so that opening the notebook again does not write it again.
     wanted = traitlets.Dict().tag(sync=True)

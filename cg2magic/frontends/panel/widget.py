@@ -19,6 +19,7 @@ from cg2magic.context import Document
 from cg2magic.errors import Cg2Error
 from cg2magic.frontends import words
 from cg2magic.frontends.panel.heat import heat
+from cg2magic.frontends.panel.modules import joined
 from cg2magic.frontends.panel.render import STATIC, mimebundle
 from cg2magic.frontends.panel.standby import Standby
 from cg2magic.frontends.visible import Segment, caret, line_classes, lines, visible
@@ -30,7 +31,6 @@ Insert = Literal["ask", "below", "replace", "none"]
 
 
 def _static(*names: str) -> str:
-    # anywidget takes one module and knows no imports beside it, so the files are joined.
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -67,7 +67,7 @@ class Panel(anywidget.AnyWidget):
         only.
     """
 
-    _esm = _static("bridge.js", "document.js", "lines.js", "heat.js", "prompt.js", "panel.js")
+    _esm = joined(STATIC / "panel.js")
     _css = _static("card.css", "panel.css")
 
     # The kernel writes these; the page only reads them.

@@ -1,6 +1,8 @@
 // The line to a notebook's kernel. Nothing is asked of a kernel that isn't Python, and of one that is only
 // which comms it has, until it has ours.
 
+/** @import { Answer } from "./answers.js" */
+
 import { guarded } from "./guard.js";
 import { Told } from "./told.js";
 
@@ -9,22 +11,45 @@ const TARGET = "cg2magic.inline";
 const GONE = new Set(["starting", "restarting", "autorestarting", "terminating", "dead"]);
 
 export class KernelLine {
-  /** What the kernel says of itself, `{state, asks, error, candidates}`; null where the extension is not loaded. */
+  /**
+   * What the kernel says of itself; null where the extension is not loaded.
+   *
+   * @type {Inline.KernelState | null}
+   */
   state = null;
 
   #session;
   #changed;
   #documentAround;
+  /** @type {Jupyter.Kernel | null} */
   #kernel = null;
+  /** @type {Jupyter.Comm | null} */
   #comm = null;
   #looksAgain = false;
-  #speaker = null; // the session of the kernel's messages: another one after a restart
-  #told = null; // what this comm was told of the notebook
-  #waiting = new Map(); // what was asked, and the answer that is still being written, by its id
+  /**
+   * The session of the kernel's messages: another one after a restart.
+   *
+   * @type {string | null}
+   */
+  #speaker = null;
+  /**
+   * What this comm was told of the notebook.
+   *
+   * @type {Told | null}
+   */
+  #told = null;
+  /**
+   * What was asked, and the answer that is still being written, by its id.
+   *
+   * @type {Map<string, { answer: Answer, ask: Inline.Ask }>}
+   */
+  #waiting = new Map();
 
   /**
-   * `changed` is called when there is something new to show; `documentAround(id)` gives the notebook around a
-   * cell, null where there is no such cell.
+   * @param {Jupyter.SessionContext} sessionContext
+   * @param {() => void} changed - Is called when there is something new to show.
+   * @param {(cell: string) => Inline.Document | null} documentAround - Gives the notebook around a cell, null
+   *   where there is no such cell.
    */
   constructor(sessionContext, changed, documentAround) {
     this.#session = sessionContext;
@@ -38,37 +63,64 @@ export class KernelLine {
     this.#take();
   }
 
-  /** Whether questions are welcome now. */
+  /**
+   * Whether questions are welcome now.
+   *
+   * @returns {boolean}
+   */
   get ready() {
     return Boolean(this.state?.asks) && (this.beside || this.#kernel?.status === "idle");
   }
 
-  /** Whether the kernel answers while a cell runs. */
+  /**
+   * Whether the kernel answers while a cell runs.
+   *
+   * @returns {boolean}
+   */
   get beside() {
     return Boolean(this.#comm?.subshellId);
   }
 
+  /** @returns {boolean} */
   get thinking() {
     return this.#waiting.size > 0;
   }
 
-  /** Switch suggestions on or off, for all pages of the kernel. */
+  /**
+   * Switch suggestions on or off, for all pages of the kernel.
+   *
+   * @returns {void}
+   */
   turn() {
     this.#send({ do: "turn", on: this.state?.state === "off" });
   }
 
-  /** Try again what failed, or load again what was unloaded. */
+  /**
+   * Try again what failed, or load again what was unloaded.
+   *
+   * @returns {void}
+   */
   retry() {
     this.#send({ do: "retry" });
   }
 
-  /** Ask; `answer` is updated as the kernel writes, and ended when it has written. */
+  /**
+   * Ask; `answer` is updated as the kernel writes, and ended when it has written.
+   *
+   * @param {Answer} answer
+   * @param {Inline.Ask} ask
+   * @returns {void}
+   */
   ask(answer, ask) {
     this.#waiting.set(answer.id, { answer, ask });
     this.#put(answer.id, ask);
     this.#changed();
   }
 
+  /**
+   * @param {Answer} answer
+   * @returns {void}
+   */
   cancel(answer) {
     if (!this.#waiting.delete(answer.id)) return;
     answer.end();
@@ -76,12 +128,17 @@ export class KernelLine {
     this.#changed();
   }
 
-  /** Leave the kernel, and take the subshell along. */
+  /**
+   * Leave the kernel, and take the subshell along.
+   *
+   * @returns {void}
+   */
   dispose() {
     this.#lose();
     this.#kernel = null;
   }
 
+  /** @returns {void} */
   #take() {
     this.#lose();
     this.#kernel = this.#session.session?.kernel ?? null;
@@ -89,6 +146,10 @@ export class KernelLine {
     this.#look();
   }
 
+  /**
+   * @param {string} status
+   * @returns {void}
+   */
   #follow(status) {
     if (GONE.has(status)) {
       this.#lose();
@@ -100,7 +161,11 @@ export class KernelLine {
     }
   }
 
-  /** Take notice of what the kernel says to everybody. */
+  /**
+   * Take notice of what the kernel says to everybody.
+   *
+   * @param {Jupyter.IOPubMessage} message
+   */
   #overhear({ header, content }) {
     const { msg_type: type, session } = header;
     // The extension is loaded by name, whichever way.
@@ -116,7 +181,11 @@ export class KernelLine {
     this.#look();
   }
 
-  /** Look whether the kernel has our comm, and listen to it; again, whether it still has it. */
+  /**
+   * Look whether the kernel has our comm, and listen to it; again, whether it still has it.
+   *
+   * @returns {Promise<void>}
+   */
   async #look() {
     const kernel = this.#kernel;
     if (!kernel) return;
@@ -137,8 +206,14 @@ export class KernelLine {
     }
   }
 
+  /**
+   * @param {Jupyter.Kernel} kernel
+   * @param {string} id - Of the comm.
+   * @returns {Promise<void>}
+   */
   async #listen(kernel, id) {
-    const comm = (this.#comm = kernel.createComm(TARGET, id));
+    const comm = kernel.createComm(TARGET, id);
+    this.#comm = comm;
     this.#told = new Told();
     comm.onMsg = guarded(({ content: { data } }) => this.#hear(data));
     comm.onClose = guarded(() => this.#lose());
@@ -147,13 +222,25 @@ export class KernelLine {
     await guarded(() => comm.subshellStarted)(); // without one it goes on, between the cells
   }
 
+  /**
+   * @param {string} id
+   * @param {Inline.Ask} ask
+   * @returns {void}
+   */
   #put(id, { document, ...ask }) {
-    this.#send({ do: "ask", ask: { id, ...ask, document: this.#told.tell(document) } });
+    this.#send({ do: "ask", ask: { id, ...ask, document: this.#told?.tell(document) } });
   }
 
+  /**
+   * @param {object} data
+   * @returns {void}
+   */
   #send(data) {
     try {
-      if (this.#comm && !this.#comm.isDisposed) return void this.#comm.send(data);
+      if (this.#comm && !this.#comm.isDisposed) {
+        this.#comm.send(data);
+        return;
+      }
     } catch {
       // The kernel died, and JupyterLab has not said so yet.
     }
@@ -161,36 +248,45 @@ export class KernelLine {
     this.#lose();
   }
 
+  /**
+   * @param {Inline.FromKernel} data
+   * @returns {void}
+   */
   #hear(data) {
     if (data.document) {
       // A cell waits for what is around it. Every page hears it; the one it is run in answers.
       if (data.session !== this.#kernel?.clientId) return;
-      this.#send({ do: "document", id: data.document, document: this.#documentAround(data.cell) });
+      this.#send({ do: "document", id: data.document, document: this.#documentAround(data.cell ?? "") });
     }
     if (data.state) {
-      this.state = data;
+      this.state = /** @type {Inline.KernelState} */ (data); // they come together
       if (!data.asks) this.#endAll();
     }
-    const { answer, ask } = this.#waiting.get(data.id) ?? {};
+    const { id = "" } = data;
+    const asked = this.#waiting.get(id);
     if (data.again) {
       // The kernel lacks what the change to the document builds on.
-      this.#told.missed(data.again);
-      if (answer) this.#put(data.id, ask);
-    } else if (answer) {
-      if (data.done) this.#waiting.delete(data.id);
-      answer.update(data);
+      this.#told?.missed(data.again);
+      if (asked) this.#put(id, asked.ask);
+    } else if (asked) {
+      if (data.done) this.#waiting.delete(id);
+      asked.answer.update(/** @type {Inline.Text} */ (data)); // what is of an answer is one
     }
     if (data.state || data.done) this.#changed();
   }
 
+  /** @returns {void} */
   #lose() {
     const comm = this.#comm;
-    this.#comm = this.#told = this.state = null;
+    this.#comm = null;
+    this.#told = null;
+    this.state = null;
     if (comm && !comm.isDisposed) comm.dispose();
     this.#endAll();
     this.#changed();
   }
 
+  /** @returns {void} */
   #endAll() {
     for (const { answer } of this.#waiting.values()) answer.end();
     this.#waiting.clear();

@@ -1,46 +1,81 @@
 // The notebooks of the page, each with the line to its kernel.
 
+import { documentOf } from "./document.js";
 import { guarded } from "./guard.js";
 import { KernelLine } from "./kernel-line.js";
-import { documentOf } from "./told.js";
 
 /** Milliseconds between two words of what has changed. */
 const CALM = 250;
 
 export class NotebookLines {
-  /** Called when an earlier answer may no longer hold: in another cell, or after an execution. */
+  /**
+   * Called when an earlier answer may no longer hold: in another cell, or after an execution.
+   *
+   * @type {() => void}
+   */
   onDocument = () => {};
-  /** Called when the cursor comes where nothing is suggested. */
+  /**
+   * Called when the cursor comes where nothing is suggested.
+   *
+   * @type {() => void}
+   */
   onLeave = () => {};
 
   #tracker;
   #invoke;
+  /** @type {WeakMap<Jupyter.Panel, KernelLine>} */
   #lines = new WeakMap();
-  #views = new Map(); // of each notebook, by its session: its line and how many panels show it
+  /**
+   * Of each notebook, by its session: its line and how many panels show it.
+   *
+   * @type {Map<Jupyter.SessionContext, { line: KernelLine, count: number }>}
+   */
+  #views = new Map();
+  /** @type {Set<() => void>} */
   #listeners = new Set();
   #own = false;
+  /** @type {ReturnType<typeof setTimeout> | null} */
   #telling = null;
 
-  /** `invoke(panel)` has the completer ask for a suggestion. */
+  /**
+   * @param {Jupyter.Tracker} tracker
+   * @param {(panel: Jupyter.Panel) => void} invoke - Has the completer ask for a suggestion.
+   */
   constructor(tracker, invoke) {
     this.#tracker = tracker;
     this.#invoke = invoke;
-    tracker.forEach((panel) => this.#add(panel));
+    tracker.forEach((panel) => {
+      this.#add(panel);
+    });
     tracker.widgetAdded.connect((_, panel) => this.#add(panel));
     tracker.currentChanged.connect(() => this.tell());
-    addEventListener("pagehide", () => tracker.forEach((panel) => this.of(panel)?.dispose()));
+    const leave = () => tracker.forEach((panel) => void this.of(panel)?.dispose());
+    addEventListener("pagehide", leave);
   }
 
+  /**
+   * @param {Jupyter.Panel | null} panel
+   * @returns {KernelLine | undefined}
+   */
   of(panel) {
-    return this.#lines.get(panel);
+    return panel ? this.#lines.get(panel) : undefined;
   }
 
-  /** The line of the notebook that is in front. */
+  /**
+   * The line of the notebook that is in front.
+   *
+   * @returns {KernelLine | undefined}
+   */
   get current() {
     return this.of(this.#tracker.currentWidget);
   }
 
-  /** Call `listener` now and when a line has something new to say; gives what ends it. */
+  /**
+   * Call `listener` now and when a line has something new to say; gives what ends it.
+   *
+   * @param {() => void} listener
+   * @returns {() => void}
+   */
   listen(listener) {
     const listens = guarded(listener); // one that fails doesn't stop the others
     this.#listeners.add(listens);
@@ -48,40 +83,65 @@ export class NotebookLines {
     return () => this.#listeners.delete(listens);
   }
 
-  /** Have a suggestion shown where the completer asks for none by itself: where the line is still empty. */
+  /**
+   * Have a suggestion shown where the completer asks for none by itself: where the line is still empty.
+   *
+   * @param {Jupyter.Panel} panel
+   * @returns {void}
+   */
   suggest(panel) {
     this.#own = true;
     this.#invoke(panel);
   }
 
-  /** Whether the question that comes now is `suggest`'s, and not the person's; it is so once. */
+  /**
+   * Whether the question that comes now is `suggest`'s, and not the person's; it is so once.
+   *
+   * @returns {boolean}
+   */
   takeOwn() {
     const own = this.#own;
     this.#own = false;
     return own;
   }
 
-  /** The line of the notebook that a panel shows; views of one notebook share it. */
+  /**
+   * The line of the notebook that a panel shows; views of one notebook share it.
+   *
+   * @param {Jupyter.Panel} panel
+   * @returns {KernelLine}
+   */
   #share({ sessionContext, context: { model } }) {
-    const views = this.#views.get(sessionContext) ?? { line: null, count: 0 };
-    this.#views.set(sessionContext, views);
-    views.count++;
-    // The document around a cell that is run, wherever the cursor has gone meanwhile.
+    /** @type {(id: string) => Inline.Document | null} */
     const around = (id) => {
+      // The document around a cell that is run, wherever the cursor has gone meanwhile.
       const active = model.sharedModel.cells.findIndex((cell) => cell.id === id);
       return active < 0 ? null : documentOf(model.sharedModel, active);
     };
-    views.line ??= new KernelLine(sessionContext, () => this.tell(), around);
+    const views = this.#views.get(sessionContext) ?? {
+      line: new KernelLine(sessionContext, () => this.tell(), around),
+      count: 0,
+    };
+    this.#views.set(sessionContext, views);
+    views.count++;
     return views.line;
   }
 
+  /**
+   * @param {Jupyter.SessionContext} sessionContext
+   * @returns {void}
+   */
   #leave(sessionContext) {
     const views = this.#views.get(sessionContext);
-    if (--views.count) return;
+    if (!views || --views.count) return;
     this.#views.delete(sessionContext);
     views.line.dispose();
   }
 
+  /**
+   * @param {Jupyter.Panel} panel
+   * @returns {void}
+   */
   #add(panel) {
     const { sessionContext } = panel;
     const line = this.#share(panel);
@@ -90,12 +150,15 @@ export class NotebookLines {
     panel.sessionContext.iopubMessage.connect((_, { header }) => {
       if (header.msg_type === "execute_input") this.onDocument();
     });
+    /** @type {Jupyter.SharedCell | null} */
     let watched = null;
+    /** @type {(cell: Jupyter.SharedCell, change: Jupyter.CellChange) => void} */
     const changed = (_, { sourceChange }) => {
-      const newLine = sourceChange?.some(({ insert }) => insert?.includes?.("\n"));
+      const newLine = sourceChange?.some(({ insert }) => typeof insert === "string" && insert.includes("\n"));
       // The editor is in the midst of it.
       if (newLine && line.ready) queueMicrotask(guarded(() => this.#onNewLine(panel)));
     };
+    /** @type {(cell: Jupyter.Cell | null) => void} */
     const watch = (cell) => {
       watched?.changed.disconnect(changed);
       watched = cell?.model.sharedModel ?? null;
@@ -107,7 +170,12 @@ export class NotebookLines {
     watch(panel.content.activeCell);
   }
 
-  /** On an empty line, a block is wanted if one was opened. */
+  /**
+   * On an empty line, a block is wanted if one was opened.
+   *
+   * @param {Jupyter.Panel} panel
+   * @returns {void}
+   */
   #onNewLine(panel) {
     const editor = panel.content.activeCell?.editor;
     if (!editor) return;
@@ -118,7 +186,11 @@ export class NotebookLines {
     } else this.onLeave();
   }
 
-  /** Tell the listeners, some times a second at most: between two keys much begins and ends. */
+  /**
+   * Tell the listeners, some times a second at most: between two keys much begins and ends.
+   *
+   * @returns {void}
+   */
   tell() {
     this.#telling ??= setTimeout(() => {
       this.#telling = null;

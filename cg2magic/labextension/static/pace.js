@@ -11,15 +11,22 @@ const LONGEST = 300;
 export class Pace {
   #usual = 100;
 
-  /** Learn that the first text of an answer took so many milliseconds. */
+  /**
+   * Learn that the first text of an answer took so many milliseconds.
+   *
+   * @param {number} milliseconds
+   * @returns {void}
+   */
   took(milliseconds) {
     this.#usual += (milliseconds - this.#usual) / 5;
   }
 
+  /** @returns {number} */
   get delay() {
     return Math.min(LONGEST, Math.max(SHORTEST, this.#usual / 2));
   }
 
+  /** @returns {Promise<void>} */
   pause() {
     return new Promise((over) => setTimeout(over, this.delay));
   }

@@ -1,10 +1,14 @@
 // What JupyterLab's completer asks for suggestions, at each key and by Alt+\.
 
+/** @import { KernelLine } from "./kernel-line.js" */
+/** @import { NotebookLines } from "./notebooks.js" */
+
 import { Answer, Memory, Place } from "./answers.js";
+import { documentOf } from "./document.js";
 import { guarded } from "./guard.js";
 import { Pace } from "./pace.js";
-import { documentOf } from "./told.js";
 
+/** @type {{ items: Jupyter.InlineItem[] }} */
 const NOTHING = { items: [] };
 const INVOKED = 0; // InlineCompletionTriggerKind.Invoke
 /** Characters of a cell that are sent, on each side of the cursor. */
@@ -21,30 +25,53 @@ export class Provider {
   };
   /** Whether JupyterLab's settings let us suggest. */
   enabled = true;
-  /** The items that the completer was given last; it takes off them what is typed. */
+  /**
+   * The items that the completer was given last; it takes off them what is typed.
+   *
+   * @type {Jupyter.InlineItem[]}
+   */
   current = [];
 
   #lines;
   #memory = new Memory();
   #pace = new Pace();
   #turn = 0;
-  #asked = null; // the line and the answer that is still being written
+  /**
+   * The line and the answer that is still being written.
+   *
+   * @type {[line: KernelLine, answer: Answer] | null}
+   */
+  #asked = null;
+  /** @type {Map<string, { answer: Answer, typed: string, turn: number }>} */
   #streams = new Map();
 
+  /** @param {NotebookLines} lines */
   constructor(lines) {
     this.#lines = lines;
     lines.onDocument = () => this.#memory.forget();
     lines.onLeave = () => this.#give();
-    this.fetch = guarded((...asked) => this.#fetch(...asked), NOTHING);
+    /** @type {(request: Jupyter.CompletionRequest, context: Jupyter.CompletionContext) => unknown} */
+    this.fetch = guarded((request, context) => this.#fetch(request, context), NOTHING);
   }
 
-  /** See IInlineCompletionProvider; gets what the settings say of us. */
+  /**
+   * See IInlineCompletionProvider; gets what the settings say of us.
+   *
+   * @param {{ enabled?: boolean }} [settings]
+   * @returns {void}
+   */
   configure(settings) {
     this.enabled = settings?.enabled !== false;
     this.#lines.tell();
   }
 
-  /** See IInlineCompletionProvider; gives what there is as soon as there is something. */
+  /**
+   * See IInlineCompletionProvider; gives what there is as soon as there is something.
+   *
+   * @param {Jupyter.CompletionRequest} request
+   * @param {Jupyter.CompletionContext} context
+   * @returns {Promise<{ items: Jupyter.InlineItem[] }>}
+   */
   async #fetch(request, context) {
     const turn = ++this.#turn;
     this.#streams.clear();
@@ -52,12 +79,12 @@ export class Provider {
     const panel = context.widget;
     const line = panel && this.#lines.of(panel);
     const place = line?.ready ? placeIn(panel, request.text) : null;
-    const isStale = () =>
-      turn !== this.#turn || !line.ready || !place.isCursorAt(panel.content.activeCell?.editor);
-    if (!place) {
+    if (!panel || !line || !place) {
       this.#give();
       return NOTHING;
     }
+    const isStale = () =>
+      turn !== this.#turn || !line.ready || !place.isCursorAt(panel.content.activeCell?.editor);
 
     if (!byHand) {
       const [known, typed] = this.#memory.find(place);
@@ -76,10 +103,17 @@ export class Provider {
     return this.#items(answer, "", turn);
   }
 
-  /** See IInlineCompletionProvider; ends when the answer does, or is no longer the one that is shown. */
+  /**
+   * See IInlineCompletionProvider; ends when the answer does, or is no longer the one that is shown.
+   *
+   * @param {string} token
+   * @returns {AsyncGenerator<{ response: Jupyter.InlineItem }, void>}
+   */
   async *stream(token) {
-    const { answer, typed, turn } = this.#streams.get(token) ?? {};
-    while (answer && turn === this.#turn && !answer.done) {
+    const asked = this.#streams.get(token);
+    if (!asked) return;
+    const { answer, typed, turn } = asked;
+    while (turn === this.#turn && !answer.done) {
       await answer.change();
       const [text] = answer.rest(typed);
       if (!text || turn !== this.#turn) continue;
@@ -87,6 +121,12 @@ export class Provider {
     }
   }
 
+  /**
+   * @param {Answer} answer
+   * @param {string} typed - Since it was asked for.
+   * @param {number} turn
+   * @returns {{ items: Jupyter.InlineItem[] }}
+   */
   #items(answer, typed, turn) {
     this.current = answer.rest(typed).map((insertText, i) => {
       const token = `${turn}/${i}`;
@@ -97,6 +137,14 @@ export class Provider {
     return { items: this.current };
   }
 
+  /**
+   * @param {KernelLine} line
+   * @param {Jupyter.Panel} panel
+   * @param {Place} place
+   * @param {boolean} byHand
+   * @param {boolean} accepted
+   * @returns {Answer}
+   */
   #ask(line, panel, place, byHand, accepted) {
     const answer = new Answer(place, { byHand });
     this.#memory.keep(answer);
@@ -105,31 +153,47 @@ export class Provider {
       prefix: nearTheEnd(place.prefix),
       suffix: place.suffix.slice(0, NEAR),
       document: documentOf(panel.context.model.sharedModel, panel.content.activeCellIndex),
-      candidates: byHand ? line.state.candidates : 1,
+      candidates: (byHand && line.state?.candidates) || 1,
       accepted,
     });
     return answer;
   }
 
-  /** Give up the answer that is being written. */
+  /**
+   * Give up the answer that is being written.
+   *
+   * @returns {void}
+   */
   #give() {
-    const [line, answer] = this.#asked ?? [];
+    if (!this.#asked) return;
+    const [line, answer] = this.#asked;
     this.#asked = null;
-    if (!answer || answer.done) return;
+    if (answer.done) return;
     this.#memory.drop(answer); // it ends anywhere
     line.cancel(answer);
   }
 }
 
-/** The place of the cursor in its cell; null in anything but a code cell. */
+/**
+ * The place of the cursor in its cell; null in anything but a code cell.
+ *
+ * @param {Jupyter.Panel | undefined} panel
+ * @param {string} text - Of the cell.
+ * @returns {Place | null}
+ */
 function placeIn(panel, text) {
-  const { model, editor } = panel.content?.activeCell ?? {};
+  const { model, editor } = panel?.content?.activeCell ?? {};
   if (model?.type !== "code" || !editor) return null;
   const at = editor.getOffsetAt(editor.getCursorPosition());
   return new Place(model.id, text.slice(0, at), text.slice(at));
 }
 
-/** The end of a long text. It begins at steps, so that the texts of one key and the next begin alike. */
+/**
+ * The end of a long text. It begins at steps, so that the texts of one key and the next begin alike.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
 function nearTheEnd(text) {
   return text.slice(Math.ceil(Math.max(0, text.length - NEAR) / STEP) * STEP);
 }

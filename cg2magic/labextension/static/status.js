@@ -1,8 +1,12 @@
 // The item that says how it stands, and switches: in the status bar, or in the notebook's toolbar where there
 // is none.
 
+/** @import { KernelLine } from "./kernel-line.js" */
+/** @import { NotebookLines } from "./notebooks.js" */
+
 import { guarded } from "./guard.js";
 
+/** @type {Record<Inline.State | "thinking" | "hidden", [word: string, tip: string]>} */
 const WORDS = {
   off: ["off", "Suggestions while typing are off; click to switch them on. This loads the model."],
   loading: ["loading", "The model is being loaded."],
@@ -16,7 +20,10 @@ const WAITS = " There are none while a cell runs: for that, JupyterLab 4.4 and i
 
 /**
  * What an item says for a line: its state, a word and an explanation; null where there is nothing to say.
- * `obstacle` is why the page can't show what the kernel suggests, if it can't.
+ *
+ * @param {KernelLine | undefined} line
+ * @param {string} obstacle - Why the page can't show what the kernel suggests, if it can't.
+ * @returns {{ shown: string, word: string, tip: string } | null}
  */
 function said(line, obstacle) {
   if (!line?.state) return null;
@@ -29,12 +36,23 @@ function said(line, obstacle) {
   return { shown, word, tip: tip + (state === "ready" && !line.beside ? WAITS : "") };
 }
 
-/** What a click does: to try again comes before off, which is a second click then. */
+/**
+ * What a click does: to try again comes before off, which is a second click then.
+ *
+ * @param {KernelLine | undefined} line
+ * @returns {void}
+ */
 function press(line) {
-  if (["failed", "unloaded"].includes(line?.state?.state)) line.retry();
+  if (["failed", "unloaded"].includes(line?.state?.state ?? "")) line?.retry();
   else line?.turn();
 }
 
+/**
+ * @param {Jupyter.WidgetClass} Widget
+ * @param {() => KernelLine | undefined} lineOf
+ * @param {() => string} obstacle
+ * @returns {{ widget: Jupyter.Widget, draw: () => void }}
+ */
 function makeItem(Widget, lineOf, obstacle) {
   const button = document.createElement("button");
   button.type = "button";
@@ -52,8 +70,12 @@ function makeItem(Widget, lineOf, obstacle) {
     font: "inherit",
     color: "inherit",
   });
-  button.onfocus = () => (button.style.outline = button.matches(":focus-visible") ? "2px solid" : "");
-  button.onblur = () => (button.style.outline = "");
+  button.onfocus = () => {
+    button.style.outline = button.matches(":focus-visible") ? "2px solid" : "";
+  };
+  button.onblur = () => {
+    button.style.outline = "";
+  };
   const widget = new Widget();
   widget.addClass("cg2-InlineStatus");
   widget.node.append(button);
@@ -70,6 +92,15 @@ function makeItem(Widget, lineOf, obstacle) {
   return { widget, draw };
 }
 
+/**
+ * @param {object} page
+ * @param {Jupyter.WidgetClass} page.Widget
+ * @param {Jupyter.StatusBar | null} page.statusBar
+ * @param {Jupyter.Tracker} page.tracker
+ * @param {NotebookLines} page.lines
+ * @param {() => string} page.obstacle
+ * @returns {void}
+ */
 export function showStatus({ Widget, statusBar, tracker, lines, obstacle }) {
   if (statusBar) {
     const { widget, draw } = makeItem(Widget, () => lines.current, obstacle);
@@ -77,6 +108,7 @@ export function showStatus({ Widget, statusBar, tracker, lines, obstacle }) {
     lines.listen(draw);
     return;
   }
+  /** @type {(panel: Jupyter.Panel) => void} */
   const add = (panel) => {
     const { widget, draw } = makeItem(Widget, () => lines.of(panel), obstacle);
     panel.toolbar.addItem("cg2magic-inline", widget);

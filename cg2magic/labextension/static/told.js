@@ -1,24 +1,10 @@
-// The notebook, and what the kernel was told of it.
+// What the kernel was told of the notebook.
 
-/** Characters of a notebook that are sent, the nearest cells first; a model's context holds far less. */
-const FAR = 100_000;
-
-/** The notebook as the kernel reads it, without the text of the cell at `active`, which asks. */
-export function documentOf({ cells, metadata }, active) {
-  const sources = new Map();
-  for (let [reach, left] = [1, FAR]; left > 0 && reach < cells.length; reach++) {
-    for (const index of [active - reach, active + reach]) {
-      const source = cells[index]?.getSource().slice(0, left);
-      if (source === undefined) continue;
-      sources.set(index, source);
-      left -= source.length;
-    }
-  }
-  const tell = ({ id, cell_type }, index) => ({ id, cell_type, source: sources.get(index) ?? "" });
-  return { cells: cells.map(tell), active, metadata: { cg2magic: metadata.cg2magic ?? {} } };
-}
-
-/** There is no randomUUID without https. */
+/**
+ * There is no randomUUID without https.
+ *
+ * @returns {string}
+ */
 export const newName = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
 /**
@@ -29,9 +15,15 @@ export class Told {
   #page = newName();
   #version = 0;
   #whole = 0; // the last version that was told as a whole
+  /** @type {Inline.Document | null} */
   #document = null;
 
-  /** The message by which the kernel gets to know this document; see `Documents` there. */
+  /**
+   * The message by which the kernel gets to know this document; see `Documents` there.
+   *
+   * @param {Inline.Document} document
+   * @returns {Inline.Version & { since: number | null } & Inline.Change}
+   */
   tell(document) {
     const before = this.#document;
     this.#document = document;
@@ -42,30 +34,52 @@ export class Told {
     return { page: this.#page, version: this.#version, since, ...change };
   }
 
-  /** The kernel could make nothing of a version; what it says of those before the last whole one is over. */
+  /**
+   * The kernel could make nothing of a version; what it says of those before the last whole one is over.
+   *
+   * @param {Inline.Version} version
+   * @returns {void}
+   */
   missed({ page, version }) {
     if (page === this.#page && version >= this.#whole) this.#document = null;
   }
 }
 
+/** @type {(one: Inline.Cell | undefined, other: Inline.Cell) => boolean} */
 const same = (one, other) =>
   one?.id === other.id && one.cell_type === other.cell_type && one.source === other.source;
 
-/** What is other now. */
+/**
+ * What is other now.
+ *
+ * @param {Inline.Document} before
+ * @param {Inline.Document} now
+ * @returns {Inline.Change}
+ */
 function changeOf(before, now) {
+  /** @type {Inline.Change} */
   const change = {};
   const cells = cellsSince(before.cells, now.cells);
-  const isAll = cells.length === 1 && cells[0][1] === before.cells.length;
+  const [first] = cells;
+  const isAll = cells.length === 1 && Array.isArray(first) && first[1] === before.cells.length;
   if (!isAll && before.cells.length + cells.length) change.cells = cells;
   if (before.active !== now.active) change.active = now.active;
   if (JSON.stringify(before.metadata) !== JSON.stringify(now.metadata)) change.metadata = now.metadata;
   return change;
 }
 
-/** The cells: `[first, count]` for those that were there, wherever they stand now, and the others in full. */
+/**
+ * The cells: `[first, count]` for those that were there, wherever they stand now, and the others in full.
+ *
+ * @param {Inline.Cell[]} before
+ * @param {Inline.Cell[]} now
+ * @returns {(Inline.Cell | Inline.Run)[]}
+ */
 function cellsSince(before, now) {
   const places = new Map(before.map(({ id }, place) => [id, place]));
+  /** @type {(Inline.Cell | Inline.Run)[]} */
   const told = [];
+  /** @type {Inline.Run | null} */
   let run = null;
   let next = 0; // where the cell is, if all stands as before
   for (const cell of now) {
@@ -78,7 +92,10 @@ function cellsSince(before, now) {
       continue;
     }
     if (run && place === run[0] + run[1]) run[1]++;
-    else told.push((run = [place, 1]));
+    else {
+      run = [place, 1];
+      told.push(run);
+    }
     next = place + 1;
   }
   return told;

@@ -1,0 +1,67 @@
+// What a page and a kernel tell each other about suggestions while typing: inline/switch.py, inline/documents.py.
+
+declare namespace Inline {
+  /** A notebook as a kernel reads it (context/document.py). */
+  interface Document {
+    cells: Cell[];
+    /** Index of the cell that asks; null where it is gone, and then all of them are above it. */
+    active: number | null;
+    metadata: { cg2magic: Jupyter.NotebookSettings };
+  }
+
+  interface Cell {
+    id: string;
+    cell_type: Jupyter.CellType;
+    source: string;
+  }
+
+  /** Cells that were there: the first one's place in the version before, and how many. */
+  type Run = [first: number, count: number];
+
+  interface Change {
+    cells?: (Cell | Run)[];
+    active?: number | null;
+    metadata?: Document["metadata"];
+  }
+
+  interface Version {
+    page: string;
+    version: number;
+  }
+
+  interface Ask {
+    prefix: string;
+    suffix: string;
+    document: Document;
+    candidates: number;
+    accepted: boolean;
+  }
+
+  type State = "off" | "loading" | "ready" | "failed" | "unloaded";
+
+  /** What the kernel says of itself. */
+  interface KernelState {
+    state: State;
+    asks: boolean;
+    error: string;
+    candidates: number;
+  }
+
+  interface Text {
+    texts: string[];
+    done: boolean;
+    error: string;
+  }
+
+  /** A message of the kernel: of its state, of an answer, or a question for a document. */
+  interface FromKernel extends Partial<Omit<KernelState, "error">>, Partial<Text> {
+    /** Of the question that is answered. */
+    id?: string;
+    /** The version that the kernel lacks. */
+    again?: Version;
+    /** A cell waits for what is around it: the name of that question, the page's session, and the cell. */
+    document?: string;
+    session?: string;
+    cell?: string;
+  }
+}

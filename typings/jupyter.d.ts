@@ -1,0 +1,215 @@
+// What our modules touch of JupyterLab's and Colab's objects, which have no types of their own in a page.
+// What older versions lack, or another front end, is optional here, so that nothing relies on it.
+
+interface Signal<Sender, Args> {
+  connect(slot: (sender: Sender, args: Args) => void): unknown;
+  disconnect(slot: (sender: Sender, args: Args) => void): unknown;
+}
+
+declare namespace Jupyter {
+  type CellType = "code" | "markdown" | "raw";
+
+  /** One output of a cell in the shared document. */
+  interface SharedOutput {
+    get?(name: string): Record<string, { model_id?: string }> | undefined;
+    set(name: string, value: unknown): void;
+  }
+
+  interface UndoManager {
+    stopCapturing?(): void;
+  }
+
+  interface CellChange {
+    sourceChange?: { insert?: unknown }[];
+  }
+
+  interface SharedCell {
+    readonly id: string;
+    readonly cell_type: CellType;
+    readonly ymodel?: { get(name: "outputs"): { toArray?(): SharedOutput[] } | undefined };
+    readonly undoManager?: UndoManager | null;
+    readonly changed: Signal<SharedCell, CellChange>;
+    getSource(): string;
+    setSource(source: string): void;
+  }
+
+  /** The document of a notebook, which all its views share. */
+  interface SharedNotebook {
+    readonly cells: SharedCell[];
+    readonly undoManager?: UndoManager | null;
+    readonly metadataChanged?: Signal<SharedNotebook, unknown>;
+    insertCell(index: number, cell: { cell_type: CellType; source: string; metadata: object }): SharedCell;
+    deleteCell(index: number): void;
+    getMetadata(key: "cg2magic"): NotebookSettings | undefined;
+    setMetadata(key: "cg2magic", value: NotebookSettings): void;
+    transact(change: () => void, undoable?: boolean): void;
+  }
+
+  /** The notebook's own settings for us; whatever a file holds there. */
+  type NotebookSettings = { context?: string; vars?: string };
+
+  interface Context {
+    readonly model: { readonly sharedModel: SharedNotebook; dirty: boolean };
+    readonly sessionContext?: SessionContext;
+  }
+
+  interface SessionContext {
+    readonly session: { readonly kernel: Kernel | null } | null;
+    readonly kernelChanged: Signal<SessionContext, unknown>;
+    readonly statusChanged: Signal<SessionContext, string>;
+    readonly connectionStatusChanged: Signal<SessionContext, string>;
+    readonly iopubMessage: Signal<SessionContext, IOPubMessage>;
+  }
+
+  /** Of what a kernel broadcasts: `code` where a cell is executed, `execution_state` with a status. */
+  interface IOPubMessage {
+    header: { msg_type: string; session: string };
+    content: { code: string; execution_state: string };
+  }
+
+  interface Reply<Content> {
+    readonly done: Promise<{ content: Content }>;
+  }
+
+  interface Kernel {
+    readonly clientId: string;
+    readonly status: string;
+    readonly info: Promise<{ language_info: { name: string } }>;
+    readonly handleComms: boolean;
+    /** Since JupyterLab 4.4. */
+    readonly supportsSubshells?: boolean;
+    subshellId: string | null;
+    requestCommInfo(content: {
+      target_name: string;
+    }): Promise<{ content: { comms?: Record<string, unknown> } }>;
+    hasComm(id: string): boolean;
+    createComm(target: string, id: string): Comm;
+    clone(): Kernel;
+    dispose(): void;
+    requestExecute(content: {
+      code: string;
+      silent: boolean;
+      store_history: boolean;
+      allow_stdin: boolean;
+    }): Reply<unknown>;
+    requestCreateSubshell(content: object): Reply<{ subshell_id: string }>;
+    requestDeleteSubshell(content: { subshell_id: string }): Reply<unknown>;
+  }
+
+  interface Comm {
+    readonly commId: string;
+    readonly isDisposed: boolean;
+    readonly subshellId?: string | null;
+    readonly subshellStarted?: Promise<unknown>;
+    commsOverSubshells?: string;
+    onMsg: (message: { content: { data: Inline.FromKernel } }) => void;
+    onClose: () => void;
+    send(data: unknown): void;
+    dispose(): void;
+  }
+
+  interface Editor {
+    readonly host: HTMLElement;
+    getCursorPosition(): { line: number; column: number };
+    getOffsetAt(position: { line: number; column: number }): number;
+    getLine(line: number): string | undefined;
+    replaceSelection(text: string): void;
+  }
+
+  interface Cell {
+    readonly model: { readonly id: string; readonly type: CellType; readonly sharedModel: SharedCell };
+    readonly editor: Editor | null;
+  }
+
+  interface Notebook {
+    readonly activeCell: Cell | null;
+    readonly activeCellIndex: number;
+    readonly activeCellChanged: Signal<Notebook, Cell | null>;
+  }
+
+  /** A notebook in the page. */
+  interface Panel {
+    readonly id: string;
+    readonly content: Notebook;
+    readonly context: Context;
+    readonly sessionContext: SessionContext;
+    readonly disposed: Signal<Panel, unknown>;
+    readonly toolbar: { addItem(name: string, item: Widget): boolean };
+  }
+
+  interface Tracker {
+    readonly currentWidget: Panel | null;
+    readonly widgetAdded: Signal<Tracker, Panel>;
+    readonly currentChanged: Signal<Tracker, Panel | null>;
+    forEach(call: (panel: Panel) => void): void;
+  }
+
+  /** Of Lumino. */
+  interface Widget {
+    readonly node: HTMLElement;
+    addClass(name: string): void;
+    setHidden(hidden: boolean): void;
+  }
+
+  type WidgetClass = new () => Widget;
+
+  interface StatusBar {
+    registerStatusItem(id: string, item: { item: Widget; align: "right"; rank: number }): unknown;
+  }
+
+  interface Palette {
+    addItem(item: { command: string; category: string }): unknown;
+  }
+
+  interface App {
+    readonly commands: {
+      addCommand(
+        id: string,
+        options: { label: string; execute: () => unknown; isEnabled: () => boolean },
+      ): unknown;
+    };
+  }
+
+  interface CompletionManager {
+    /** Since JupyterLab 4.1. */
+    registerInlineProvider?(provider: object): void;
+    /** Since JupyterLab 4.2, unless it is disabled. */
+    readonly inline?: { invoke(panel: string): void } | null;
+  }
+
+  /** Where the inline completer wants a suggestion. */
+  interface CompletionRequest {
+    text: string;
+  }
+
+  interface CompletionContext {
+    triggerKind: number;
+    widget?: Panel;
+  }
+
+  interface InlineItem {
+    insertText: string;
+    isIncomplete: boolean;
+    token?: string;
+  }
+
+  /** What module federation shares: a package's versions, each loaded or to be. */
+  type Shared = Record<string, Record<string, { loaded?: unknown; get(): Promise<() => object> }>>;
+
+  /** What we take from the packages that are shared; a front end may lack each of them. */
+  interface Taken {
+    ICompletionProviderManager?: unknown;
+    INotebookTracker?: unknown;
+    IStatusBar?: unknown;
+    ICommandPalette?: unknown;
+    Widget?: WidgetClass;
+  }
+}
+
+interface Window {
+  /** The containers of JupyterLab's prebuilt extensions. */
+  _JUPYTERLAB?: Record<string, { init(scope: Jupyter.Shared): void; get(): Promise<() => object> }>;
+}
+
+/** What Colab gives the modules of its widgets. */
+declare var google: { colab?: { notebook?: { addCell?(source: string, type: "code"): void } } } | undefined;
