@@ -47,7 +47,7 @@ class NGram:
     def __init__(self, ids: Ints, vocabulary: int, longest: int = 5) -> None:
         self._vocabulary = vocabulary
         self._orders: list[_Order] = []
-        places = np.zeros(len(ids) + 1, np.int64)  # of the context that ends before each token
+        places: Ints = np.zeros(len(ids) + 1, np.int64)  # of the context that ends before each token
         grams: list[tuple[Ints, Ints, Ints, Ints]] = []
         for length in range(1, longest + 1):
             starts = len(ids) - length + 1
@@ -71,8 +71,8 @@ class NGram:
 
     def probabilities(self, ids: Ints) -> NDArray[np.float64]:
         """Return the probability of each id but the first, given those before it."""
-        probability = np.full(len(ids), 1 / self._vocabulary)
-        places = np.zeros(len(ids), np.int64)  # of each token's context; -1 where it was never seen
+        probability: NDArray[np.float64] = np.full(len(ids), 1 / self._vocabulary)
+        places: Ints = np.zeros(len(ids), np.int64)  # of each token's context; -1 where it was never seen
         for order in self._orders:
             keys = places * self._vocabulary + ids
             at = np.minimum(np.searchsorted(order.keys, keys), len(order.keys) - 1)

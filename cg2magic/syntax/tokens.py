@@ -160,11 +160,13 @@ def tokens(code: str, language: Language, state: State = START, at: int = 0) -> 
             yield Token(None, start, at, "string"), state
             continue
         found = scanner.match(code, at)
+        assert found is not None  # any character is a token
         start, at = at, found.end()
         if (word := found["seen"]) is not None:
             state = _after(state, word, language)
             yield Token(word, start, at), state
             continue
+        assert found.lastgroup is not None  # the outermost one, that of the text
         number = int(found.lastgroup.removeprefix("text"))
         text = texts[number]
         begun = Within(text, found.groupdict().get(f"tag{number}") or "")

@@ -20,6 +20,7 @@ from cg2magic.models.weights import Weights
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
+    from numpy.typing import NDArray
 
 
 OUTTYPES = ("auto", "q8_0")
@@ -77,7 +78,7 @@ def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
     writer.close()
 
 
-def _array(tensor: torch.Tensor, *, vector: bool) -> np.ndarray:
+def _array(tensor: torch.Tensor, *, vector: bool) -> NDArray[Any]:
     if vector:
         tensor = tensor.float()
     # numpy has no bfloat16: its bits, as they are.
