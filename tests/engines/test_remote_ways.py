@@ -172,7 +172,7 @@ def test_what_a_proxy_refuses_is_called_the_proxys(monkeypatch, status, variable
     with proxy(status) as (address, asked):
         monkeypatch.setenv(variable, address)
         told = refused(FAR)
-        assert f"gave {status} for models.invalid:8000" in told
+        assert f"answered {status} for models.invalid:8000" in told
         assert f"the proxy {httpx.URL(address).netloc.decode()} ({variable.lower()})" in told.replace(
             variable, variable.lower()
         )
