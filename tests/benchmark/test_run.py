@@ -121,6 +121,6 @@ def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, c
 def test_a_mistake_is_one_line(arguments, hint, capsys):
     assert main(["--quick", *arguments]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("cg2magic: ")
+    assert error.startswith("benchmarks.speed: ")
     assert hint in error
     assert error.count("\n") == 1
