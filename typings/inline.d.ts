@@ -1,4 +1,4 @@
-// What a page and a kernel tell each other about suggestions while typing: inline/switch.py, inline/documents.py.
+// What a page and a kernel tell each other about suggestions while typing: frontends/inline/switch.py, documents.py.
 
 declare namespace Inline {
   /** A notebook as a kernel reads it (context/document.py). */

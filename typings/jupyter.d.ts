@@ -61,10 +61,10 @@ declare namespace Jupyter {
     readonly iopubMessage: Signal<SessionContext, IOPubMessage>;
   }
 
-  /** Of what a kernel broadcasts: `code` where a cell is executed, `execution_state` with a status. */
+  /** Of what a kernel broadcasts: code where a cell is executed, a state where that is what it says. */
   interface IOPubMessage {
     header: { msg_type: string; session: string };
-    content: { code: string; execution_state: string };
+    content: { code?: string; execution_state?: string };
   }
 
   interface Reply<Content> {

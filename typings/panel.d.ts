@@ -1,4 +1,4 @@
-// What the panel's widget tells its page (panel/widget.py), and what anywidget gives a module.
+// What the panel's widget tells its page (frontends/panel/widget.py), and what anywidget gives a module.
 
 declare namespace Panel {
   type State = "queued" | "loading" | "writing" | "checking" | "done" | "stopped" | "failed";

@@ -165,13 +165,14 @@ export class KernelLine {
    * Take notice of what the kernel says to everybody.
    *
    * @param {Jupyter.IOPubMessage} message
+   * @returns {void}
    */
   #overhear({ header, content }) {
     const { msg_type: type, session } = header;
     // The extension is loaded by name, whichever way.
-    if (type === "execute_input") this.#looksAgain ||= content.code.includes("cg2magic");
+    if (type === "execute_input") this.#looksAgain ||= Boolean(content.code?.includes("cg2magic"));
     // The server itself says that a kernel restarts or is dead, with a session of its own.
-    if (type === "status" && GONE.has(content.execution_state)) return;
+    if (type === "status" && GONE.has(content.execution_state ?? "")) return;
     // A kernel that another page has restarted says "starting" before this page can hear it again. What it
     // says later shows by its session that it is a new one.
     const before = this.#speaker;

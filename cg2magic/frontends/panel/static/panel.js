@@ -1,4 +1,4 @@
-// The panel's module, as anywidget wants it. What it imports is joined with it: panel/modules.py.
+// The panel's module, as anywidget wants it. What it imports is joined with it: modules.py.
 
 import { Actions } from "./actions.js";
 import { askingCell, isAsking, notebookOf } from "./notebook.js";

@@ -4,7 +4,7 @@
 const HIDDEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * The text as it is looked at: what would reorder it is made visible, as highlight.py does.
+ * The text as it is looked at: what would reorder it is made visible, as visible.py does.
  *
  * @param {string} text
  * @returns {string}
