@@ -26,7 +26,7 @@ from cg2magic.progress import progress_bar
 from cg2magic.request import Request, Sampling
 from cg2magic.service.job import Job
 from cg2magic.service.manager import manager
-from cg2magic.syntax import cursor, languages
+from cg2magic.syntax import cursor, endings, languages
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -116,7 +116,7 @@ class CG2(Config):
         with _short_errors():
             header, code = languages.split_header(_text(cell))
             args = self._options(self.complete, line, header)
-            self._serve((code,), args)
+            self._serve((endings.behind_comment(code, args.language),), args)
 
     @magic_arguments()
     @hole_options

@@ -7,6 +7,7 @@ from cg2magic.prompts.encoding import Prompt, encode
 from cg2magic.prompts.families import FORMATS, family_of
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Seen
+from cg2magic.syntax.languages import find
 
 
 def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt:
@@ -35,7 +36,9 @@ def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt
     whole = min(request.context.tokens, context)
     # One token may be needed more where text comes before the prompt.
     room = max(0, whole - answer - len(prompt.ids) - 1)
-    around = choose(request.context, room, whole, vocabulary.passage)
+    comments = find(request.language).comments
+    gap = "\n" if comments and request.parts[0].startswith(comments) else ""
+    around = choose(request.context, room, whole, vocabulary.passage, gap=gap)
     if around.before:
         prompt = encode(request.parts, form, vocabulary, context - answer, inside=True)
     return prompt.within(around)

@@ -62,7 +62,7 @@ class _Piece:
     offset: int
 
 
-def choose(context: Context, room: int, whole: int, encode: Encode) -> Around:
+def choose(context: Context, room: int, whole: int, encode: Encode, *, gap: str = "") -> Around:
     """Choose what stands around a prompt.
 
     Parameters
@@ -74,8 +74,13 @@ def choose(context: Context, room: int, whole: int, encode: Encode) -> Around:
         The most tokens of the prompt, its answer and what stands around it; what steps are parts of.
     encode : callable
         The tokens of a text; asked for the same texts again and again, so it should remember.
+    gap : str
+        What stands between the variables and the prompt: without a blank line a comment reads as if it were
+        about them, and models end the cell at once.
     """
     variables = _fitting(context.variables, room // 4, encode)
+    if variables and gap:
+        variables = [*variables, gap]
     room -= sum(len(encode(line)) for line in variables)
     below = _pieces(context.below)
     lead = f"\n{context.separator}"
@@ -87,7 +92,7 @@ def choose(context: Context, room: int, whole: int, encode: Encode) -> Around:
     above = _above(_pieces(context.above), context.uses, room, whole // 4 * _CHARACTERS, encode)
     before = [*_tokens(above, encode), *(i for line in variables for i in encode(line))]
     cells = len({piece.cell for piece in above}) + len({piece.cell for piece in below})
-    return Around(tuple(before), tuple(after), cells, len(variables))
+    return Around(tuple(before), tuple(after), cells, sum(bool(line.strip()) for line in variables))
 
 
 def _above(

@@ -58,12 +58,13 @@ class Candidate:
         before = request.parts[0].replace("\r\n", "\n")
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         self._barred = anew.begins_nothing() if anew else frozenset()
+        self._first: int | None = None  # the first token that was not given back
         self._open_hole()
 
     @property
     def barred(self) -> frozenset[int]:
-        """Ids that the next token must not have."""
-        return frozenset() if self._taken else self._barred
+        """Ids that the next token must not have: of the first one that is not given back."""
+        return self._barred if self._first is None and not self._owed else frozenset()
 
     @property
     def is_blank(self) -> bool:
@@ -77,7 +78,8 @@ class Candidate:
     def begins_nothing(self) -> frozenset[int]:
         """The first token of a candidate that came to nothing, and those that would come to the same."""
         lines = (i for i, piece in enumerate(self.vocabulary.pieces) if piece.isspace() and b"\n" in piece)
-        return frozenset((self._taken[0].id, *self.prompt.ends, *lines))
+        first = () if self._first is None else (self._first,)
+        return frozenset((*first, *self.prompt.ends, *lines))
 
     def _open_hole(self) -> None:
         self._written = b""
@@ -101,6 +103,8 @@ class Candidate:
         """Read the token that was chosen; `token.text` is made here, from its bytes."""
         start = self._owed
         self._taken.append(token)
+        if self._first is None and (not start or len(self.vocabulary.pieces[token.id]) > len(start)):
+            self._first = token.id
         if token.id in self.prompt.ends:
             self._close_hole(self._text(), "stop")
             return
@@ -188,7 +192,8 @@ class Candidate:
         if self.request.is_infill:
             text = self._seam(text)
         elif reason == "stop":
-            text = text.rstrip()
+            # Whether its last line is prose can be told now that it is whole.
+            text = text[: endings.block_end(self._before, f"{text}\n", self.request.language)].rstrip()
         hole = len(self._spans)
         self._keep(text)
         if hole + 1 == self.request.holes:

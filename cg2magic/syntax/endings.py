@@ -5,21 +5,39 @@ All of this is about text. Each rule gives the length that is kept, or None to g
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
 from itertools import pairwise
 
-from cg2magic.syntax import blocks
-from cg2magic.syntax.languages import find
+from cg2magic.syntax import blocks, tokens
+from cg2magic.syntax.languages import Language, find
 
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
+_BLANK = re.compile(r"\s*\Z")
+#: Lines that are no code that was asked for: imports, comments, magics, a decorator.
+_IS_NO_CODE = re.compile(r"\s*(?:import\b|from\b|#|%|!|@|\Z)")
+#: These, what is assigned to a name, and the further lines of a statement.
+_PREPARES = re.compile(rf"{_IS_NO_CODE.pattern}|[^\W\d]\w*(?:\s*,\s*\w+)*\s*(?::[^=]*)?=(?!=)|[ \t)\]}}]")
+_FENCE = re.compile(r"[ \t]*```")
+#: What may be prose: words at the begin of a line, and a list or a heading of Markdown.
+_PROSE = re.compile(
+    r"[A-Z][\w'\u2019-]*(?:,? [\w'\u2019`\"(-]+){2}|(?:\d+\.|[-*]) +\W*[A-Z]\w*\W* |\*\*[A-Z]"
+)
 
 #: A repetition is a loop from so many rounds and so many characters on. Of whole lines fewer are enough;
 #: rulers (`# -------`) are why rounds of one or two characters have to go on for longer.
 _ROUNDS, _LINES, _LENGTH, _RULER = 4, 3, 32, 160
+
+
+def behind_comment(code: str, language: str) -> str:
+    """End a line that says what is wanted: code that ends in a comment goes on in the next line."""
+    line = code[code.rfind("\n") + 1 :]
+    says = any(character.isalpha() for character in line)
+    return f"{code}\n" if says and tokens.read(code, find(language)).inside == "comment" else code
 
 
 def first_stop(text: str, stops: tuple[str, ...]) -> int | None:
@@ -40,9 +58,13 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
     In Python, inside of a ``def`` or ``class``: before the first line that is not indented deeper
     than its header. Inside of another statement: the same, for the outermost one. At the top level, and
     in languages whose blocks are not understood: before the first unindented line that comes after a blank
-    one. Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at).
-    Lines inside of Python's brackets and strings don't count, nor do ``else:`` and its kin. For
-    languages that close their blocks, see `blocks.block_end`.
+    one. But in Python imports and comments are no answer yet, and behind a comment that says what is wanted
+    assignments aren't: a blank line behind nothing else doesn't end it.
+
+    Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at), and
+    before a fence (three backticks) or, in Python, prose, with which instruct models begin to explain. Lines
+    inside of Python's brackets and strings don't count, nor do ``else:`` and its kin.
+    For languages that close their blocks, see `blocks.block_end`.
 
     Returns
     -------
@@ -52,22 +74,35 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
     """
     spoken = find(language)
     if spoken.blocks not in ("python", "none"):
-        return blocks.block_end(prompt, text, spoken)
+        end = blocks.block_end(prompt, text, spoken)
+    else:
+        end = _paragraph_end(prompt, text, spoken)
+    ends = (end, _explanation(prompt, text, spoken))
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
+    """Where a completion ends in Python, and in languages whose blocks are not understood."""
     python = spoken.blocks == "python"
     header = _header_indent(prompt) if python else None
     first, *lines = text.split("\n")
     start = kept = len(first)
+    begun = prompt[prompt.rfind("\n") + 1 :]
+    prepares = _preparing(prompt, is_inside=header is not None) if python else _BLANK
     written = bool(first.strip())
+    # Whether there is code that is worth keeping, and whether it is an answer.
+    code = written and not (python and _IS_NO_CODE.match(begun + first))
+    answered = written and not prepares.match(begun + first)
     blanks = 0
     for line in lines:
         start += 1
-        if written and blanks >= 2 and not (python and _is_open(prompt + text[:start])):
+        if code and blanks >= 2 and not (python and _is_open(prompt + text[:start])):
             return kept
         if not line.strip():
             blanks += 1
         else:
             if header is None:
-                outside = written and blanks > 0 and _indent(line) == 0
+                outside = answered and blanks > 0 and _indent(line) == 0
             else:
                 outside = _indent(line) <= header
             if outside and not (python and _is_open(prompt + text[:start])):
@@ -79,11 +114,60 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
                     return None
                 if word not in _CONTINUES:
                     return kept
-            written = True
+            code = code or not (python and _IS_NO_CODE.match(line))
+            answered = answered or not prepares.match(line)
             blanks = 0
             kept = start + len(line.rstrip())
         start += len(line)
     return None
+
+
+def _preparing(prompt: str, *, is_inside: bool) -> re.Pattern[str]:
+    """What matches the lines of Python that prepare an answer: behind a comment, assignments too.
+
+    `# fit a model` is not answered by the line that reads the data. What shows, defines or changes something
+    is an answer.
+    """
+    if is_inside:
+        return _IS_NO_CODE
+    line = prompt.rstrip().rpartition("\n")[2].lstrip()
+    return _PREPARES if line.startswith(("#", '"""', "'''")) or line.endswith(('"""', "'''")) else _IS_NO_CODE
+
+
+def _explanation(prompt: str, text: str, language: Language) -> int | None:
+    """Where a completion begins to explain: before a fence, or before prose in the place of Python."""
+    if language.name == "markdown":
+        return None
+    begun = prompt[prompt.rfind("\n") + 1 :]
+    start = -len(begun)
+    for line in f"{begun}{text}".split("\n"):
+        explains = _FENCE.match(line) or (
+            language.name == "python" and start + len(line) < len(text) and _is_prose(line)
+        )
+        # What the person began to write is theirs.
+        if explains and not (start < 0 and begun.strip()):
+            kept = text[: max(0, start)]
+            is_open = (
+                _is_open(prompt + kept) if language.name == "python" else _is_quiet(prompt + kept, language)
+            )
+            if not is_open:
+                return len(kept.rstrip())
+        start += len(line) + 1
+    return None
+
+
+def _is_prose(line: str) -> bool:
+    if not _PROSE.match(line):
+        return False
+    try:
+        ast.parse(line)
+    except (SyntaxError, ValueError):
+        return True
+    return False
+
+
+def _is_quiet(code: str, language: Language) -> bool:
+    return tokens.read(code, language).inside != "code"
 
 
 def _indent(line: str) -> int:
