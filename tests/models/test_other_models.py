@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -92,8 +93,29 @@ def test_a_family_is_told_by_its_tokenizer_and_fills_one_hole(llama):
     (written,) = engine.generate(request).suggestions
     assert written.parts == request.parts
     assert not [token for token in tokens if token in written.text]
-    with pytest.raises(FormatError, match="one hole at a time"):
-        engine.generate(Request(("a", "b", "c")))
+
+
+def test_several_holes_of_a_model_that_fills_one_are_filled_one_after_the_other(llama):
+    byte_level("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>").save_pretrained(llama)
+    engine = LocalEngine(load_model(str(llama)))
+    parts = ("x = ", "\ny = ", "\nprint(x, y)")
+    told = []
+    request = Request(parts, Sampling(max_new_tokens=6, n=2, temperature=1.0, top_p=1.0, seed=3))
+    one, other = engine.generate(request, told.append).suggestions
+    for written in (one, other):
+        assert written.parts == parts
+        assert len(written.spans) == 2
+        assert "".join(token.text for token in written.tokens).startswith(written.spans[0])
+    assert one.spans != other.spans
+    # The first hole is filled as if it were the only one, and the second one with that in place.
+    alone = replace(request, parts=("x = ", "\ny = \nprint(x, y)"), sampling=replace(request.sampling, n=1))
+    (first,) = engine.generate(alone).suggestions
+    assert one.spans[0] == first.text
+    then = replace(alone, parts=(f"x = {first.text}\ny = ", "\nprint(x, y)"))
+    (second,) = engine.generate(then).suggestions
+    assert one.spans[1] == second.text
+    assert all(len(now) == 2 for now in told)
+    assert engine.generate(request).suggestions == (one, other)
 
 
 def test_a_format_can_be_registered_while_the_model_is_loaded(llama, monkeypatch):

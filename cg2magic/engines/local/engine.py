@@ -12,6 +12,7 @@ from cg2magic.engines.local.decoding import Chooser, Decoding
 from cg2magic.engines.local.drafts import PromptLookup
 from cg2magic.engines.local.prefixes import PrefixCache, fork
 from cg2magic.engines.local.quiet import quiet
+from cg2magic.engines.one_by_one import has_too_many_holes, one_by_one
 from cg2magic.engines.written import Report, Written
 from cg2magic.errors import GenerationError
 from cg2magic.likelihood import Score
@@ -92,6 +93,8 @@ class LocalEngine:
         """
         import torch
 
+        if has_too_many_holes(request, self.vocabulary):
+            return one_by_one(request, self.generate, report, cancelled)
         prompt = self._prompt(request)
         candidates = [Candidate(request, prompt, self.vocabulary) for _ in range(request.sampling.n)]
 

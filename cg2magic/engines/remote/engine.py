@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn, TypeGuard
 
+from cg2magic.engines.one_by_one import has_too_many_holes, one_by_one
 from cg2magic.engines.remote.client import Cancelled, ContextExceededError, run
 from cg2magic.engines.remote.model import RemoteModel
 from cg2magic.engines.remote.route import ServerError
@@ -69,6 +70,8 @@ class RemoteEngine:
         GenerationError
             If the server fails before anything is written. What is written before it fails is kept.
         """
+        if has_too_many_holes(request, self.vocabulary):
+            return one_by_one(request, self.generate, report, cancelled)
         for tries_left in reversed(range(_TRIES)):
             prompt = prompt_for(request, self.vocabulary, self.loaded.context)
             notes = [*notes_on(request, prompt, self.loaded.context)]
