@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.inline.page import kernel_and_page
+from tests.frontends.inline.page import kernel_and_page
 from tests.needs import need_package
 
 PLOT = """

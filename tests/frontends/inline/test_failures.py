@@ -11,7 +11,7 @@ from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
 from cg2magic.prompts.vocabulary import Vocabulary
 from tests.engines.stand_in import begin, reply, send, stand_in, tokens
-from tests.inline.page import kernel_and_page
+from tests.frontends.inline.page import kernel_and_page
 
 # The kernel's clock is ours: a pause lasts until the test ends it.
 CLOCK = """
