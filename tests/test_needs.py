@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-SANDBOX = "tests/evaluation/test_sandbox.py::test_a_program_that_comes_to_its_end_has_passed"
+SANDBOX = "tests/sandbox/test_sandbox.py::test_a_program_that_comes_to_its_end_has_passed"
 IN_PAGE = "tests/browser/test_checks.py"
 
 
@@ -43,7 +43,7 @@ def test_what_is_missing_is_named_once_at_the_end_with_what_brings_it(tmp_path, 
     last = said.partition("what was skipped, and what would bring it")[2]
     chromium = r"no Chromium or Chrome; `apt install chromium` brings it \(tests/browser/test_checks\.py: "
     assert re.search(rf"(?m)^([1-9]\d*) skipped: {chromium}\1\)$", last)
-    sandbox = "no bubblewrap; `apt install bubblewrap` brings it (tests/evaluation/test_sandbox.py: 1)"
+    sandbox = "no bubblewrap; `apt install bubblewrap` brings it (tests/sandbox/test_sandbox.py: 1)"
     assert f"1 skipped: {sandbox}" in last.splitlines()
     assert "failed" not in said
     assert "error" not in said
