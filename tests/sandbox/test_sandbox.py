@@ -16,7 +16,7 @@ import pytest
 from cg2magic.errors import UsageError
 from cg2magic.sandbox import sandbox as sandbox_module
 from cg2magic.sandbox.sandbox import Sandbox, missing
-from tests.evaluation.conftest import LIMITS
+from tests.sandboxes import LIMITS
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 

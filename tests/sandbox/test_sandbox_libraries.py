@@ -11,7 +11,7 @@ import pytest
 from cg2magic.sandbox.limits import Limits
 from cg2magic.sandbox.sandbox import Sandbox, missing
 from tests.conftest import IN_CI
-from tests.evaluation.conftest import LIMITS
+from tests.sandboxes import LIMITS
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 

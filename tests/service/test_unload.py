@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from tests.test_kernel import Client, client
 
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.errors import GenerationError, LoadError
@@ -23,6 +22,7 @@ from cg2magic.models.loading import load_model
 from cg2magic.models.memory import release
 from cg2magic.service.manager import manager
 from tests.checkpoints import make_config, make_weights, write_checkpoint
+from tests.frontends.test_kernel import Client, client
 
 __all__ = ["client"]  # the fixture
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.test_manager import LONG, SHORT, until_writing
 
 from cg2magic.frontends.inline.ask import Ask
 from cg2magic.frontends.inline.pause import Pause
 from cg2magic.frontends.inline.writer import Writer
 from cg2magic.service.manager import Manager
+from tests.service.test_manager import LONG, SHORT, until_writing
 
 
 @pytest.fixture(scope="module")
