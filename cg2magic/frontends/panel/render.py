@@ -1,4 +1,4 @@
-"""The card where no widget lives: as HTML for the stored notebook, and as plain text."""
+"""The static panel, for places without widgets: as HTML for the stored notebook, and as plain text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cg2magic.service.job import Snapshot
 
 STATIC = Path(__file__).parent / "static"
 
-# In plain text: at the left of each line in which the model wrote something.
+# In plain text, at the left of each line: whether the model wrote something in it.
 _BAR, _NO_BAR = "▌ ", "  "
 
 
@@ -41,13 +41,13 @@ def _code(suggestion: Suggestion, language: str) -> str:
 
 
 def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> str:
-    """Draw the card without buttons: self-contained, coloured by JupyterLab's theme where there is one.
+    """Draw the static panel, without buttons: self-contained, in the colours of JupyterLab's theme if any.
 
     Parameters
     ----------
     snapshot : Snapshot
     candidate : int
-        The one that is shown open; the others are folded below it.
+        The candidate that is shown open; the others are folded below it.
     outcome : str
         What became of it, such as ``"inserted below"``.
     """
@@ -81,7 +81,7 @@ def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> st
 
 
 def render_text(snapshot: Snapshot) -> str:
-    """Write the card as plain text: the whole code, a bar at the left of the lines the model wrote in."""
+    """Write the panel as plain text: the whole code, with a bar left of the lines the model wrote in."""
     head = [snapshot.model or "cg2magic", words.about(snapshot), words.status(snapshot)]
     suggestions = snapshot.suggestions
     if len(suggestions) == 1:
@@ -99,22 +99,23 @@ def render_text(snapshot: Snapshot) -> str:
 
 
 def mimebundle(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> dict[str, str]:
-    """Give both forms, as an output of a notebook holds them."""
+    """Return both forms, as in a notebook's output."""
     return {"text/plain": render_text(snapshot), "text/html": render_html(snapshot, candidate, outcome)}
 
 
 def hinted(bundle: dict[str, str]) -> dict[str, str]:
-    """Add to a finished card why there are no buttons, for a page that can't draw the panel."""
+    """Add to a static panel why it has no buttons, for a page that can't draw the live one."""
     hint = (
-        "The panel with its buttons needs the packages anywidget and ipywidgets where Jupyter itself runs: "
-        "pip install anywidget ipywidgets there, and reload the page. %cg2 accept inserts the suggestion."
+        "To show the panel with its buttons, Jupyter itself needs the packages anywidget and ipywidgets: "
+        "pip install anywidget ipywidgets where it runs, and reload the page. %cg2 accept inserts the "
+        "suggestion."
     )
     html = bundle["text/html"].removesuffix("</div>") + f'<p class="cg2-about">{hint}</p></div>'
     return {"text/plain": f"{bundle['text/plain']}\n\n{hint}", "text/html": html}
 
 
 def display_static(snapshot: Snapshot) -> None:
-    """Show a finished job in the running cell's output, for clients in which nobody can press a button."""
+    """Show a finished job in the running cell's output, for clients where nobody can press a button."""
     from IPython.display import display
 
     display(mimebundle(snapshot), raw=True)
