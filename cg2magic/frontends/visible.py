@@ -87,34 +87,34 @@ def lines(suggestion: Suggestion, language: str = "python") -> list[list[Segment
     The texts of all lines, joined by newlines, are exactly the code. A line break that the model wrote
     marks the line that it ends; if that line is empty, with an empty segment.
     """
-    rows: list[list[Segment]] = [[]]
+    all_lines: list[list[Segment]] = [[]]
     for style, text, written in _cut(suggestion.code, language, suggestion.pieces()):
         for i, part in enumerate(text.split("\n")):
             if i:
-                if written and not rows[-1]:
-                    rows[-1].append(Segment("", "", written=True))
-                rows.append([])
+                if written and not all_lines[-1]:
+                    all_lines[-1].append(Segment("", "", written=True))
+                all_lines.append([])
             if not part:
                 continue
-            row = rows[-1]
-            if row and row[-1].style == style and row[-1].written == written:
-                row[-1] = Segment(style, row[-1].text + part, written)
+            line = all_lines[-1]
+            if line and line[-1].style == style and line[-1].written == written:
+                line[-1] = Segment(style, line[-1].text + part, written)
             else:
-                row.append(Segment(style, part, written))
-    return rows
+                line.append(Segment(style, part, written))
+    return all_lines
 
 
-def line_classes(row: list[Segment]) -> str:
+def line_classes(line: list[Segment]) -> str:
     """Return a line's CSS classes: whether the model wrote in it, and whether the person did too."""
-    if not any(segment.written for segment in row):
+    if not any(segment.written for segment in line):
         return "cg2-line"
-    mixed = any(not segment.written and not segment.text.isspace() for segment in row)
+    mixed = any(not segment.written and not segment.text.isspace() for segment in line)
     return "cg2-line cg2-by-model cg2-mixed" if mixed else "cg2-line cg2-by-model"
 
 
-def looked_at(rows: list[list[Segment]]) -> list[list[Segment]]:
+def looked_at(all_lines: list[list[Segment]]) -> list[list[Segment]]:
     """Leave out the empty line after the last newline, which nobody wants to see."""
-    return rows[:-1] if len(rows) > 1 and not rows[-1] else rows
+    return all_lines[:-1] if len(all_lines) > 1 and not all_lines[-1] else all_lines
 
 
 def caret(suggestion: Suggestion) -> int:

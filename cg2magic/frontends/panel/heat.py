@@ -92,17 +92,17 @@ def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
         Whether the person may choose another token.
     """
     found = list(cells(suggestion.tokens))
-    rows: list[list[tuple[str, int]]] = [[]]
+    lines: list[list[tuple[str, int]]] = [[]]
     for text, index in _pieces(suggestion, found):
         for i, part in enumerate(text.split("\n")):
             if i:
                 if index >= 0:
-                    rows[-1].append(("\n", index))
-                rows.append([])
+                    lines[-1].append(("\n", index))
+                lines.append([])
             if part:
-                rows[-1].append((part, index))
+                lines[-1].append((part, index))
     return {
-        "lines": rows,
+        "lines": lines,
         "cells": [_cell(cell, suggestion) for cell in found],
         "live": live and bool(suggestion.places),
         "looks": LOOKS,

@@ -78,12 +78,12 @@ def render_html(score: Score) -> str:
 
 def render_text(score: Score) -> str:
     """Write the text with a mark under each character that surprised the model."""
-    line, marks, rows = "", "", []
+    line, marks, lines = "", "", []
 
     def end_line() -> None:
-        rows.append(line)
+        lines.append(line)
         if marks.strip():
-            rows.append(marks.rstrip())
+            lines.append(marks.rstrip())
 
     pieces = [(score.start, 0), *((cell.text, cell.level) for cell in cells(score.tokens))]
     for text, level in pieces:
@@ -99,7 +99,7 @@ def render_text(score: Score) -> str:
     legend = ", ".join(
         f"{mark.strip() or 'no mark'} {name}" for mark, name in zip(_MARKS, LEVEL_NAMES, strict=True)
     )
-    return "\n".join([" · ".join([score.model, *summary(score)]), *rows, f"probability: {legend}"])
+    return "\n".join([" · ".join([score.model, *summary(score)]), *lines, f"probability: {legend}"])
 
 
 def mimebundle(score: Score) -> dict[str, str]:

@@ -28,15 +28,15 @@ def _segment(segment: Segment) -> str:
     return f'<span class="{segment.style}">{text}</span>' if segment.style else text
 
 
-def _row(row: list[Segment]) -> str:
-    by_author = groupby(row, key=lambda segment: segment.written)
+def _line(line: list[Segment]) -> str:
+    by_author = groupby(line, key=lambda segment: segment.written)
     texts = ((written, "".join(map(_segment, segments))) for written, segments in by_author)
     return "".join(f"<mark>{text}</mark>" if written and text else text for written, text in texts)
 
 
 def _code(suggestion: Suggestion, language: str) -> str:
-    rows = looked_at(lines(suggestion, language))
-    drawn = "".join(f'<span class="{line_classes(row)}">{_row(row)}\n</span>' for row in rows)
+    all_lines = looked_at(lines(suggestion, language))
+    drawn = "".join(f'<span class="{line_classes(line)}">{_line(line)}\n</span>' for line in all_lines)
     return f'<pre class="cg2-code">{drawn}</pre>'
 
 
@@ -92,9 +92,9 @@ def render_text(snapshot: Snapshot) -> str:
     for i, suggestion in enumerate(suggestions):
         if len(suggestions) > 1:
             blocks.append(" · ".join(filter(None, (f"── {i + 1}", words.verdict(snapshot, i)))))
-        for row in looked_at(lines(suggestion, snapshot.request.language)):
-            bar = _BAR if any(segment.written for segment in row) else _NO_BAR
-            blocks.append((bar + visible("".join(segment.text for segment in row))).rstrip())
+        for line in looked_at(lines(suggestion, snapshot.request.language)):
+            bar = _BAR if any(segment.written for segment in line) else _NO_BAR
+            blocks.append((bar + visible("".join(segment.text for segment in line))).rstrip())
     return "\n".join(blocks)
 
 

@@ -207,14 +207,14 @@ class Panel(anywidget.AnyWidget):
         suggestion = snapshot.suggestions[index]
         writing = suggestion.finish_reason is None and not snapshot.finished
         at = caret(suggestion) if writing else -1
-        rows = []
-        for row in lines(suggestion, snapshot.request.language):
-            length = sum(len(segment.text) for segment in row)
+        all_lines = []
+        for line in lines(suggestion, snapshot.request.language):
+            length = sum(len(segment.text) for segment in line)
             here = at if 0 <= at <= length else None
-            rows.append({"as": line_classes(row), "of": _segments(row, here)})
+            all_lines.append({"as": line_classes(line), "of": _segments(line, here)})
             at = at - length - 1 if here is None else -1
         return {
-            "lines": rows,
+            "lines": all_lines,
             "verdict": words.verdict(snapshot, index),
             "mark": words.mark(suggestion),
             "written": any(suggestion.spans),
@@ -288,10 +288,10 @@ class Panel(anywidget.AnyWidget):
             self.saved = mimebundle(snapshot, candidate, "" if outcome == "undone" else outcome)
 
 
-def _segments(row: list[Segment], caret: int | None) -> list[list[Any]]:
+def _segments(line: list[Segment], caret: int | None) -> list[list[Any]]:
     """Each is ``[style, text, 1 if the model wrote it, else 0]``; ``["caret"]`` is where it writes next."""
     segments: list[list[Any]] = []
-    for segment in row:
+    for segment in line:
         if caret is not None and caret < len(segment.text):
             head, tail = segment.text[:caret], segment.text[caret:]
             segments += [[segment.style, head, int(segment.written)]] if head else []
