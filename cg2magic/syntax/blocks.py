@@ -116,7 +116,7 @@ def _block_end(code: str, closed: Token, goal: _Goal) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Goal:
-    """What has to be closed: to which depth; whether it must be opened first; whether else may follow."""
+    """What must be closed: to which depth; whether it must be opened first; whether an else may follow."""
 
     depth: int | None
     to_open: bool

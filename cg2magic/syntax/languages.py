@@ -39,7 +39,7 @@ class Language:
     patterns : bool
         Whether ``/…/`` is a regular expression where a value may begin.
     openers : tuple of str
-        Words that open a block; those followed by a space only at the beginning of a statement.
+        Words that open a block; one with a trailing space does so only where a statement begins.
     closers : tuple of str
         Words that close a block.
     definitions : tuple of str

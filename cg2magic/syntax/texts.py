@@ -72,7 +72,7 @@ def _fill(pattern: str, tags: dict[str, str]) -> str:
 
 
 def line_comment(mark: str, *, behind: str) -> Text:
-    """Return a comment that runs to the end of its line; ``behind`` is a look-behind before its mark."""
+    """Return a comment that runs to the end of its line; ``behind`` is a pattern that checks its place."""
     return Text(behind + re.escape(mark), r"(?!)", "comment", escape="")
 
 

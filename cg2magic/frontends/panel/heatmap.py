@@ -19,7 +19,7 @@ from cg2magic.frontends.visible import visible
 if TYPE_CHECKING:
     from cg2magic.likelihood import Score
 
-_HINT = "Point at a token, or walk with the arrow keys, to see its probability and what else was likely."
+_HINT = "Point at a token, or move with the arrow keys, to see its probability and what else was likely."
 #: Keeps keys pressed here from the notebook: Lumino looks for this on the focused element and its parents.
 _OWN_KEYS = "data-lm-suppress-shortcuts"
 #: The levels under a line of plain text.
