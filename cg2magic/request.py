@@ -106,7 +106,7 @@ class Request:
         Python to run after each candidate, in the sandbox and only once the person has agreed; empty for
         none.
     header : str
-        Lines that the model does not see and that go on top of the new cell: ``"%%bash\n"``.
+        Lines that the model does not see, put at the top of the new cell: ``"%%bash\n"``.
     form : FillInMiddle or None
         How the model expects holes to be written, if the person gives it; None to look in its vocabulary.
     begin : tuple of TokenLogprob
@@ -200,7 +200,7 @@ class Suggestion:
     finish_reason : {"stop", "length", "cancelled"} or None
         None while the model is still writing.
     check : CheckResult or None
-        What ``--check`` found; None where it was not run.
+        What ``--check`` found; None if it was not run.
     header : str
         As in `Request`.
     taken : tuple of TokenLogprob

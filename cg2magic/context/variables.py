@@ -66,7 +66,7 @@ def _line(name: str, value: Any, *, values: bool) -> str:
         if issubclass(kind, type):
             return f"class {name}{_doc(value)}"
         return f"{name}: {_described(value, values=values)}"
-    except Exception:  # noqa: BLE001 - whatever a person's object does, the request goes on
+    except Exception:  # noqa: BLE001 - whatever a person's object does, the request continues
         return f"{name}: {class_name(kind)}"
 
 

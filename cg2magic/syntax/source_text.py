@@ -37,7 +37,7 @@ class SourceText:
     newline: str
 
     def restored(self, code: str) -> str:
-        """Give code that was made from the text the file's line ends."""
+        """Return code that was made from the text, with the file's line ends."""
         return code.replace("\n", self.newline)
 
 
