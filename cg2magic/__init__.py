@@ -1,6 +1,6 @@
 r"""Code completion and infilling with local language models, in the notebook.
 
-``%load_ext cg2magic`` brings the magics ``%%complete``, ``%%infill``, ``%%score`` and ``%cg2``. The same from
+``%load_ext cg2magic`` adds the magics ``%%complete``, ``%%infill``, ``%%score`` and ``%cg2``. The same from
 Python:
 
 >>> import cg2magic
@@ -69,32 +69,33 @@ def load(
     Parameters
     ----------
     model : str
-        ``"mini"``, a name of the catalog (``%cg2 models``), an id on the Hugging Face Hub, a folder, or the
+        ``"mini"``, a name from the catalog (``%cg2 models``), an id on the Hugging Face Hub, a folder, or the
         address of a server with OpenAI's completions API, ``"http://host:8000/v1"``.
     device : str
-        A torch device, or ``"auto"``: the GPU where there is one, and several (through accelerate) for a
-        model that is larger than one.
+        A torch device, or ``"auto"``: the GPU if there is one, and several (through accelerate) for a model
+        that does not fit on one.
     precision : {"auto", "int8", "fp32", "bf16", "fp16"}
     groups : int, optional
         How many groups CodeGen2's ``qkv_proj`` has, for a checkpoint that doesn't say.
     served : str, optional
         The model's name on a server that has several.
     tokenizer : str, optional
-        Of a model on a server: a name, an id on the Hub or a folder, where the name there doesn't tell.
+        The tokenizer of a model on a server, if its name there doesn't identify it: a name, an id on the
+        Hub or a folder.
     compile : bool, optional
-        Write single candidates through ``torch.compile`` with a static KV cache: for a GPU. The first
-        request waits a minute for it.
+        Use ``torch.compile`` with a static KV cache for single candidates, on a GPU. The first request
+        waits a minute for it.
 
     Returns
     -------
     LoadedModel or RemoteModel
         What was loaded: name, parameters, device, precision, memory in bytes, seconds; or where it is served.
-        Keeping this keeps no weights: those go when the model is unloaded or another takes its place.
+        Keeping this object does not keep the weights: they are freed when the model is unloaded or replaced.
 
     Raises
     ------
     LoadError
-        In one line; the model that was resident stays.
+        With a message of one line; the model that was resident stays.
     """
     from cg2magic.progress import progress_bar
     from cg2magic.service.manager import manager
@@ -125,13 +126,13 @@ def complete(
     model: str | None = None,
     language: str = "python",
 ) -> list[Suggestion]:
-    """Let the model go on writing after `prompt`.
+    """Let the model continue `prompt`.
 
     Parameters
     ----------
     prompt : str
     n : int
-        How many candidates.
+        How many candidates to write.
     max_new_tokens : int
         The most tokens the model may write.
     temperature : float
@@ -141,11 +142,11 @@ def complete(
     seed : int, optional
         Makes sampling reproducible.
     stop : str or sequence of str, optional
-        The text ends before the first of these. It also ends where the block does.
+        The text ends before the first of these. It also ends where the block ends.
     model : str, optional
         As in `load`; by default the resident model, or ``"mini"``.
     language : str
-        Decides where a block ends.
+        Determines where a block ends.
 
     Returns
     -------
@@ -188,7 +189,7 @@ def infill(
     Returns
     -------
     list of Suggestion
-        `n` of them; `Suggestion.spans` has one text a hole.
+        `n` of them; `Suggestion.spans` has one text per hole.
 
     Raises
     ------
@@ -213,13 +214,13 @@ def score(text: str, *, model: str | None = None) -> Score:
     Returns
     -------
     Score
-        ``.tokens``, ``.logprob`` (sum, nats), ``.perplexity``, ``.bits_per_byte``; shown in a notebook as a
-        heat map. The first token is not predicted, see `Score`.
+        ``.tokens``, ``.logprob`` (sum, nats), ``.perplexity``, ``.bits_per_byte``; a notebook shows it as a
+        heat map. The first token is not predicted; see `Score`.
 
     Raises
     ------
     UsageError
-        If there are not two tokens in the text.
+        If the text has fewer than two tokens.
     LoadError, GenerationError
     """
     from cg2magic.progress import progress_bar
@@ -232,14 +233,14 @@ def score(text: str, *, model: str | None = None) -> Score:
 def embed(texts: Sequence[str], *, model: str | None = None) -> NDArray[np.float32]:
     """Compute a vector for each text: the mean of the model's last hidden states over the text's tokens.
 
-    They are the states after the final normalization, which the model predicts the next token from. A
-    text's vector does not depend on the texts beside it. A text of more than 2,048 tokens, or than the
-    model's context, is read in windows that don't see each other, and the mean is over all its tokens.
+    These are the states after the final normalization, from which the model predicts the next token. A
+    text's vector does not depend on the other texts. A text longer than 2,048 tokens, or than the model's
+    context, is read in windows that don't see each other; the mean is over all its tokens.
 
     Parameters
     ----------
     texts : sequence of str
-        For one text, a list of one.
+        For a single text, a list of one.
     model : str, optional
         As in `load`; by default the resident model, or ``"mini"``.
 
@@ -251,7 +252,7 @@ def embed(texts: Sequence[str], *, model: str | None = None) -> NDArray[np.float
     Raises
     ------
     UsageError
-        For a bare str, and for a text that is empty.
+        For a bare str, or if a text is empty.
     LoadError, GenerationError
     """
     from cg2magic.progress import progress_bar
@@ -282,7 +283,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """``%unload_ext cg2magic``: the magics, the model and the worker thread go."""
+    """``%unload_ext cg2magic``: remove the magics, the model and the worker thread."""
     from cg2magic.frontends.magics import CG2
 
     CG2.leave(shell)

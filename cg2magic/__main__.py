@@ -1,4 +1,4 @@
-"""``python -m cg2magic COMMAND``: the same suggestions on a command line, the evaluation, and the export."""
+"""``python -m cg2magic COMMAND``: the same suggestions on the command line, the evaluation and the export."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cg2magic.syntax.source_text import SourceText, decode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
-    # An output in cp1252, say, has not every character: better an escape of it than a traceback.
+    """Run one command and return the exit status."""
+    # An output in cp1252, say, lacks some characters: write an escape rather than raise an error.
     if hasattr(sys.stdout, "reconfigure") and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(arguments)
@@ -38,16 +38,16 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models known by name")
     models.set_defaults(command=_models)
 
-    complete = commands.add_parser("complete", help="go on where a text ends; prints the whole code")
+    complete = commands.add_parser("complete", help="continue where a text ends; prints the whole code")
     _add_generation(complete)
     complete.set_defaults(command=_write, cursor=None)
 
     infill = commands.add_parser("infill", help="fill the holes of a text; prints the whole code")
     _add_generation(infill)
-    infill.add_argument("--cursor", metavar="MARK", default="|", help="what marks a hole (%(default)s)")
+    infill.add_argument("--cursor", metavar="MARK", default="|", help="text that marks a hole (%(default)s)")
     for which in ("prefix", "suffix", "middle"):
         infill.add_argument(
-            f"--{which}-token", metavar="TOKEN", help="if the model's infill format is not known"
+            f"--{which}-token", metavar="TOKEN", help="for a model whose infill format is not known"
         )
     infill.set_defaults(command=_write)
 
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_generation(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", default="-", help="the text; - or nothing: standard input")
+    parser.add_argument("file", nargs="?", default="-", help="the text; - or nothing for standard input")
     parser.add_argument(
         "-n", "--samples", type=int, default=DEFAULTS.n, metavar="N", help="how many candidates"
     )
@@ -73,7 +73,7 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--stop", action="append", metavar="TEXT", help="stop before TEXT; may be repeated")
     parser.add_argument(
-        "--language", metavar="NAME", help="by default what a %%%%magic on the first line says, or python"
+        "--language", metavar="NAME", help="default: the one of a %%%%magic on the first line, or python"
     )
     parser.add_argument("--model", default="mini", metavar="NAME", help="a name, a Hub id or a folder")
     parser.add_argument("--device", default="auto")
@@ -91,7 +91,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--outtype",
         default="auto",
-        help="precision of the GGUF: auto (the same), q8_0 (8 bits, which a CPU reads twice as fast as 16)",
+        help="precision of the GGUF: auto (the same), q8_0 (8 bits; a CPU reads it twice as fast as 16)",
     )
 
 
@@ -113,7 +113,7 @@ def _write(args: argparse.Namespace) -> None:
     text = source.text
     if not text.strip():
         raise UsageError("the text is empty: give the beginning of some code, in a file or on standard input")
-    # An editor ends a file with a newline; the cursor stands before it.
+    # An editor ends a file with a newline; the cursor is before it.
     header, text = languages.split_header(text.removesuffix("\n"))
     language = args.language or languages.of_header(header) or "python"
     parts: tuple[str, ...] = (text,)
@@ -141,7 +141,7 @@ def _source(file: str) -> SourceText:
 
 
 def _print_code(code: str) -> None:
-    """Print code with the line ends that it has, and say so if a character of it can't be."""
+    """Print code with its own line ends, and report a character that can't be printed."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(newline="")
     sys.stdout.write(code)
@@ -151,7 +151,7 @@ def _print_code(code: str) -> None:
     except UnicodeEncodeError as error:
         lost = code[error.start]
         print(
-            f"cg2magic: {sys.stdout.encoding}, the encoding of the output, has no {lost}; it is written as "
+            f"cg2magic: the output's encoding, {sys.stdout.encoding}, has no {lost}; it is written as "
             f"{ascii(lost)[1:-1]}; set PYTHONIOENCODING=utf-8 to keep it",
             file=sys.stderr,
         )
@@ -174,7 +174,7 @@ def _export(args: argparse.Namespace) -> None:
         )
     print(f"{done.folder}: {gigabytes(done.nbytes)} in {done.precision}, attention in {done.groups} groups")
     if not done.proven:
-        print("the model doesn't fit into memory: its groups are those it declares, and were not verified")
+        print("the model doesn't fit into memory, so the groups that it declares were not verified")
     print(f"serve it with: vllm serve {done.folder}")
 
 

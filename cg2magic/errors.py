@@ -22,7 +22,7 @@ class LoadError(Cg2Error):
 
 
 class FormatError(Cg2Error):
-    """The model can't do what is asked of it, for example fill holes."""
+    """The model can't do what it is asked to do, for example fill holes."""
 
 
 class GenerationError(Cg2Error):
@@ -37,24 +37,24 @@ Ours = TypeVar("Ours", bound=Cg2Error)
 
 
 def without_frames(error: Exception) -> Cg2Error:
-    """Turn an error into one of ours, in one line, that may be kept for any time.
+    """Turn an error into one of ours, in one line, that may be kept indefinitely.
 
-    Python, IPython, debuggers and our history all keep errors. The frames in the traceback of an error, and
-    of the errors that led to it, hold the variables of their functions: on the worker's thread, a model. So
-    for an error from other code we keep its traceback as text.
+    Python, IPython, debuggers and our history all keep errors. The traceback frames of an error, and of the
+    errors that led to it, hold the variables of their functions: on the worker's thread, a model. So for an
+    error from other code we keep its traceback as text.
     """
     frames = traceback.format_tb(error.__traceback__)
     error.__traceback__ = error.__cause__ = error.__context__ = None
     if isinstance(error, Cg2Error):
         return error
-    # A bug or torch itself: the type helps whoever reports it.
+    # A bug, or an error of torch itself: the type helps whoever reports it.
     ours = GenerationError(f"{type(error).__name__}: {one_line(str(error), 300)}")
     ours.__cause__ = Trace("\n" + "".join(frames).rstrip())
     return ours
 
 
 def again(error: Ours) -> Ours:
-    """Copy a kept error in order to raise it: raising the kept one would add the caller's frames to it."""
+    """Copy a kept error to raise the copy: raising the kept one would add the caller's frames to it."""
     fresh = copy.copy(error)
     fresh.__cause__ = error.__cause__
     return fresh

@@ -1,4 +1,4 @@
-"""The ways to write a hole: which tokens stand where.
+"""The ways to write a hole: which tokens go where.
 
 There are two. CodeGen2 was trained on several masked spans at once (`Masks`). The others follow
 *Efficient Training of Language Models to Fill in the Middle* (arXiv 2207.14255): one hole, with a token
@@ -15,27 +15,27 @@ from cg2magic.errors import FormatError
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A family's way of writing infills; this one is that of a family that only completes."""
+    """A family's way of writing infills; this base class is for a family that can't infill."""
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Tokens without which nothing can be written so; a vocabulary that has them is of the family."""
+        """Tokens that this format requires; a vocabulary that has them belongs to the family."""
         return ()
 
     @property
     def steering(self) -> tuple[str, ...]:
-        """Tokens that steer the model and never become text; each of them ends a fill."""
+        """Special tokens, which steer the model and never become text; each of them ends a fill."""
         return ()
 
     def holes(self, vocabulary: Container[str]) -> int:
-        """How many holes can be filled in one go."""
+        """How many holes can be filled at once."""
         del vocabulary
         return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Masks(Format):
-    """Holes are masks in the text, and the fills follow after it, each closed by a token.
+    """Holes are masks in the text; the fills follow it, each closed by a token.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Masks(Format):
 
     @property
     def steering(self) -> tuple[str, ...]:
-        """All the masks there may be, the tail and the end."""
+        """All possible masks, the tail and the end."""
         masks = (self.mask.format(k) for k in range(1, 101))
         return (*masks, *self.tail, self.end)
 
@@ -74,7 +74,7 @@ class Masks(Format):
 
 @dataclass(frozen=True, slots=True)
 class FillInMiddle(Format):
-    """One hole: the texts before and after it, each behind its token, and then the model writes.
+    """One hole: the texts before and after it, each after its token, and then the model writes.
 
     ::
 
@@ -86,12 +86,12 @@ class FillInMiddle(Format):
     prefix, suffix : str
         Tokens in front of the text before the hole, and of the text after it.
     middle : str or None
-        Token behind which the model writes; None where it goes on behind the prefix.
+        Token after which the model writes; None if it writes directly after the prefix.
     suffix_first : bool
     end : str or None
-        Token that closes the fill, where that is not the end of text.
+        Token that closes the fill, if that is not the end of text.
     stops : tuple of str
-        Further tokens that the model may write once it is done; those that the vocabulary has.
+        Other tokens that the model may write when it is done; only those in the vocabulary count.
     """
 
     prefix: str
@@ -112,7 +112,7 @@ class FillInMiddle(Format):
 
     @classmethod
     def of_tokens(cls, prefix: str | None, suffix: str | None, middle: str | None) -> FillInMiddle | None:
-        """Make a format of options, None where there are none; without a middle the suffix comes first."""
+        """Make a format from options; None if there are none. Without a middle the suffix comes first."""
         if not (prefix or suffix or middle):
             return None
         return cls(prefix or "", suffix or "", middle, suffix_first=middle is None)
@@ -124,7 +124,7 @@ class FillInMiddle(Format):
 
     @property
     def steering(self) -> tuple[str, ...]:
-        """Those, and the further stops."""
+        """The needed tokens and the stops."""
         return (*self.needed, *self.stops)
 
     def holes(self, vocabulary: Container[str]) -> int:

@@ -24,7 +24,7 @@ CheckStatus = Literal["passed", "failed", "timed out", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen; the names and meanings are those of transformers.
+    """How tokens are chosen; names and meanings as in transformers.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Sampling:
     top_p : float
         Nucleus: the smallest set of tokens with at least this probability. Used when sampling.
     top_k : int
-        Only the ``k`` likeliest tokens; 0 for all of them. Used when sampling.
+        Only the ``k`` likeliest tokens; 0 for all. Used when sampling.
     seed : int or None
         Makes sampling reproducible. Candidate ``i`` of a request does not depend on ``n``.
     stop : tuple of str
@@ -99,20 +99,20 @@ class Request:
         One text asks for its completion; ``k + 1`` texts ask for the ``k`` holes between them.
     sampling : Sampling
     language : str
-        Any of its names; decides where a block ends. An unknown one is a UsageError.
+        Any of its names; determines where a block ends. An unknown one is a UsageError.
     model : str or None
         Name, Hub id or folder; None for the resident model.
     check : str
-        Python that is run after each candidate, in the sandbox and once the person has agreed; empty
-        for none.
+        Python to run after each candidate, in the sandbox and only once the person has agreed; empty for
+        none.
     header : str
-        Lines that the model does not see and that go on top of the new cell: ``"%%bash\n"``.
+        Lines that the model does not see, put at the top of the new cell: ``"%%bash\n"``.
     form : FillInMiddle or None
-        How the model expects holes to be written, if the person says so; None to ask its vocabulary.
+        How the model expects holes to be written, if the person gives it; None to look in its vocabulary.
     begin : tuple of TokenLogprob
-        Tokens that the candidates begin with instead of choosing them, as `Suggestion.taken` has them.
+        Tokens that the candidates begin with, as in `Suggestion.taken`; they are not chosen anew.
     context : Context or None
-        What the model may read around the parts; it does not become part of the suggestion.
+        What else the model may read; it does not become part of the suggestion.
     """
 
     parts: tuple[str, ...]
@@ -161,9 +161,9 @@ class Seen:
     Attributes
     ----------
     text : str
-        All of it, with the tokens that steer by their names.
+        All of it; special tokens appear by their names.
     cells, variables, tokens : int
-        What of it is the context, see `Context`.
+        How much of it is context; see `Context`.
     """
 
     text: str
@@ -196,17 +196,17 @@ class Suggestion:
     spans : tuple of str
         What the model wrote, one text per hole; while it is still writing, what it has written so far.
     tokens : tuple of TokenLogprob
-        What was sampled, in order, without the tokens that only steer (``<eom>`` and the like).
+        What was sampled, in order, without special tokens (``<eom>`` and the like).
     finish_reason : {"stop", "length", "cancelled"} or None
         None while the model is still writing.
     check : CheckResult or None
-        What ``--check`` found; None where it was not run.
+        What ``--check`` found; None if it was not run.
     header : str
         As in `Request`.
     taken : tuple of TokenLogprob
-        Every token that was chosen, with those that steer or were cut off; empty where that is not known.
+        Every token that was chosen, including special tokens and those cut off; empty if not known.
     places : tuple of int
-        Where in `taken` each of `tokens` is.
+        The index in `taken` of each of `tokens`.
     """
 
     parts: tuple[str, ...]
@@ -230,7 +230,7 @@ class Suggestion:
 
     @property
     def logprob(self) -> float:
-        """Mean log-probability of a token, in nats; 0.0 where nothing was written."""
+        """Mean log-probability of a token, in nats; 0.0 if nothing was written."""
         if not self.tokens:
             return 0.0
         return sum(token.logprob for token in self.tokens) / len(self.tokens)

@@ -1,8 +1,8 @@
-"""How sizes, counts, and what other people's code says are put into one line."""
+"""Format sizes and counts, and put messages from other code on one line."""
 
 from __future__ import annotations
 
-#: From which number on which unit is used: its size, its name, and how many digits of it matter.
+#: The least number for which a unit is used, the unit's size and name, and how many decimals to show.
 _Scale = tuple[tuple[float, float, str, int], ...]
 _BYTES: _Scale = (
     (1e9, 1e9, "GB", 1),
@@ -15,16 +15,16 @@ _COUNTS: _Scale = ((1e9, 1e9, "B", 1), (1e7, 1e6, "M", 0), (0, 1e6, "M", 1))
 
 
 def one_line(said: object, limit: int = 200, *, tail: bool = False) -> str:
-    """Return a text, or what an error says, on one line and not too long.
+    """Return a text, or an error's message, on one line and not too long.
 
     Parameters
     ----------
     said : object
-        An error that says nothing is named by its type.
+        An error without a message is named by its type.
     limit : int
         The most characters.
     tail : bool
-        If it is too long, keep its end instead of its beginning.
+        If the text is too long, keep its end instead of its beginning.
     """
     text = " ".join(str(said).split())
     if not text and isinstance(said, BaseException):
@@ -35,15 +35,15 @@ def one_line(said: object, limit: int = 200, *, tail: bool = False) -> str:
 
 
 def gigabytes(size: float, done: float | None = None) -> str:
-    """Return a number of bytes as people read it: ``"2.0 GB"``, ``"38 MB"``, ``"700 bytes"``.
+    """Format a number of bytes for people: ``"2.0 GB"``, ``"38 MB"``, ``"700 bytes"``.
 
-    With `done`, how many of them are done: ``"3 of 38 MB"``.
+    With `done`, say how many of them are done: ``"3 of 38 MB"``.
     """
     return _scaled(size, _BYTES, done)
 
 
 def parameters(number: int) -> str:
-    """Return a number of parameters as people read it: ``"3.6 B"``, ``"350 M"``, ``"8.9 M"``."""
+    """Format a number of parameters for people: ``"3.6 B"``, ``"350 M"``, ``"8.9 M"``."""
     return _scaled(number, _COUNTS)
 
 

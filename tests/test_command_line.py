@@ -168,7 +168,7 @@ def test_a_character_that_the_output_lacks_is_escaped_and_said(encoding, shown, 
     assert main(["complete", "cell.py", "-m", "1"]) == 0
     assert raw.getvalue().decode(encoding).startswith(f'x = "{shown}"')
     error = capsys.readouterr().err
-    assert f"{encoding}, the encoding of the output, has no" in error
+    assert f"the output's encoding, {encoding}, has no" in error
     assert "PYTHONIOENCODING=utf-8" in error
 
 

@@ -1,6 +1,6 @@
 """What the model sees besides the prompt: the rest of the notebook, and what the kernel knows.
 
-`gather` makes a `Context` of the `Document`, in text alone; the engine chooses from it what fits.
+`gather` turns the `Document` into a `Context`, which is only text; the engine chooses from it what fits.
 """
 
 from cg2magic.context.document import Cell, Document

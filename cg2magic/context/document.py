@@ -1,4 +1,4 @@
-"""The notebook as its page shows it, or as far as it was executed."""
+"""The notebook as its page shows it, or the part of it that was executed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = ("code", "markdown", "raw")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its text, not what came out of it."""
+    """One cell: its text, without its output."""
 
     id: str | None
     kind: Kind
@@ -24,15 +24,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The cells of a notebook in their order.
+    """The cells of a notebook, in order.
 
     Attributes
     ----------
     cells : tuple of Cell
     active : int or None
-        Index of the cell that asks; None where it is not among them, and then all of them are above it.
+        Index of the cell that asks; None if it is not among them: then all of them count as above it.
     metadata : dict
-        The notebook's own, of which ``cg2magic`` is read.
+        The notebook's metadata, of which ``cg2magic`` is read.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -40,18 +40,18 @@ class Document:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> Document:
+    def of_json(cls, sent: Mapping[str, Any]) -> Document:
         """Read what a page sends.
 
         Parameters
         ----------
-        told : mapping
+        sent : mapping
             ``{"cells": [{"id", "cell_type", "source"}], "active": index, "metadata": {"cg2magic": {…}}}``.
-            What is missing or malformed is as if it were empty: notebooks are old, and of many programs.
+            Missing or malformed entries count as empty: notebooks can be old, and come from many programs.
         """
-        listed = told.get("cells")
+        listed = sent.get("cells")
         cells = tuple(map(_cell, listed if isinstance(listed, list) else ()))
-        active, metadata = told.get("active"), told.get("metadata")
+        active, metadata = sent.get("active"), sent.get("metadata")
         return cls(
             cells,
             active if type(active) is int and 0 <= active < len(cells) else None,
@@ -60,11 +60,11 @@ class Document:
 
     @classmethod
     def of_history(cls, shell: InteractiveShell) -> Document:
-        """Take what was executed, for front ends that can't show the document.
+        """Use the executed cells, for front ends that can't send the document.
 
-        A cell that was run several times stands where it was run first, so that the text above the
-        prompt stays as it is. A cell that asks a model is in the history too while it runs; such cells
-        are left out when they are read.
+        A cell that was run several times keeps its first place, so that the text above the prompt does
+        not change. A cell that asks a model is in the history too while it runs; such cells are left out
+        when they are read.
         """
         history = shell.history_manager
         executed = history.input_hist_raw[1:] if history else []
@@ -81,9 +81,9 @@ class Document:
         return () if self.active is None else self.cells[self.active + 1 :]
 
 
-def _cell(told: Any) -> Cell:
-    told = told if isinstance(told, Mapping) else {}
-    source, kind, name = told.get("source"), told.get("cell_type"), told.get("id")
+def _cell(sent: Any) -> Cell:
+    sent = sent if isinstance(sent, Mapping) else {}
+    source, kind, name = sent.get("source"), sent.get("cell_type"), sent.get("id")
     if isinstance(source, list):  # the lines of a file
         source = "".join(line for line in source if isinstance(line, str))
     return Cell(

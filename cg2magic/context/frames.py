@@ -1,12 +1,12 @@
-"""Tables and arrays of the libraries that are known here: shape, columns and their types.
+"""Tables and arrays of the libraries known here: shape, columns and their types.
 
-They are known by their exact classes, which are looked for in modules that are imported already. Asked for is
-only what an object has at hand: nothing is computed, read from a disk or asked of a server. So the rows of
-what is lazy are not counted (``?×3``), and where the columns themselves wait for a plan, as in a LazyFrame of
-polars, only the class is told.
+Objects are recognized by their exact classes, looked up in modules that are already imported. We read only
+what an object has at hand: nothing is computed, read from a disk or requested from a server. So the rows of
+lazy tables are not counted (``?×3``), and where even the columns depend on a plan, as in polars' LazyFrame,
+only the class is named.
 
-A class is told with its library, but for those of pandas, numpy and torch, which a model takes them for
-anyhow; and so is a class that only has the name of one of these, such as modin's DataFrame.
+A class is named with its library, except those of pandas, numpy and torch, which a model assumes anyway. A
+class that only shares a name with one of these, such as modin's DataFrame, is named with its module.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from cg2magic.context.plain import (
     some,
 )
 
-#: Columns of a table that are named.
+#: The most columns of a table that are named.
 _COLUMNS = 12
-#: Libraries that need no name.
+#: Libraries that need not be named.
 _USUAL = frozenset(("pandas", "numpy", "torch"))
 
 
 def described(value: object, *, values: bool) -> str:
-    """What an object is, at least by the name of its class."""
+    """What an object is: at least the name of its class."""
     kind = type(value)
     name = class_name(kind)
-    for module, tell in _KNOWN.get(name, ()):
+    for module, describe in _KNOWN.get(name, ()):
         if is_class_of(kind, module, name):
             library = module.partition(".")[0]
             label = name if library in _USUAL else f"{library} {name}"
             try:
-                return f"{label} {tell(value, values)}".rstrip()
-            except Exception:  # noqa: BLE001 - a file that was closed, a column that is broken: the class is known
+                return f"{label} {describe(value, values)}".rstrip()
+            except Exception:  # noqa: BLE001 - a closed file, a broken column: the class is known
                 return label
     return f"{module_name(kind)}.{name}" if name in _KNOWN else name
 
@@ -64,14 +64,14 @@ def _pandas_columns(frame: Any, *, values: bool = False) -> list[str]:
     columns = []
     for i, (label, kind) in enumerate(zip(frame.columns[:_COLUMNS], types, strict=True)):
         if type(label) in SCALARS:
-            told = some(frame.iloc[:VALUES, i].tolist()) if values and is_known_dtype(kind) else ""
-            columns.append(f"{label} {dtype(kind)}{told}")
+            sample = some(frame.iloc[:VALUES, i].tolist()) if values and is_known_dtype(kind) else ""
+            columns.append(f"{label} {dtype(kind)}{sample}")
     return columns
 
 
 def _pandas_series(series: Any, values: bool) -> str:  # noqa: FBT001
-    told = some(series.iloc[:VALUES].tolist()) if values and is_known_dtype(series.dtype) else ""
-    return f"{_name(series.name)}of {len(series)} {dtype(series.dtype)}{told}"
+    sample = some(series.iloc[:VALUES].tolist()) if values and is_known_dtype(series.dtype) else ""
+    return f"{_name(series.name)}of {len(series)} {dtype(series.dtype)}{sample}"
 
 
 def _index(index: Any, _: bool) -> str:  # noqa: FBT001
@@ -79,30 +79,30 @@ def _index(index: Any, _: bool) -> str:  # noqa: FBT001
 
 
 def _array(array: Any, values: bool) -> str:  # noqa: FBT001
-    told = some(array[:VALUES].tolist()) if values and array.ndim == 1 else ""
-    return f"{shape(array.shape)} {dtype(array.dtype)}{told}"
+    sample = some(array[:VALUES].tolist()) if values and array.ndim == 1 else ""
+    return f"{shape(array.shape)} {dtype(array.dtype)}{sample}"
 
 
 def _tensor(tensor: Any, values: bool) -> str:  # noqa: FBT001
-    told = some(tensor[:VALUES].tolist()) if values and tensor.ndim == 1 and tensor.is_cpu else ""
-    return f"{shape(tensor.shape)} {dtype(tensor.dtype).removeprefix('torch.')}{told}"
+    sample = some(tensor[:VALUES].tolist()) if values and tensor.ndim == 1 and tensor.is_cpu else ""
+    return f"{shape(tensor.shape)} {dtype(tensor.dtype).removeprefix('torch.')}{sample}"
 
 
 def _polars_frame(frame: Any, values: bool) -> str:  # noqa: FBT001
     columns = []
     for i, (label, kind) in enumerate(islice(zip(frame.columns, frame.dtypes, strict=True), _COLUMNS)):
-        told = some(frame.to_series(i).head(VALUES).to_list()) if values else ""
-        columns.append(f"{label} {_polars_type(kind)}{told}")
+        sample = some(frame.to_series(i).head(VALUES).to_list()) if values else ""
+        columns.append(f"{label} {_polars_type(kind)}{sample}")
     return _table(frame.height, frame.width, columns)
 
 
 def _polars_series(series: Any, values: bool) -> str:  # noqa: FBT001
-    told = some(series.head(VALUES).to_list()) if values else ""
-    return f"{_name(series.name)}of {len(series)} {_polars_type(series.dtype)}{told}"
+    sample = some(series.head(VALUES).to_list()) if values else ""
+    return f"{_name(series.name)}of {len(series)} {_polars_type(series.dtype)}{sample}"
 
 
 def _polars_type(of: Any) -> str:
-    """Without most of its parameters: those of an Enum are data."""
+    """A type without most of its parameters: those of an Enum are data."""
     if type(of) is not type and class_name(type(of)) == "List":
         return f"List({_polars_type(of.inner)})"
     return class_name(of if isinstance(of, type) else type(of))
@@ -111,20 +111,20 @@ def _polars_type(of: Any) -> str:
 def _arrow_table(table: Any, values: bool) -> str:  # noqa: FBT001
     columns = []
     for i, field in enumerate(islice(table.schema, _COLUMNS)):
-        # How a value of an extension type becomes one of Python's is its author's code.
+        # An extension type's values become Python's through code of its author.
         plain = values and is_known_dtype(field.type)
-        told = some(table.column(i).slice(0, VALUES).to_pylist()) if plain else ""
-        columns.append(f"{field.name} {dtype(field.type)}{told}")
+        sample = some(table.column(i).slice(0, VALUES).to_pylist()) if plain else ""
+        columns.append(f"{field.name} {dtype(field.type)}{sample}")
     return _table(table.num_rows, table.num_columns, columns)
 
 
 def _arrow_array(array: Any, values: bool) -> str:  # noqa: FBT001
-    told = some(array.slice(0, VALUES).to_pylist()) if values and is_known_dtype(array.type) else ""
-    return f"of {len(array)} {dtype(array.type)}{told}"
+    sample = some(array.slice(0, VALUES).to_pylist()) if values and is_known_dtype(array.type) else ""
+    return f"of {len(array)} {dtype(array.type)}{sample}"
 
 
 def _dask_frame(frame: Any, _: bool) -> str:  # noqa: FBT001
-    meta = frame._meta  # noqa: SLF001 - an empty pandas frame; what is public may optimize the whole graph
+    meta = frame._meta  # noqa: SLF001 - an empty pandas frame; the public way may optimize the whole graph
     return _table("?", meta.shape[1], _pandas_columns(meta))
 
 
@@ -134,12 +134,12 @@ def _dask_series(series: Any, _: bool) -> str:  # noqa: FBT001
 
 
 def _spark_frame(frame: Any, _: bool) -> str:  # noqa: FBT001
-    # Spark has resolved the columns when the frame was made; its driver is asked for them once.
+    # Spark resolved the columns when the frame was made; its driver is asked for them once.
     return _spark_columns(frame.schema)
 
 
 def _remote_spark_frame(frame: Any, _: bool) -> str:  # noqa: FBT001
-    # The columns of Spark Connect are asked of a server, if nobody has asked before.
+    # Spark Connect requests the columns from a server, unless somebody has done so before.
     schema = vars(frame).get("_cached_schema")
     return "" if schema is None else _spark_columns(schema)
 
@@ -163,8 +163,8 @@ def _dataset(dataset: Any, _: bool) -> str:  # noqa: FBT001
     variables, coordinates = dataset.variables, set(dataset.coords)
     data = _variables((name, variables[name]) for name in variables if name not in coordinates)
     own = _variables((name, variables[name]) for name in variables if name in coordinates)
-    told = f"({_sizes(dataset.sizes)}): {data}".removesuffix(": ")
-    return f"{told}; coords {own}" if own else told
+    text = f"({_sizes(dataset.sizes)}): {data}".removesuffix(": ")
+    return f"{text}; coords {own}" if own else text
 
 
 def _data_array(array: Any, _: bool) -> str:  # noqa: FBT001
@@ -172,8 +172,8 @@ def _data_array(array: Any, _: bool) -> str:  # noqa: FBT001
     if not kind:
         return f"{_name(array.name)}({', '.join(map(str, array.dims))})"
     own = _variables((name, array.coords[name].variable) for name in array.coords)
-    told = f"{_name(array.name)}({_sizes(array.sizes)}){kind}"
-    return f"{told}; coords {own}" if own else told
+    text = f"{_name(array.name)}({_sizes(array.sizes)}){kind}"
+    return f"{text}; coords {own}" if own else text
 
 
 def _sizes(sizes: Any) -> str:
@@ -182,17 +182,17 @@ def _sizes(sizes: Any) -> str:
 
 def _variables(named: Iterator[tuple[Any, Any]]) -> str:
     """The variables of a dataset: ``t(time, x) float64``."""
-    told = [
+    texts = [
         f"{name}({', '.join(map(str, variable.dims))}){_variable_type(variable)}"
         for name, variable in islice(named, _COLUMNS + 1)
         if type(name) in SCALARS and all(type(dim) in SCALARS for dim in variable.dims)
     ]
-    return ", ".join([*told[:_COLUMNS], "…"] if len(told) > _COLUMNS else told)
+    return ", ".join([*texts[:_COLUMNS], "…"] if len(texts) > _COLUMNS else texts)
 
 
 def _variable_type(variable: Any) -> str:
-    """The type of its data, where these are in an array that a library made: another one's is code to run."""
-    data = variable._data  # noqa: SLF001 - what is public may read a file
+    """The type of its data, if they are in a known library's array: others would run code of their own."""
+    data = variable._data  # noqa: SLF001 - the public way may read a file
     return f" {dtype(data.dtype)}" if is_of_library(type(data)) else ""
 
 
@@ -204,10 +204,10 @@ def _name(name: object) -> str:
     return f"{name} " if name and type(name) is str else ""
 
 
-_Tell = Callable[[Any, bool], str]
+_Describe = Callable[[Any, bool], str]
 
-#: A class by its name: in which module it is, and who tells it.
-_KNOWN: dict[str, tuple[tuple[str, _Tell], ...]] = {
+#: The classes of a name: the module of each, and what describes its objects.
+_KNOWN: dict[str, tuple[tuple[str, _Describe], ...]] = {
     "DataFrame": (
         ("pandas", _pandas_frame),
         ("polars", _polars_frame),

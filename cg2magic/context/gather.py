@@ -11,7 +11,7 @@ from cg2magic.context.settings import Settings
 from cg2magic.context.variables import describe
 from cg2magic.syntax.languages import find
 
-#: Characters of a prompt, on each side of a hole, in which names are looked for.
+#: Characters of a prompt, on each side of a hole, that are searched for names.
 _LOOKED_AT = 20_000
 
 
@@ -22,9 +22,9 @@ def gather(
     settings: Settings = Settings(),  # noqa: B008 - it can't be changed
     language: str = "python",
 ) -> Context | None:
-    """Make the context of a request; None where nothing is to be seen.
+    """Make the context of a request; None if the model may see nothing.
 
-    Never raises, and computes nothing on the variables; see `variables`.
+    It never raises, and computes nothing on the variables; see `variables`.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def gather(
     namespace : mapping
         The shell's variables by their names.
     settings : Settings, optional
-        What may be seen; the document's metadata can narrow it.
+        What the model may see; the document's metadata can narrow it.
     language : str
-        Of the request.
+        The request's language.
     """
     allowed = settings.within(document.metadata)
     if settings.level == "none":

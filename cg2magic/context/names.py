@@ -1,7 +1,7 @@
-"""Names in code: those that it mentions, and those that get their meaning in it.
+"""Names in code: those that it mentions, and those that it defines.
 
-What Python defines is found by parsing. All else is found by its looks: a prompt is unfinished code, and in
-any language.
+Python's definitions are found by parsing. Everything else is found with regular expressions: a prompt is
+unfinished code, and may be in any language.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 from cg2magic.syntax.languages import find, of_header, split_header
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
-#: In other languages: what follows a word that defines, and what stands before ``=`` at the begin of a line.
+#: In other languages: what follows a defining word, and what comes before ``=`` at the beginning of a line.
 _OTHERS = re.compile(
     r"\b(?:function|func|fn|def|class|struct|type|interface|enum|trait|module|let|const|var|val)\s+(\w+)"
     r"|^([^\W\d]\w*)\s*(?:=|<-)(?![=~])",
@@ -21,7 +21,7 @@ _OTHERS = re.compile(
 
 
 def mentioned(code: str) -> list[str]:
-    """Names that stand in the code, in order and without those behind a dot."""
+    """Names that the code mentions, in order, except those after a dot."""
     return list(dict.fromkeys(_NAME.findall(code)))
 
 
@@ -32,15 +32,15 @@ def defined(code: str, language: str) -> frozenset[str]:
 
 @lru_cache(maxsize=512)
 def definitions(code: str, language: str) -> tuple[tuple[str, int], ...]:
-    """Names as `defined` has them, each with the line that gives it a meaning, counted from 1.
+    """Names as in `defined`, each with the line that defines it, counted from 1.
 
     Parameters
     ----------
     code : str
-        A cell or a part of one. A cell magic on top of it may say that it is in another language: then
-        it defines nothing here.
+        A cell or a part of one. If a cell magic at its top says that it is in another language, it
+        defines nothing here.
     language : str
-        Any name of one.
+        Any name of a language.
     """
     spoken = find(language)
     header, code = split_header(code)

@@ -1,12 +1,13 @@
-r"""A cell as the model reads it: in passages of some lines, of which the engine takes those that fit.
+r"""A cell as the model reads it: in passages of a few lines, of which the engine takes those that fit.
 
-- Markdown becomes comments, its first lines: they say what follows. Raw cells are no code, and left out.
-- Magics and lines for the shell are left out, and with them whole cells in another language. So are cells
-  that asked a model for something: what stands in them is unfinished.
-- Lines of more than 400 characters are data, not code, and left out.
-- Of a very long cell only the end is read, below the prompt the beginning: what is nearest to it.
-- Behind a cell of code stands what separates cells in notebooks that are kept as scripts, ``# %%``. Behind
-  prose stands nothing: it belongs to the code under it.
+- The first lines of Markdown become comments: they say what follows. Raw cells are not code and are left out.
+- Magics and shell lines are left out, and so are whole cells in another language. Cells that asked a model
+  for something are left out too: their text is unfinished.
+- Lines of more than 400 characters are data, not code, and are left out.
+- Only the part of a very long cell that is nearest to the prompt is read: the end of a cell above it, the
+  beginning of one below it.
+- A code cell is followed by ``# %%``, which separates cells in notebooks that are kept as scripts. Prose is
+  followed by nothing: it belongs to the code below it.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from cg2magic.context.document import Cell, Kind
 from cg2magic.context.names import definitions
 from cg2magic.syntax.languages import Language, find, of_header, split_header
 
-#: Characters of a cell that are looked at.
+#: The most characters of a cell that are read.
 _LONGEST_CELL = 20_000
 _LONGEST_LINE = 400
 _LONGEST_PROSE = 400
-#: Characters after which a passage ends where the next statement begins, and after which it ends anyway.
+#: Characters after which a passage ends at the next statement, and after which it ends in any case.
 _PASSAGE, _LONGEST_PASSAGE = 300, 1_500
 
-#: Cell magics that run what is under them in this kernel, in its own language.
+#: Cell magics that run the code below them in this kernel, in its own language.
 _SAME_KERNEL = re.compile(r"\s*%%(time|timeit|capture|prun|python3?|pypy)\b")
 _ASKS_MODEL = re.compile(r"\s*%%(complete|infill|score)\b")
 _MAGIC_LINE = re.compile(r"\s*(?:[%!?](?=[\w%!?.~/])|[\w.]+\?{1,2}\s*$|[^=#'\"]*=\s*(?:!|%[a-z_]))")
@@ -37,14 +38,14 @@ _MAGIC_LINE = re.compile(r"\s*(?:[%!?](?=[\w%!?.~/])|[\w.]+\?{1,2}\s*$|[^=#'\"]*
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Some lines of a cell.
+    """A few lines of a cell.
 
     Attributes
     ----------
     text : str
-        It ends at the end of a line.
+        Whole lines.
     defines : frozenset of str
-        Names that get their meaning in it.
+        Names that it defines.
     """
 
     text: str
@@ -53,22 +54,22 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the engine can choose from to put around a prompt; text, and no live object.
+    """What the engine can choose from to put around a prompt: text, and no live objects.
 
     Attributes
     ----------
     above, below : tuple of tuple of Passage
-        The cells above and below the prompt, in the order of the document, each in its passages.
+        The cells above and below the prompt, in the document's order, each as its passages.
     variables : tuple of str
         One line for each variable.
     uses : frozenset of str
         Names that the prompt mentions.
     separator : str
-        What stands between cells.
+        The text between cells.
     tokens : int
-        The most that the prompt, its answer and what stands around it may take.
+        The most tokens that the prompt, its answer and the context may take together.
     note : str
-        What the person should know about it, such as that the notebook switches it off.
+        What the person should know about it, for example that the notebook switches it off.
     """
 
     above: tuple[tuple[Passage, ...], ...] = ()
@@ -81,13 +82,13 @@ class Context:
 
 
 def passages(cells: Iterable[Cell], language: str, *, below: bool = False) -> tuple[tuple[Passage, ...], ...]:
-    """Read cells, those that have something to say for this language."""
+    """Read the cells that have something to offer for this language."""
     read = (_passages(cell.kind, _near(cell.source, below=below), language) for cell in cells)
     return tuple(cell for cell in read if cell)
 
 
 def _near(source: str, *, below: bool) -> str:
-    """The part of a cell that is looked at, whole lines of it."""
+    """The part of a cell that is read, in whole lines."""
     if len(source) <= _LONGEST_CELL:
         return source
     if below:
@@ -105,7 +106,7 @@ def _passages(kind: Kind, source: str, language: str) -> tuple[Passage, ...]:
     texts = _split("\n".join(lines).strip("\n").split("\n"))
     if kind == "markdown":
         return tuple(map(Passage, texts))
-    # The whole cell is parsed, as a passage may begin or end inside of a statement.
+    # The whole cell is parsed, because a passage may begin or end inside a statement.
     named = definitions("".join(texts), language)
     texts[-1] += separator(language)
     ends = list(accumulate(text.count("\n") for text in texts))
@@ -116,13 +117,13 @@ def _passages(kind: Kind, source: str, language: str) -> tuple[Passage, ...]:
 
 
 def separator(language: str) -> str:
-    r"""Give what stands between two cells: ``\n# %%\n`` in Python."""
+    r"""Return the text between two cells: ``\n# %%\n`` in Python."""
     comments = find(language).comments
     return f"\n{comments[0]} %%\n" if comments else "\n"
 
 
 def _prose(source: str, language: Language) -> list[str]:
-    """Prose as comments; nothing where the language has none to the end of a line."""
+    """Prose as comments; nothing if the language has no comments to the end of a line."""
     if not language.comments:
         return []
     lines = [" ".join(line.strip("#=- \t").split()) for line in source[:_LONGEST_PROSE].split("\n")]
@@ -146,7 +147,7 @@ def _code(source: str, language: Language) -> list[str]:
 
 
 def _split(lines: list[str]) -> list[str]:
-    """Cut where a statement begins, or else where a passage has become too long."""
+    """Cut where a statement begins, or where a passage has become too long."""
     texts, begun, length = [], 0, 0
     for i, line in enumerate(lines):
         statement = line[:1].strip() and line[0] not in ")]}"

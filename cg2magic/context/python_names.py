@@ -1,6 +1,6 @@
-"""Names that a Python cell defines, by parso's tree of it.
+"""Names that a Python cell defines, found in parso's tree.
 
-parso also reads code that is broken or not finished. What it doesn't read is put in words that it knows:
+parso also reads code that is broken or unfinished. What it can't read is rewritten in syntax that it knows:
 magics, ``match``, ``except*``, ``type``, and the type parameters of Python 3.12.
 """
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from parso.python.tree import Name
     from parso.tree import NodeOrLeaf
 
-#: One grammar on every Python: a notebook's code may be older or newer than what we run in.
+#: The same grammar on every Python: a notebook's code may be for an older or newer one than ours.
 _VERSION = "3.13"
 
-#: What a cell may have that parso doesn't read. Inside of strings it does no harm to rewrite it.
+#: What a cell may contain that parso can't read. Rewriting it inside strings does no harm.
 _MAGIC_OR_MATCH = re.compile(r"(?m)^[ \t]*(?:[%!?]|match\b)|=[ \t]*[%!]")
 _TYPE_PARAMETERS = re.compile(r"\b((?:def|class|type)[ \t]+\w+[ \t]*)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]")
 _TYPE = re.compile(r"(?m)^([ \t]*)type[ \t]+(?=\w+[ \t]*=)")
@@ -31,11 +31,11 @@ _EXCEPT_GROUP = re.compile(r"(?m)^([ \t]*except)[ \t]*\*")
 
 _MAGIC = ("!", "%", "?")
 _INDENTS = (PythonTokenTypes.INDENT, PythonTokenTypes.DEDENT, PythonTokenTypes.ERROR_DEDENT)
-#: Before these ``match`` and ``case`` are names.
+#: Before these, ``match`` and ``case`` are names.
 _BEHIND_NAMES = frozenset((":", "=", ".", ",", ")", ";", "\n"))
 
 _SCOPES = ("funcdef", "classdef", "lambdef")
-#: What stands around names that are bound together.
+#: Nodes around names that are bound together.
 _GROUPS = frozenset(
     (
         *("testlist_star_expr", "testlist_comp", "exprlist", "testlist", "star_expr", "atom"),
@@ -45,10 +45,10 @@ _GROUPS = frozenset(
 
 
 def definitions(code: str) -> list[tuple[str, int]]:
-    """Names that get a meaning at the top level of a cell, each with its line, counted from 1.
+    """Names that are defined at the top level of a cell, each with its line, counted from 1.
 
-    A name counts where it is bound in the module's scope: in a branch or a loop as well, in a function only
-    if that declares it ``global``. ``x += 1`` and ``del x`` give no meaning.
+    A name counts where it is bound in the module's scope: also in a branch or a loop, and in a function if
+    that declares it ``global``. ``x += 1`` and ``del x`` define nothing.
     """
     module = parso.load_grammar(version=_VERSION).parse(_readable(code), cache=False, diff_cache=False)
     names = [name for same in module.get_used_names().values() for name in same]
@@ -67,7 +67,7 @@ def definitions(code: str) -> list[tuple[str, int]]:
 
 
 def _is_bound(name: Name) -> bool:
-    """Whether a name gets a value where it stands; arguments and names of comprehensions are not meant."""
+    """Whether a name gets a value at this place; parameters and a comprehension's names don't count."""
     if name.parent.type == "trailer":  # x.name = 1
         return False
     node = name.get_definition()
@@ -80,7 +80,7 @@ def _is_bound(name: Name) -> bool:
 
 
 def _is_bound_in_pieces(name: Name) -> bool:
-    """Whether a name is bound in a statement that is broken or not finished."""
+    """Whether a name is bound in a statement that is broken or unfinished."""
     before, behind = (leaf.value if leaf else "" for leaf in (name.get_previous_leaf(), name.get_next_leaf()))
     if before in ("def", "class", "as"):
         return behind not in (".", "[") or before != "as"
@@ -103,7 +103,7 @@ def _is_bound_in_pieces(name: Name) -> bool:
 def _scope(node: NodeOrLeaf) -> NodeOrLeaf:
     """The module, function, class or lambda in which a name is bound."""
     while (around := node.parent) is not None:
-        # Defaults, decorators, annotations and bases belong to what is around.
+        # Defaults, decorators, annotations and bases belong to the scope around.
         if around.type in _SCOPES and node is around.children[-1]:
             return around
         node = around
@@ -111,7 +111,7 @@ def _scope(node: NodeOrLeaf) -> NodeOrLeaf:
 
 
 def _broken_body(name: Name) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Where the body of a function or class stands whose head is broken: parso leaves it beside the head."""
+    """Where the body of a function or class with a broken head is: parso leaves it beside the head."""
     head = name.parent
     if head.type != "error_node" or name.get_previous_sibling() not in ("def", "class"):
         return None
@@ -125,7 +125,7 @@ def _broken_body(name: Name) -> tuple[tuple[int, int], tuple[int, int]] | None:
 
 
 def _readable(code: str) -> str:
-    """Write a cell without what parso doesn't read; every name stays in its line."""
+    """Rewrite a cell without what parso can't read; every name stays on its line."""
     code = _TYPE_PARAMETERS.sub(lambda found: found[1] + "\\\n" * found[2].count("\n"), code)
     code = _EXCEPT_GROUP.sub(r"\1 ", _TYPE.sub(r"\1", code))
     if not _MAGIC_OR_MATCH.search(code):
@@ -153,14 +153,14 @@ def _readable(code: str) -> str:
 
 
 def _magic_end(lines: Sequence[str], line: int) -> int:
-    r"""Count the lines to the end of a magic, which goes on behind a ``\``."""
+    r"""Count the lines to the end of a magic, which continues after a ``\``."""
     while line < len(lines) and lines[line - 1].rstrip().endswith("\\"):
         line += 1
     return line
 
 
 def _statement(tokens: Sequence[PythonToken]) -> str:
-    """Write one logical line; of ``match`` and ``case`` their headers as those of loops."""
+    """Write one logical line; the headers of ``match`` and ``case`` become those of loops."""
     at = next((i for i, token in enumerate(tokens) if token.type not in _INDENTS), 0)
     first, rest = tokens[at], tokens[at + 1 :]
     if first.string not in ("match", "case") or not rest or rest[0].string in _BEHIND_NAMES:
@@ -173,7 +173,7 @@ def _statement(tokens: Sequence[PythonToken]) -> str:
 
 
 def _case(header: Sequence[PythonToken]) -> str:
-    """Write a case as a loop: the names it captures, in its guard."""
+    """Write a case as a loop over its guard that binds the names it captures."""
     end = _find(header, "if")
     guard = _text(header[end + 1 :]) or "0"
     pattern = header[:end]
@@ -189,7 +189,7 @@ def _case(header: Sequence[PythonToken]) -> str:
 
 
 def _find(tokens: Sequence[PythonToken], wanted: str) -> int:
-    """Where a token stands outside of brackets; at the end if there is none."""
+    """The index of a token outside brackets; the number of tokens if there is none."""
     depth = 0
     for i, token in enumerate(tokens):
         depth += (token.string in "([{") - (token.string in ")]}") if token.string else 0

@@ -13,7 +13,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 def of_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """Read ``context=none vars=none``, what a notebook's metadata can say.
+    """Read settings such as ``context=none vars=none``, which a notebook's metadata can contain.
 
     Raises
     ------
@@ -39,13 +39,13 @@ class Settings:
     Attributes
     ----------
     level : {"none", "cell", "notebook"}
-        The prompt alone; with what the kernel knows of its names; with the other cells as well.
+        The prompt alone; also what the kernel knows of its names; also the other cells.
     names : tuple of str or None
         Variables to describe; None for those that the prompt mentions.
     values : bool
-        Whether some of their values are told, besides type and shape.
+        Whether to show some of their values, besides type and shape.
     tokens : int
-        The most that the prompt, its answer and the context may take; a model that sees less gets less.
+        The most tokens for the prompt, its answer and the context; a model with a shorter context gets fewer.
     """
 
     level: Level = "notebook"
@@ -55,22 +55,22 @@ class Settings:
 
     @classmethod
     def of_options(cls, level: str, variables: str, *, values: bool = False, tokens: int = 2048) -> Settings:
-        """Read the options as they are written: ``notebook``, and ``auto``, ``none`` or names.
+        """Read the options as people write them: ``notebook``, and ``auto``, ``none`` or names.
 
-        Unknown levels are taken for ``none``: nothing is shown by mistake.
+        An unknown level counts as ``none``, so that nothing is shown by mistake.
         """
         words = variables.replace(",", " ").split()
         names = None if words == ["auto"] else () if words == ["none"] else tuple(words)
         return cls(level if level in LEVELS else "none", names, values, tokens)
 
     def within(self, metadata: Mapping[str, Any]) -> Settings:
-        """Narrow them by what a notebook's metadata say under ``cg2magic``.
+        """Narrow them to what a notebook's metadata allow under ``cg2magic``.
 
         ::
 
             {"context": "none" | "cell" | "notebook", "vars": "auto" | "none" | "NAME NAME"}
 
-        A notebook can narrow what the model sees, and never widen it: it may come from anybody.
+        A notebook can narrow what the model sees, but never widen it: it may come from anybody.
         """
         said = metadata.get("cg2magic")
         if not isinstance(said, Mapping):

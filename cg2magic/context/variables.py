@@ -1,8 +1,8 @@
 """What the kernel knows of a name, in one comment line: type and shape, and no data.
 
-The objects are a person's: large, lazy, broken, or on a GPU. So nothing is asked of an object but of the
-types that are known here and in `frames`, and those by their exact class; of all others the name of the class
-is told. No `repr`, no property and no attribute of an unknown type is looked at. ::
+The objects are a person's: they may be large, lazy, broken, or on a GPU. So we look only into objects of the
+types known here and in `frames`, recognized by their exact class; for all others we name the class. We use no
+`repr`, no property and no attribute of an unknown type. ::
 
     # df: DataFrame 891×12: survived int64, age float64, …
     # trips: polars DataFrame 3×2: start Datetime, fare Float64
@@ -22,7 +22,7 @@ from cg2magic.context import frames
 from cg2magic.context.plain import SCALARS, VALUES, class_name, shown, some
 from cg2magic.wording import one_line
 
-#: Characters of a line.
+#: The most characters of a line.
 _LONGEST = 240
 
 _CONTAINERS = (list, tuple, set, frozenset, dict)
@@ -33,7 +33,7 @@ _SHELL = frozenset(("In", "Out", "exit", "quit", "get_ipython", "open"))
 def describe(
     names: Iterable[str], namespace: Mapping[str, object], mark: str = "#", *, values: bool = False
 ) -> tuple[str, ...]:
-    """Describe those of the names that are variables, a line each.
+    """Describe the names that are variables, one line each.
 
     Parameters
     ----------
@@ -42,19 +42,19 @@ def describe(
     mark : str
         What begins a comment.
     values : bool
-        Whether some values are told too, those of plain Python types.
+        Whether to show some values too, those of plain Python types.
     """
     lines = []
     for name in names:
         if name in namespace and not name.startswith("_") and name not in _SHELL:
-            told = _told(name, namespace[name], values=values)
-            if told:
-                lines.append(f"{mark} {one_line(told, _LONGEST)}\n")
+            text = _line(name, namespace[name], values=values)
+            if text:
+                lines.append(f"{mark} {one_line(text, _LONGEST)}\n")
     return tuple(lines)
 
 
-def _told(name: str, value: Any, *, values: bool) -> str:
-    """``name: what it is``; empty where there is nothing to tell."""
+def _line(name: str, value: Any, *, values: bool) -> str:
+    """``name: what it is``; empty if there is nothing to say."""
     kind = type(value)
     try:
         if issubclass(kind, ModuleType):
@@ -66,7 +66,7 @@ def _told(name: str, value: Any, *, values: bool) -> str:
         if issubclass(kind, type):
             return f"class {name}{_doc(value)}"
         return f"{name}: {_described(value, values=values)}"
-    except Exception:  # noqa: BLE001 - whatever a person's object does, the request goes on
+    except Exception:  # noqa: BLE001 - whatever a person's object does, the request continues
         return f"{name}: {class_name(kind)}"
 
 
@@ -75,15 +75,15 @@ def _described(value: Any, *, values: bool) -> str:
     if kind in SCALARS:
         return f"{kind.__name__} = {shown(value)}" if values else kind.__name__
     if kind in _CONTAINERS:
-        told = ""
+        sample = ""
         if values and kind is not dict:
-            told = some([item for _, item in zip(range(VALUES), value, strict=False)])
-        return f"{kind.__name__} of {len(value)}{told}"
+            sample = some([item for _, item in zip(range(VALUES), value, strict=False)])
+        return f"{kind.__name__} of {len(value)}{sample}"
     return frames.described(value, values=values)
 
 
 def _signature(function: FunctionType) -> str:
-    """Names of parameters, from the code itself; a default is data, and an annotation may be code to run."""
+    """The parameters' names, from the code itself: defaults are data, and annotations may be code to run."""
     code, defaults = function.__code__, len(function.__defaults__ or ())
     names = iter(code.co_varnames)
     first = code.co_argcount - defaults
@@ -100,7 +100,7 @@ def _signature(function: FunctionType) -> str:
 
 
 def _doc(of: Any) -> str:
-    # A class keeps its own in its dictionary; asking a metaclass could run anything.
+    # A class keeps its docstring in its dictionary; asking a metaclass could run anything.
     doc = of.__doc__ if type(of) is FunctionType else type.__dict__["__dict__"].__get__(of).get("__doc__")
     first = doc.strip().partition("\n")[0] if type(doc) is str else ""
     return f": {first}" if first else ""

@@ -1,1 +1,1 @@
-"""Does what a model wrote work? The benchmarks of the papers, run in the sandbox."""
+"""Does the code that a model writes work? The benchmarks of the papers, run in the sandbox."""

@@ -1,4 +1,4 @@
-"""Where answers to problems come from: a model, or what proves that the benchmark measures."""
+"""Where answers to problems come from: a model, or known answers that prove the benchmark right."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _PROBE = Request(("def hello_world():\n",), Sampling(max_new_tokens=16))
 
 
 def canonical(problem: Problem, first: int, count: int) -> list[str]:
-    """What stood there: all of it passes, if the benchmark is right."""
+    """The original solutions: they all pass, if the benchmark is right."""
     del first
     return [problem.solution] * count
 
 
 def empty(problem: Problem, first: int, count: int) -> list[str]:
-    """Nothing at all."""
+    """Empty answers."""
     del problem, first
     return [""] * count
 
 
 def of_model(sampling: Sampling) -> Answers:
-    """What the resident model writes; the samples of a batch side by side."""
+    """What the resident model writes; all samples of a batch are written at the same time."""
 
     def answers(problem: Problem, first: int, count: int) -> list[str]:
         seed = None if sampling.seed is None else sampling.seed + first
@@ -34,13 +34,13 @@ def of_model(sampling: Sampling) -> Answers:
             return [suggestion.spans[0] for suggestion in job.result()]
         except KeyboardInterrupt:
             job.cancel()
-            job.wait()  # a process that ends while torch works in it is aborted
+            job.wait()  # if a process exits while torch is working, it is aborted
             raise
 
     return answers
 
 
 def fingerprint() -> str:
-    """What the resident model answers to a fixed prompt; other weights of the same name answer otherwise."""
+    """The resident model's answer to a fixed prompt; other weights of the same name answer differently."""
     (suggestion,) = manager().submit(_PROBE).result()
     return f"{suggestion.text} ({suggestion.logprob:.2f})"

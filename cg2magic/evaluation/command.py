@@ -14,14 +14,14 @@ from typing import Any
 
 from cg2magic.errors import UsageError
 from cg2magic.evaluation import answers, problems
-from cg2magic.evaluation.run import Evaluation, Progress, Summary
+from cg2magic.evaluation.run import Evaluation, OnDone, Summary
 from cg2magic.progress import progress_bar
 from cg2magic.request import DEFAULTS, Sampling
 from cg2magic.sandbox.sandbox import Sandbox, missing
 from cg2magic.service.manager import manager
 
 _EPILOG = """
-Samples are kept in a folder, and the same command continues where it stopped. Nothing that the model wrote
+Samples are kept in a folder, and the same command continues where it stopped. Nothing that the model writes
 is run without --execute.
 """
 
@@ -60,28 +60,28 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--batch", type=int, default=16, metavar="N", help="samples written at once (%(default)s)"
     )
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="use only N problems, spread evenly; always the same ones"
+        "--limit", type=int, metavar="N", help="use only N problems, evenly spread; always the same ones"
     )
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="where to keep the samples; by default named after the run"
     )
     parser.add_argument("--fresh", action="store_true", help="start again, whatever the folder contains")
     parser.add_argument(
-        "--execute", action="store_true", help="run the samples in the sandbox, and score them"
+        "--execute", action="store_true", help="run the samples in the sandbox and score them"
     )
     parser.add_argument(
         "--unconfined",
         action="store_true",
-        help="with --execute: no sandbox, only limits; samples can read your files and use the network",
+        help="with --execute: no sandbox, limits only; samples can read your files and use the network",
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="programs that run at once (one a core)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="programs to run at once (one per core)")
     parser.add_argument(
-        "--proof", action="store_true", help="use no model: score the right answers, and empty ones"
+        "--proof", action="store_true", help="use no model: score the right answers and empty ones"
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write what is missing, run it if that is asked for, and print the figures."""
+    """Write the missing samples, run them if that is requested, and print the figures."""
     _check(args)
     chosen = problems.human_eval() if args.benchmark == "humaneval" else problems.infilling(args.split)
     chosen = problems.evenly(chosen, args.limit)
@@ -94,8 +94,8 @@ def run(args: argparse.Namespace) -> None:
     _load(args)
     settings = _settings(args) | {"answer to a fixed prompt": answers.fingerprint()}
     evaluation = Evaluation(_folder(args), chosen, args.samples, settings, fresh=args.fresh)
-    with _bar("writing", len(chosen) * args.samples) as progress:
-        evaluation.write(answers.of_model(sampling), args.batch, progress)
+    with _bar("writing", len(chosen) * args.samples) as on_done:
+        evaluation.write(answers.of_model(sampling), args.batch, on_done)
     print(f"{len(chosen):,} problems, {len(chosen) * args.samples:,} samples in {evaluation.folder}")
     if sandbox is None:
         print("Nothing was run. --execute runs the samples in a sandbox and scores them.")
@@ -154,7 +154,7 @@ def _load(args: argparse.Namespace) -> None:
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """What a sample depends on."""
     names = ["model", "precision", "temperature", "max_new_tokens"]
-    # Greedy knows no chance.
+    # Greedy decoding is not random.
     names += ["top_p", "top_k", "seed", "batch"] if args.temperature else []
     benchmark = args.benchmark if args.benchmark == "humaneval" else f"infill {args.split}"
     return {"benchmark": benchmark} | {name: getattr(args, name) for name in names}
@@ -169,14 +169,14 @@ def _folder(args: argparse.Namespace) -> Path:
 
 
 def _execute(evaluation: Evaluation, sandbox: Sandbox, jobs: int | None) -> None:
-    with _bar("running", len(evaluation.problems) * evaluation.samples) as progress:
-        evaluation.execute(sandbox, jobs, progress)
+    with _bar("running", len(evaluation.problems) * evaluation.samples) as on_done:
+        evaluation.execute(sandbox, jobs, on_done)
 
 
 def _keep(evaluation: Evaluation, summary: Summary) -> None:
-    """Write the figures beside the samples: of each problem, and of all."""
-    rows = "".join(json.dumps(row) + "\n" for row in evaluation.per_problem())
-    (evaluation.folder / "problems.jsonl").write_text(rows, "utf-8")
+    """Write the figures beside the samples: for each problem, and for all of them."""
+    lines = "".join(json.dumps(figures) + "\n" for figures in evaluation.per_problem())
+    (evaluation.folder / "problems.jsonl").write_text(lines, "utf-8")
     figures = {
         "problems": summary.problems,
         "samples": summary.samples,
@@ -194,7 +194,7 @@ def _line(summary: Summary) -> str:
 
 
 @contextmanager
-def _bar(what: str, total: int) -> Iterator[Progress]:
+def _bar(what: str, total: int) -> Iterator[OnDone]:
     from tqdm import tqdm
 
     with tqdm(total=total, desc=what, unit="sample", leave=False, disable=None) as bar:

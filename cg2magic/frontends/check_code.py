@@ -1,8 +1,8 @@
-"""What `--check CODE` says: the program that is run after each candidate, or why it would check nothing.
+"""Read `--check CODE`: the program to run after each candidate, or why it would check nothing.
 
-CODE is Python, or the name of a variable with Python in it, or the name of a function, which is called. A
-check that runs nothing would let every candidate pass, and a misspelt one none: both are refused before
-anything is written.
+CODE is Python, the name of a variable that holds Python, or the name of a function, which is then called. A
+check that runs nothing would let every candidate pass, and a misspelt one would let none pass: both are
+refused before anything is written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cg2magic.wording import one_line
 _INSTEAD = 'give it some code, such as "assert f(2) == 4", a variable that holds some, or a function'
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Node = TypeVar("_Node", bound=ast.AST)
-#: Of what is called by these names only the answer counts.
+#: Functions of these names are called only for their answer.
 _PREDICATES = {
     *("all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass"),
     *("isclose", "allclose", "array_equal"),
@@ -33,23 +33,23 @@ _ACTS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 
 
 def read(texts: Sequence[str], variables: Mapping[str, Any], language: str) -> str:
-    """Give the program that the texts of all ``--check`` make.
+    """Combine the texts of all ``--check`` options into one program.
 
     Parameters
     ----------
     texts : sequence of str
     variables : mapping
-        Those of the notebook.
+        The notebook's variables.
     language : str
-        Of the cell.
+        The cell's language.
 
     Raises
     ------
     UsageError
-        If it is not Python, or the cell is not; or if it would check nothing.
+        If a text or the cell is not Python, or if a check would check nothing.
     """
     if texts and language != "python":
-        raise UsageError(f"--check runs Python, but the language of the cell is {language}")
+        raise UsageError(f"--check runs Python, but the cell's language is {language}")
     programs = [_program(text, variables) for text in texts]
     trees = [_tree(program, text) for program, text in zip(programs, texts, strict=True)]
     statements = [statement for tree in trees for statement in tree.body]
@@ -95,7 +95,7 @@ def _unknown(name: str, variables: Mapping[str, Any]) -> str:
 
 
 def _source(name: str, function: FunctionType) -> str:
-    """Give what defines a function; the call comes later, as for those in a text."""
+    """Return a function's definition; the call is added later, as for functions in a text."""
     trouble = ""
     if function.__name__ == "<lambda>":
         trouble = "a lambda: write it with def"
@@ -121,7 +121,7 @@ def _source(name: str, function: FunctionType) -> str:
 
 
 def _calls(statements: Sequence[ast.stmt], named: Container[str]) -> list[ast.stmt]:
-    """Give calls of the tests that are defined and not used, as pytest would call them.
+    """Make calls of the tests that are defined but not used, as pytest would call them.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def _calls(statements: Sequence[ast.stmt], named: Container[str]) -> list[ast.st
             continue
         if _needs_arguments(function.args):
             raise UsageError(
-                f"--check: {function.name} takes arguments, but nothing gives it any; add the call: "
+                f"--check: {function.name} takes arguments, but nothing calls it with any; add the call: "
                 f'--check "{function.name}(…)"'
             )
         call = f"{'await ' if isinstance(function, ast.AsyncFunctionDef) else ''}{function.name}()"
@@ -165,13 +165,13 @@ def _tree(program: str, text: str) -> ast.Module:
             return ast.parse(program)
     except (SyntaxError, ValueError) as error:
         magic = any(line.lstrip().startswith(("%", "!", "?")) for line in program.splitlines())
-        hint = "; magics and shell lines are not run there" if magic else ""
+        hint = "; it can't contain magics or shell lines" if magic else ""
         said = getattr(error, "msg", error)
         raise UsageError(f"--check{shown} is not Python: {said}{hint}") from None
 
 
 def _refuse_tests_that_are_dropped(body: Sequence[ast.stmt], text: str) -> None:
-    """Refuse ``f(2) == 4`` without an assert, and the assert of a tuple: both let everything pass."""
+    """Refuse ``f(2) == 4`` without an assert, and an assert of a tuple: both let everything pass."""
     for statement in body:
         if isinstance(statement, ast.Expr) and _is_test(statement.value):
             raise UsageError(
@@ -189,7 +189,7 @@ def _refuse_tests_that_are_dropped(body: Sequence[ast.stmt], text: str) -> None:
 
 
 def _is_test(value: ast.expr) -> bool:
-    """Whether an expression says yes or no, as far as can be seen from outside."""
+    """Whether an expression is a yes-or-no test, as far as its syntax shows."""
     if isinstance(value, ast.BoolOp):
         return any(map(_is_test, value.values))
     if isinstance(value, ast.Call):

@@ -1,4 +1,4 @@
-"""The commands of `%cg2`: one parser with a subparser for each, and one function for each."""
+"""The commands of `%cg2`: one parser with a subparser and a function for each command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cg2magic.engines.remote.model import RemoteModel
     from cg2magic.models.loading import LoadedModel
 
-#: Is given the options and the shell; returns the text to print, or None if it has shown something itself.
+#: Takes the options and the shell; returns the text to print, or None if it has shown something itself.
 Command = Callable[[argparse.Namespace, "InteractiveShell"], "str | None"]
 
 
@@ -31,7 +31,7 @@ def run(line: str, shell: InteractiveShell) -> None:
     Raises
     ------
     UsageError
-        For an unknown command, naming the closest known one, or an unknown option.
+        For an unknown command, naming the closest known one, or for an unknown option.
     LoadError
         From `%cg2 load`.
     """
@@ -49,47 +49,47 @@ def run(line: str, shell: InteractiveShell) -> None:
 
 
 def overview() -> str:
-    """Describe all the commands, each in a line or two."""
+    """Describe all commands, each in a line or two."""
     return _parser()[0].format_help()
 
 
 class _HelpShown(Exception):  # noqa: N818 - nothing is wrong
-    """``--help`` has printed its text; there is nothing left to do."""
+    """``--help`` has printed its text; nothing is left to do."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line and that never exits."""
+    """A parser that reports errors in one line and never exits."""
 
     def __init__(self, **how: Any) -> None:
-        # The same width everywhere: `%cg2?` is made before anybody knows where it will be shown.
+        # The same width everywhere: `%cg2?` is made before we know where it will be shown.
         formatter = partial(argparse.HelpFormatter, max_help_position=22, width=100)
         super().__init__(formatter_class=formatter, add_help=False, **how)
         self.add_argument("-h", "--help", action="help", help="show this help")
         self.color = False  # from Python 3.14 on, help would contain escape codes
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Refuse unknown arguments here, so that the error names this command and its help."""
+        """Refuse unknown arguments here, so that the error names this command and how to get its help."""
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return known, unknown
 
     def error(self, message: str) -> NoReturn:
-        """Raise an error of one line that says where help is."""
+        """Raise an error of one line that says how to get help."""
         raise UsageError(f"{self.prog}: {plain(message)}; `{self.prog} --help` shows what it takes")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:  # noqa: ARG002
-        """Leave the parser after ``--help``, and not the kernel."""
+        """Leave the parser after ``--help``, but not the kernel."""
         raise _HelpShown
 
 
 @cache
 def _parser() -> tuple[_Parser, dict[str, _Parser]]:
-    """Make the parser for the line, and a dictionary of the parsers of its commands."""
+    """Make the parser for the line, and a dictionary of its commands' parsers."""
     parser = _Parser(
         prog="%cg2",
-        description="Look after the model. Without a COMMAND: status.",
-        epilog="`%cg2 COMMAND --help` tells more about one of them.",
+        description="Manage the model. Without a COMMAND: status.",
+        epilog="`%cg2 COMMAND --help` explains one of them.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -100,7 +100,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         command.set_defaults(run=does)
         return command
 
-    add("status", _status, "show what is loaded, its memory, what waits, and how fast the last request was")
+    add("status", _status, "show what is loaded, its memory, what waits, and the speed of the last request")
 
     load = add(
         "load",
@@ -108,7 +108,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "load a model: mini, a name from `%cg2 models`, a Hub id (@commit), a folder, or the address of a "
         "server that runs one; without a name, show what this machine can run well",
         "A server is vLLM, llama.cpp or another with OpenAI's completions API; it sees your prompts. "
-        "If it wants a key, put the key into the environment variable CG2MAGIC_API_KEY.",
+        "If it requires a key, put the key into the environment variable CG2MAGIC_API_KEY.",
     )
     load.add_argument(
         "name",
@@ -130,14 +130,14 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "--model", dest="served", metavar="NAME", help="which model to use, if the server has several"
     )
     load.add_argument(
-        "--tokenizer", metavar="NAME", help="a name, Hub id or folder, if the name on the server doesn't tell"
+        "--tokenizer", metavar="NAME", help="a name, Hub id or folder, if the served name doesn't identify it"
     )
     load.add_argument("--compile", action="store_true", default=None, help="use torch.compile, on a GPU")
 
-    add("unload", _unload, "give the model's memory back")
+    add("unload", _unload, "free the model's memory")
     add("models", _models, "list the models known by name: size, memory, what fits here, holes, licence")
 
-    cache_ = add("cache", _cache, "show, or clear, the int8 weights on disk, which make the next load quick")
+    cache_ = add("cache", _cache, "show or clear the int8 weights on disk, which make the next load quick")
     cache_.add_argument("what", nargs="?", choices=("show", "clear"), default="show")
 
     config = add(
@@ -149,7 +149,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     config.add_argument(
         "--notebook",
         action="store_true",
-        help="the settings kept in the notebook, for everybody who opens it",
+        help="the settings saved in the notebook, for everybody who opens it",
     )
     config.add_argument(
         "settings",
@@ -219,7 +219,7 @@ def _load(args: argparse.Namespace, _: InteractiveShell) -> str:
         return _advice()
     if args.name.startswith(("$", "{")):
         name = args.name.strip("${}")
-        raise UsageError(f"names are not expanded here: cg2magic.load({name}) loads what is in {name}")
+        raise UsageError(f"%cg2 does not expand names: cg2magic.load({name}) loads what is in {name}")
     with progress_bar() as on_progress:
         loaded = manager().load(
             args.name,
@@ -240,9 +240,9 @@ def _unload(*_: object) -> str:
         return "no model was loaded"
     sizes = [f"{gigabytes(gone.process)} of memory"] if gone.process or not gone.gpu else []
     sizes += [f"{gigabytes(gone.gpu)} of GPU memory"] if gone.gpu else []
-    said = f"{gone.name} unloaded, {' and '.join(sizes)} given back"
+    said = f"{gone.name} unloaded, {' and '.join(sizes)} freed"
     if gone.is_held:
-        said += "; a variable still holds its weights: they go when you `del` it"
+        said += "; a variable still holds its weights: `del` it to free them"
     return said
 
 
@@ -293,7 +293,7 @@ def _accept(args: argparse.Namespace, shell: InteractiveShell) -> None:
         raise UsageError("there is no suggestion yet: run a cell with %%complete or %%infill first")
     suggestions = entry.job.snapshot().suggestions
     if not 1 <= k <= len(suggestions):
-        raise UsageError(f"the last request has candidates 1 to {len(suggestions)}, but no {k}")
+        raise UsageError(f"the last request has candidates 1 to {len(suggestions)}, not {k}")
     shell.set_next_input(suggestions[k - 1].code, replace=False)
     manager().record(entry.job.id, k - 1, "inserted below")
 
@@ -302,7 +302,7 @@ def _config(args: argparse.Namespace, shell: InteractiveShell) -> None:
     from cg2magic.frontends import present as frontend
 
     if args.notebook:
-        # vars="a, b" as well as "vars=a, b".
+        # Both vars="a, b" and "vars=a, b".
         pairs = [pair.replace('"', "").replace("'", "") for pair in args.settings]
         frontend.configure_notebook(shell, settings.of_pairs(pairs))
     elif args.settings:
@@ -335,12 +335,12 @@ def _cache(args: argparse.Namespace, _: InteractiveShell) -> str:
     from cg2magic.models.int8 import files as int8_files
 
     if args.what == "clear":
-        return f"int8 weights removed from the disk, {gigabytes(int8_files.clear())} free again"
+        return f"int8 weights removed from the disk, {gigabytes(int8_files.clear())} freed"
     return f"int8 weights on disk  {gigabytes(int8_files.size())} in {int8_files.folder()}"
 
 
 def describe(loaded: LoadedModel | RemoteModel) -> str:
-    """Describe a loaded model in one line, with its commit if it is from the Hub; then its notes."""
+    """Describe a loaded model in one line, with its commit if it is from the Hub, followed by its notes."""
     from cg2magic.engines.remote.model import RemoteModel
 
     if isinstance(loaded, RemoteModel):

@@ -1,4 +1,4 @@
-"""What `%config CG2` shows: the traits, and what follows when one of them changes."""
+"""What `%config CG2` shows: the traits, and what happens when one of them changes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class Config(Magics):
     device = Unicode("auto", help="Where it runs: auto, cpu, cuda, cuda:1, mps.").tag(config=True)
     tokenizer = Unicode(
         "",
-        help="Tokenizer of a model on a server, if its name there doesn't tell: a name, Hub id or folder.",
+        help="Tokenizer of a model on a server, if its name there doesn't identify it: a name, Hub id or "
+        "folder.",
     ).tag(config=True)
     server_timeout = Float(
-        SERVERS.timeout, min=0.1, help="Seconds a server may be silent before we give up."
+        SERVERS.timeout, min=0.1, help="How many seconds a server may be silent before we give up."
     ).tag(config=True)
     precision = Unicode("auto", help="Precision of its weights: auto, int8, fp32, bf16, fp16.").tag(
         config=True
@@ -49,8 +50,8 @@ class Config(Magics):
     context = CaselessStrEnum(
         LEVELS,
         "notebook",
-        help="What the model sees: none (the cell alone), cell (and what the kernel knows of its names), "
-        "notebook (and the other cells).",
+        help="What the model sees: none (the cell alone), cell (also what the kernel knows of its names), "
+        "notebook (also the other cells).",
     ).tag(config=True)
     context_tokens = Int(2048, min=1, help="The most tokens of prompt, answer and context together.").tag(
         config=True
@@ -106,7 +107,7 @@ class Config(Magics):
         SERVERS.timeout = change.new
 
     def apply_config(self) -> None:
-        """Tell the manager what is allowed, and which model to load when none is loaded."""
+        """Give the manager the terms, and the model to load when none is loaded."""
         manager().checks.terms = self
         manager().default = ModelSpec(
             self.model, self.device, self.precision, tokenizer=self.tokenizer or None

@@ -1,9 +1,9 @@
-"""The kernel's interrupt ends what the model is writing, also while no cell runs.
+"""The kernel's interrupt stops the model's writing, even while no cell runs.
 
-Three cases. A cell that waits for a suggestion handles the interrupt itself. A cell of the person's own
-that is interrupted ends in KeyboardInterrupt, which IPython's events show us. Between cells, ipykernel
-ignores SIGINT; there a handler of ours is put in its place. ipykernel saves and restores whatever handler
-it finds around each cell, so ours is installed from its event loop, when no cell runs.
+There are three cases. A cell that waits for a suggestion handles the interrupt itself. If a cell of the
+person's own is interrupted, it ends with KeyboardInterrupt, which we see through IPython's events. Between
+cells, ipykernel ignores SIGINT; there we install a handler of our own. ipykernel saves and restores whatever
+handler it finds around each cell, so ours is installed from its event loop, when no cell runs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _between_cells(change: Callable[[], None]) -> None:
     loop.call_soon(change)
 
 
-#: How often, and after how many seconds, the handler is tried for while a cell still runs.
+#: How often, and at what interval in seconds, we try to install the handler while a cell still runs.
 _TRIES, _PAUSE = 50, 0.2
 
 

@@ -1,9 +1,9 @@
-r"""Split a magic's line into words: quotes, comments and backslashes, the same for all options of all magics.
+r"""Split a magic's line into words: quotes, comments and backslashes work the same for all options.
 
 A word that begins with a quote ends at the next quote of the same kind, and may contain spaces. If its
-option takes a `text`, it is then read like a Python string, so that ``"\n"`` is a newline; all other values
-are names and paths, which keep their backslashes. The first quote may follow an ``r``, as in Python, and an
-``--option=``. A quote inside a word is an ordinary character (``~/o'neill``). A ``#`` at the beginning of a
+option takes a `text`, it is then read like a Python string, so ``"\n"`` is a newline; all other values are
+names and paths, which keep their backslashes. An ``r``, as in Python, or an ``--option=`` may come before the
+first quote. A quote inside a word is an ordinary character (``~/o'neill``). A ``#`` at the beginning of a
 word begins a comment.
 """
 
@@ -22,8 +22,8 @@ from cg2magic.errors import UsageError
 
 _WINDOWS = os.name == "nt"
 _QUOTES = ("'", '"')
-#: Put before a value that needs no further reading, as a quote is put before one that was in quotes, so that
-#: argparse does not take it for an option or drop ``--``.
+#: Put before a value that is taken as it is (one that was in quotes gets its quote), so that argparse does
+#: not take it for an option or drop ``--``.
 _AS_IT_IS = "\0"
 _OPENING = re.compile(r"""(?P<name>-{0,2}\w[\w-]*=)?(?P<raw>[rR]?)(?P<quote>["'])""")
 _OPTION = re.compile(r"-{1,2}\w[\w-]*=")
@@ -39,7 +39,7 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
     UsageError
     """
     reads_words(parser)
-    actions = parser._actions  # noqa: SLF001 - argparse tells its arguments nowhere else
+    actions = parser._actions  # noqa: SLF001 - argparse lists its arguments nowhere else
     takes_text = [name for action in actions if action.type in (text, code) for name in action.option_strings]
     words, comment = split(line, takes_text)
     try:
@@ -50,7 +50,7 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
 
 
 def split(line: str, takes_text: Collection[str] = ()) -> tuple[list[str], str]:
-    r"""Split a line into words, for a parser prepared by `reads_words`, and its comment.
+    r"""Split a line into its words, for a parser prepared by `reads_words`, and its comment.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def split(line: str, takes_text: Collection[str] = ()) -> tuple[list[str], str]:
     Raises
     ------
     UsageError
-        If a quote is not closed, or something follows a closing one.
+        If a quote is not closed, or if something directly follows a closing one.
     """
     words: list[str] = []
     rest = line.lstrip()
@@ -91,7 +91,7 @@ def reads_words(parser: argparse.ArgumentParser) -> None:
 
 
 def value(word: str) -> str:
-    """Return the value of a word: a name, a path, a choice."""
+    """Return the value of a word: a name, a path or a choice."""
     return word[1:] if word.startswith((*_QUOTES, _AS_IT_IS)) else word
 
 
@@ -106,7 +106,7 @@ def text(word: str) -> str:
 
 
 def code(word: str) -> str:
-    r"""Return the Python code of a word: as it is, or with its escapes read if it is valid only then.
+    r"""Return the Python code of a word: as it is, or with its escapes read if only that is valid.
 
     So ``"assert f('a\n')"`` keeps the escape in its string, and ``"import re\nassert f(1)"`` is two lines.
     """
@@ -134,7 +134,7 @@ def unescaped(inner: str, quote: str) -> str:
             return str(ast.literal_eval(f"{quote * 3}{inner}{quote * 3}"))
     except (SyntaxError, ValueError) as error:
         said = re.sub(r"^\(unicode error\) | \(.*?\)$", "", getattr(error, "msg", str(error)))
-        said = f"{quote}{inner}{quote} is not a valid text: {said}; r{quote}…{quote} is taken literally"
+        said = f"{quote}{inner}{quote} is not valid text: {said}; r{quote}…{quote} is taken literally"
         raise argparse.ArgumentTypeError(said) from None
 
 
@@ -147,7 +147,7 @@ def _quoted(rest: str, opening: re.Match[str], *, is_text: bool) -> tuple[str, s
     assert inner is not None
     end = inner.end() + 1
     if not rest.startswith(quote, inner.end()):
-        raise UsageError(f"the options can't be read: there is no closing quote for {rest[start:]}")
+        raise UsageError(f"can't read the options: there is no closing quote for {rest[start:]}")
     follows = rest[end:]
     if follows[:1].strip():
         hint = (
@@ -156,7 +156,7 @@ def _quoted(rest: str, opening: re.Match[str], *, is_text: bool) -> tuple[str, s
             else "use the other kind of quotes around it"
         )
         raise UsageError(
-            f"the options can't be read: {rest[start:end]} ends before {follows.split()[0]}; {hint}"
+            f"can't read the options: {rest[start:end]} ends before {follows.split()[0]}; {hint}"
         )
     return inner[0], follows
 

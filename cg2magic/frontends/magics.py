@@ -1,4 +1,4 @@
-"""The magics: a cell and its options become a `Request`, and its `Job` is shown where the person is."""
+"""The magics: they turn a cell and its options into a `Request`, and show its `Job` to the person."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CG2(Config):
         self._notebook = Notebook(shell)
         self.apply_config()
 
-    #: Set where there are pages.
+    #: Set if there are pages.
     ghosts: Switch | None = None
 
     @classmethod
@@ -55,7 +55,7 @@ class CG2(Config):
 
     @classmethod
     def leave(cls, shell: InteractiveShell) -> None:
-        """Undo `enter`, and end what is running."""
+        """Undo `enter`, and stop what is running."""
         for kind, names in (("cell", ("complete", "infill", "score")), ("line", ("cg2",))):
             for name in names:
                 shell.magics_manager.magics[kind].pop(name, None)
@@ -75,9 +75,9 @@ class CG2(Config):
         """Let the model continue where the cell ends.
 
         The cell is the prompt. A panel below it shows the suggestion while it is written; press
-        *Insert below* to get a new cell with the whole code. The kernel stays free meanwhile.
+        *Insert below* to get a new cell with the whole code. Meanwhile the kernel stays free.
         Code that a model wrote is never run unless you run it. Switch on *heat map* in the panel to see
-        how likely each token was, or to pick another one and continue from there::
+        how likely each token was, or to pick another token and continue from there::
 
             In [1]: %%complete
                ...: def hello_world():
@@ -87,27 +87,27 @@ class CG2(Config):
                ...: df = pd.read_csv("titanic.csv")
                ...: df.groupby(
 
-        With ``--check`` each candidate is run together with the code that you give, and those that pass
-        come first. They run in a sandbox, without your files, variables and network, so the cell must work
-        on its own; and only after you have allowed it, with the button in the panel or `%cg2 allow`. CODE
-        may also be the name of a variable that holds longer code, or of a function to call. If you give
+        With ``--check`` each candidate is run together with your code, and those that pass come first.
+        They run in a sandbox without your files, variables and network, so the cell must work on its own.
+        They run only after you have allowed it, with the button in the panel or `%cg2 allow`. CODE may
+        also be the name of a variable that holds longer code, or of a function to call. If you give
         several, all of them are run. Put values with spaces or a # in quotes. A comment may follow the
         options. IPython's $name and {name} are not expanded::
 
             In [3]: %%complete -n 10 -t 0.6 --check "assert add(2, 3) == 5"
                ...: def add(a, b):
 
-        The model sees the rest of the notebook too, as far as there is room: the cells above (in an infill
-        also those below), and a line with type and shape for each variable that the cell mentions.
-        *Prompt* in the panel shows everything it read. If no page can send the cells (in a terminal or
-        VS Code, and with --wait or -o if ipykernel is older than 7), it sees those that were executed.
-        ``--context cell`` leaves out the other cells, ``--context none`` the variables too, and ``--vars``
-        names the variables to describe::
+        The model also sees as much of the notebook as fits: the cells above (in an infill also those
+        below), and a line with type and shape for each variable that the cell mentions. *Prompt* in the
+        panel shows everything it read. If no page can send the cells (in a terminal or VS Code, and with
+        --wait or -o if ipykernel is older than 7), it sees those that were executed. ``--context cell``
+        leaves out the other cells, ``--context none`` the variables too, and ``--vars`` names the
+        variables to describe::
 
             In [4]: %%complete --context cell --vars df columns
                ...: df[
 
-        Another cell magic below this line sets the language, and goes on top of the new cell again::
+        Another cell magic below this line sets the language, and is put at the top of the new cell::
 
             In [5]: %%complete
                ...: %%bash
@@ -126,8 +126,8 @@ class CG2(Config):
     def infill(self, line: str, cell: str) -> None:
         r"""Let the model fill the holes of the cell.
 
-        Put a | where text is missing, once or several times. A | that is alone on its line is a hole, and
-        so is one where no operator can be, as in x = | or f(a, |). If the cell has such a hole, every
+        Put a | wherever text is missing, once or several times. A | that is alone on its line is a hole,
+        and so is one where no operator can be, as in x = | or f(a, |). If the cell has such a hole, every
         other | in it is an operator, as in a | b, or text. A single | may also be at either end of a
         string or a comment, as in "Hello |". If it is not clear which | are holes, as in r"a|b" without
         another hole, an error asks you: write \| where it is not a hole, or choose another mark with
@@ -145,8 +145,8 @@ class CG2(Config):
             In [3]: %%infill --cursor ___
                ...: names = re.findall(r"Ada|___", text)
 
-        The model sees the cells above and below, and what the kernel knows about the names: see
-        ``--context`` and ``--vars`` in `%%complete?`.
+        The model sees the cells above and below, and what the kernel knows about the names in the cell:
+        see ``--context`` and ``--vars`` in `%%complete?`.
         """
         with _short_errors():
             header, code = languages.split_header(_text(cell))
@@ -177,8 +177,8 @@ class CG2(Config):
 
             In [3]: s.perplexity, s.tokens[0].alternatives, s.to_frame()
 
-        The first token has no tint, because nothing before it could predict it. A cell magic on top of the
-        cell, such as %%bash, is not scored.
+        The first token has no tint, because nothing before it could predict it. A cell magic at the top of
+        the cell, such as %%bash, is not scored.
         """
         from IPython.display import display
 
@@ -206,7 +206,7 @@ class CG2(Config):
         args = arguments(magic, line)
         args.header = header
         args.language = args.language or languages.of_header(header)
-        # Without --model the resident model answers, whatever the configured default is.
+        # Without --model the resident model answers, whatever default is configured.
         for name in set(vars(args)) - {"model"}:
             if getattr(args, name) is None and self.has_trait(name):
                 setattr(args, name, getattr(self, name))
@@ -224,7 +224,7 @@ class CG2(Config):
         )
 
     def _submit(self, request: Request, settings: Settings, *, wait: bool) -> tuple[Job, Page | None]:
-        """Queue a request with its context, which its page may still have to send."""
+        """Queue a request with its context; its page may still have to send the document for it."""
         request = self._notebook.seen_by_kernel(request, settings)
         page = None
         if settings.level != "none":

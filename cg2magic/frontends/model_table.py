@@ -1,4 +1,4 @@
-"""`%cg2 models` and `%cg2 load` without a name: what there is, and what this machine can run well."""
+"""`%cg2 models` and `%cg2 load` without a name: which models there are, and which run well here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cg2magic.models.survey import Offer, Survey
 
 _COLUMNS = ("parameters", "download", "in memory", "fits here", "holes", "licence", "on this disk")
-_SHOWN = 5  # models an advice names
+_SHOWN = 5  # models that the advice names
 
 _STYLE = """
 .cg2-models { border-collapse: collapse; font-size: var(--jp-code-font-size, 13px); }
@@ -23,7 +23,7 @@ _STYLE = """
 
 
 class ModelTable:
-    """The catalog as a table, in a notebook as HTML and elsewhere as text.
+    """The catalog as a table: HTML in a notebook, text elsewhere.
 
     Parameters
     ----------
@@ -63,11 +63,11 @@ class ModelTable:
     def _notes(self) -> tuple[str, ...]:
         refused = [offer.entry for offer in self._found.offers if offer.entry.refusal]
         others = (
-            "Gated: you accept an agreement on the Hub first. Any other causal language model loads by its "
-            "Hub id or folder; with owner/name@commit at that commit."
+            "Gated: you first accept an agreement on the Hub. Any other causal language model loads by its "
+            "Hub id or folder; owner/name@commit loads that commit."
         )
         return (
-            f"{_machine(self._found)} Sizes of downloads are estimates; a load begins with the real one.",
+            f"{_machine(self._found)} Download sizes are estimates; a load begins by showing the real one.",
             *(f"{entry.name}: {entry.refusal}." for entry in refused[:1]),
             others,
         )

@@ -1,8 +1,8 @@
-"""The notebook around the shell: where its cells come from, and what of them a request may see.
+"""The notebook around the shell: where its cells come from, and which of them a request may see.
 
-A page is asked for its document when the panel appears in it, or by `inline.pages` while the cell waits, and
-tells it while the request waits for its turn. Where there is no page, or it doesn't tell in time, what was
-executed serves. `frontend.page_of` decides who is asked.
+A page is asked for its document when the panel appears in it, or by `Pages` while the cell waits. It sends
+the document while the request waits for its turn. If there is no page, or it doesn't answer in time, we use
+the executed cells. `present.page_of` decides which page is asked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Notebook:
-    """Puts a request into the context of its notebook.
+    """Gives a request its notebook's context.
 
     Parameters
     ----------
@@ -28,16 +28,16 @@ class Notebook:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        # What the page told last: an off switch holds also where it is too slow to tell it again.
+        # What the page sent last: a switch that is off stays off if the page is too slow to send it again.
         self._metadata: dict[str, Any] = {}
 
     def seen_by_kernel(self, request: Request, settings: Settings) -> Request:
-        """Give the request what was executed."""
+        """Give the request the executed cells as its context."""
         executed = replace(Document.of_history(self._shell), metadata=self._metadata)
         return self._within(executed, request, settings)
 
     def seen_by_page(self, page: Page, request: Request, settings: Settings) -> Request:
-        """Give the request the document, once the page tells it; else say that it has less."""
+        """Give the request the document as its context once the page sends it, or note that it is missing."""
         document = page.document()
         if document is None:
             has = request.context

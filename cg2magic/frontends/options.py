@@ -49,13 +49,13 @@ _GENERATION = (
     argument(
         "--language",
         metavar="NAME",
-        help="The language of the cell, if no %%%%bash, %%%%sql or the like at its top says so.",
+        help="The cell's language, unless %%%%bash, %%%%sql or the like at its top sets it.",
     ),
     argument(
         "--context",
         choices=LEVELS,
-        help="What the model sees: this cell alone (none), with what the kernel knows of its names (cell), "
-        "or with the other cells too (notebook).",
+        help="What the model sees: this cell alone (none), also what the kernel knows of its names (cell), "
+        "or also the other cells (notebook).",
     ),
     argument(
         "--vars",
@@ -64,14 +64,14 @@ _GENERATION = (
         help="Variables to describe by type and shape; auto: those the cell mentions; or none.",
     ),
     argument("--vars-values", action="store_true", default=None, help="Show some of their values too."),
-    argument("--wait", action="store_true", help="Return when the suggestion is written, not at once."),
+    argument("--wait", action="store_true", help="Return when the suggestion is written, not immediately."),
     argument("--insert", choices=INSERT, help="What to do with the first candidate; ask: buttons."),
     argument(
         "--check",
         action="append",
         type=code,
         metavar="CODE",
-        help="Python to run after each candidate, in a sandbox; candidates that pass come first.",
+        help="Python to run after each candidate in a sandbox; candidates that pass come first.",
     ),
     argument(
         "-o",
@@ -87,15 +87,15 @@ _HOLES = (
         type=text,
         metavar="MARK",
         default="|",
-        help="What marks a hole; with another MARK, every | is just text.",
+        help="The text that marks a hole; with another MARK, every | is just text.",
     ),
     argument(
         "--prefix-token",
         type=text,
         metavar="TOKEN",
-        help="For a model whose infill format is not known: its token before the text in front of the hole.",
+        help="For a model whose infill format is not known: its token before the text ahead of the hole.",
     ),
-    argument("--suffix-token", type=text, metavar="TOKEN", help="Its token before the text behind the hole."),
+    argument("--suffix-token", type=text, metavar="TOKEN", help="Its token before the text after the hole."),
     argument(
         "--middle-token", type=text, metavar="TOKEN", help="Its token before the text that fills the hole."
     ),
@@ -119,7 +119,7 @@ def generation_options(magic: _Magic) -> _Magic:
 
 
 def hole_options(magic: _Magic) -> _Magic:
-    """Give a magic the options that say what a hole is."""
+    """Give a magic the options that define what a hole is."""
     return _give(magic, _HOLES)
 
 

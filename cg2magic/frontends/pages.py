@@ -1,4 +1,4 @@
-"""The pages that tell their document while a cell runs, which a cell that waits for its suggestion needs."""
+"""The pages that can send their document while a cell runs: a cell that waits for its suggestion needs it."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from cg2magic.context import Document
 
 
 class Page:
-    """A page that is asked for its document. It answers on a thread of its own, or not at all.
+    """A page that is asked for its document. It answers on another thread, or not at all.
 
     Parameters
     ----------
     seconds : float
-        How long the answer is waited for, from now on.
+        How long to wait for the answer, from now on.
     """
 
     def __init__(self, seconds: float = 1.0) -> None:
         self._until = time.monotonic() + seconds
-        self._told = threading.Event()
+        self._answered = threading.Event()
         self._document: Document | None = None
 
-    def tell(self, document: Document | None) -> None:
-        """Take the answer; None of a front end that can't reach its document."""
+    def answer(self, document: Document | None) -> None:
+        """Take the answer; None from a front end that can't reach its document."""
         self._document = document
-        self._told.set()
+        self._answered.set()
 
     def document(self) -> Document | None:
-        """Wait for the answer; None where there is none in time."""
-        self._told.wait(max(0.0, self._until - time.monotonic()))
+        """Wait for the answer; None if it does not come in time."""
+        self._answered.wait(max(0.0, self._until - time.monotonic()))
         return self._document
 
 
 class Pages:
-    """Those that can be asked, by the sessions of which their cells are run.
+    """The pages that can be asked, by the sessions that run their cells.
 
-    A page that is reloaded comes as another session, and a kernel that is restarted knows none: nobody is
-    waited for who can't answer.
+    A reloaded page has a new session, and a restarted kernel knows no sessions: so we never wait for a page
+    that can't answer.
 
     Parameters
     ----------
-    tell : callable
-        Sends to all pages.
+    send : callable
+        Sends a message to all pages.
     """
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._tell = tell
+    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+        self._send = send
         self._sessions: set[str] = set()
         self._asked: tuple[str, Page] | None = None
 
@@ -58,17 +58,17 @@ class Pages:
         self._sessions.add(session)
 
     def ask(self, session: str, cell_id: str) -> Page | None:
-        """Ask the page in which a cell is run for the document around it; None where it can't answer."""
+        """Ask the page that runs a cell for the document around it; None if it can't answer."""
         if session not in self._sessions:
             return None
         name, page = uuid.uuid4().hex, Page()
         self._asked = name, page
-        self._tell({"document": name, "session": session, "cell": cell_id})
+        self._send({"document": name, "session": session, "cell": cell_id})
         return page
 
-    def told(self, name: str, document: dict[str, Any] | None) -> None:
-        """Take a page's answer, None where the cell is gone; too late it is for nobody."""
+    def answered(self, name: str, document: dict[str, Any] | None) -> None:
+        """Take a page's answer, None if the cell is gone; an answer that comes too late is ignored."""
         asked, page = self._asked or ("", None)
         if page is not None and name == asked:
             self._asked = None
-            page.tell(None if document is None else Document.of_json(document))
+            page.answer(None if document is None else Document.of_json(document))

@@ -1,7 +1,7 @@
-"""Where the person is, and how a job is shown there.
+"""Find out where the person is, and show a job there.
 
 A page (JupyterLab, Notebook, VS Code) gets the panel, a terminal gets text, and a client that can't ask
-a person (nbclient, nbconvert, papermill) waits and gets the finished card.
+a person (nbclient, nbconvert, papermill) waits and gets the static panel.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None = None) -> Page | None:
-    """Give the page the running cell is in, which tells its document; None where nobody is there to tell it.
+    """Return the page of the running cell, which sends its document; None if nobody is there to send it.
 
-    The panel asks it once it is shown. While a cell waits, nothing that the panel sends is read; then the
-    labextension, which has a subshell, has been asked already, if it is there.
+    The panel asks the page once it is shown. While a cell waits, nothing that the panel sends is read. So for
+    such a cell we ask the labextension right here, if there is one: it has a subshell.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None 
     wait : bool
         Whether the cell waits for its suggestion.
     pages : Pages, optional
-        Those with the labextension.
+        The pages with the labextension.
     """
     parent = _parent(shell)
     if not parent.get("content", {}).get("allow_stdin", False):
@@ -45,7 +45,7 @@ def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None 
         return Page()
     cell_id = parent.get("metadata", {}).get("cellId")
     asked = pages.ask(parent["header"]["session"], cell_id) if pages and cell_id else None
-    return asked or Page(seconds=0)  # one that tells nothing is not waited for
+    return asked or Page(seconds=0)  # a page that sends nothing is not waited for
 
 
 def present(
@@ -65,14 +65,14 @@ def present(
     insert : {"ask", "below", "replace", "none"}
         What the page does with the first candidate once it is written.
     wait : bool
-        Return only when it is. A terminal and a client without a person always wait.
+        Return only once it is written. A terminal and a client without a person always wait.
     page : Page, optional
-        To be told the document by the panel, unless the cell waits.
+        Gets the document from the panel, unless the cell waits.
 
     Raises
     ------
     Cg2Error
-        If it was waited for, and failed.
+        If we waited for the job, and it failed.
     """
     if not hasattr(shell, "kernel"):
         from cg2magic.frontends import terminal
@@ -105,12 +105,12 @@ def present(
             record=manager().record,
             check=manager().checks.agree,
             go_on=go_on,
-            tell=page.tell if page and not wait else None,
+            on_document=page.answer if page and not wait else None,
             insert=insert,
         )
         panel.show()
     except KeyboardInterrupt:
-        # The panel was not up yet; the person meant the suggestion all the same.
+        # The panel was not shown yet, but the person meant to interrupt the suggestion.
         job.cancel()
     if wait:
         _wait(job)
@@ -120,23 +120,23 @@ def present(
 
 
 def configure_notebook(shell: InteractiveShell, settings: dict[str, str]) -> None:
-    """Write settings into the notebook's metadata through its page, and show what then holds there.
+    """Write settings into the notebook's metadata through its page, and show the resulting settings.
 
     Parameters
     ----------
     shell : InteractiveShell
     settings : dict
-        What changes; with none of them what is there is only shown.
+        What to change; if it is empty, the settings are only shown.
 
     Raises
     ------
     UsageError
-        Where there is no page.
+        If there is no page.
     """
     if not _parent(shell).get("metadata", {}).get("cellId"):
         written = json.dumps({"cg2magic": settings or {"context": "none"}})
         raise UsageError(
-            f"there is no notebook page here that could save it: put {written} into the notebook's metadata"
+            f"no notebook page is open here to save it: put {written} into the notebook's metadata"
         )
     from cg2magic.frontends.panel.notebook_settings import NotebookSettings
 
@@ -144,7 +144,7 @@ def configure_notebook(shell: InteractiveShell, settings: dict[str, str]) -> Non
 
 
 def regenerate(job: Job) -> Job:
-    """Ask for the same again: with chance in it another seed, else with a little chance."""
+    """Ask for the same again with another seed, and with some temperature if it was greedy."""
     sampling = job.request.sampling
     if sampling.temperature == 0:
         sampling = replace(sampling, temperature=0.4)
@@ -152,7 +152,7 @@ def regenerate(job: Job) -> Job:
 
 
 def go_on(job: Job, candidate: int, place: int, token_id: int) -> Job:
-    """Continue a candidate with another token in a place, beside those that are there already.
+    """Continue a candidate with another token at a place, and keep the existing candidates.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def go_on(job: Job, candidate: int, place: int, token_id: int) -> Job:
 
 
 def _wait(job: Job) -> None:
-    """Wait for a job; an interrupt ends the job and keeps what was written."""
+    """Wait for a job; an interrupt stops it and keeps what was written."""
     try:
         job.wait()
     except KeyboardInterrupt:
@@ -174,6 +174,6 @@ def _wait(job: Job) -> None:
 
 
 def _parent(shell: Any) -> dict[str, Any]:
-    """The execute request that is being served."""
+    """The execute request that the kernel is serving."""
     parent = shell.get_parent() if hasattr(shell, "get_parent") else None
     return parent or {}

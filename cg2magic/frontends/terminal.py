@@ -1,4 +1,4 @@
-"""A suggestion in a terminal IPython: it streams as text and fills the next prompt, ready to edit."""
+"""A suggestion in IPython in a terminal: it streams as text and fills the next prompt, ready to edit."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _DIM, _PLAIN = "\033[2m", "\033[0m"
 def stream(job: Job, shell: InteractiveShell, *, fill: bool = True, out: TextIO | None = None) -> None:
     """Print the first candidate while it is written, then the others; the first fills the next prompt.
 
-    Ctrl-C ends the writing and keeps what is there. Nothing is raised for a job that failed: its
-    `result` does that.
+    Ctrl-C stops the writing and keeps what is there. A failed job raises nothing here: its `result` does
+    that.
 
     Parameters
     ----------
     job : Job
     shell : InteractiveShell
     fill : bool
-        Whether the next prompt is filled.
+        Whether to fill the next prompt.
     out : file, optional
         Where to print; standard output by default.
     """
@@ -48,7 +48,7 @@ def stream(job: Job, shell: InteractiveShell, *, fill: bool = True, out: TextIO 
 
 
 class _Printer:
-    """Prints what is new of the first candidate: text only grows, so nothing is ever taken back."""
+    """Prints what is new in the first candidate: text only grows, so nothing is ever taken back."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
@@ -72,7 +72,7 @@ class _Printer:
         if now.suggestions:
             first, *others = now.suggestions
             if not first.code.startswith(self.printed):
-                # Another one came first once they were checked.
+                # After the check another candidate came first.
                 self.out.write("\n")
                 self._dim("candidate 1")
                 self.printed = ""
@@ -87,7 +87,7 @@ class _Printer:
         self.out.flush()
 
     def _wait(self, text: str) -> None:
-        """Show on one line that is written over what is being waited for; only on a real terminal."""
+        """Show what we are waiting for, on one line that is overwritten; only on a real terminal."""
         if text != self.waiting and self.out.isatty():
             self.out.write("\r" + text.ljust(len(self.waiting)) + ("" if text else "\r"))
             self.out.flush()
@@ -98,7 +98,7 @@ class _Printer:
 
 
 def _so_far(suggestion: Suggestion) -> str:
-    """The code up to where the model is writing."""
+    """The code up to the place where the model is writing."""
     pieces = [suggestion.header]
     for i, part in enumerate(suggestion.parts):
         pieces.append(part)

@@ -1,4 +1,4 @@
-"""A candidate's code as lines of highlighted segments: what the page and the stored card both draw."""
+"""A candidate's code as lines of highlighted segments, which the live and the static panel both draw."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cg2magic.request import Suggestion
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
-# Bytes a terminal obeys and characters that reorder what is read ("Trojan Source"): a model can
-# write them, so they are made visible wherever code is looked at. The code itself keeps them.
+# Bytes that a terminal obeys, and characters that reorder text ("Trojan Source"): a model can write them,
+# so they are made visible wherever code is shown. The code itself keeps them.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -39,13 +39,13 @@ class Segment(NamedTuple):
 
 
 def visible(text: str) -> str:
-    """Replace what a terminal would obey, or what would reorder the text, by U+FFFD."""
+    """Replace characters that a terminal would obey, or that would reorder the text, by U+FFFD."""
     return _INVISIBLE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 @lru_cache(maxsize=16)
 def _lexer(language: str) -> Lexer:
-    # IPython's own knows %magics and !commands as well.
+    # IPython's own lexer knows %magics and !commands as well.
     for name in ("ipython3", "python") if language == "python" else (language.lower(), "text"):
         try:
             return get_lexer_by_name(name)
@@ -56,11 +56,11 @@ def _lexer(language: str) -> Lexer:
 
 def _styles(code: str, language: str) -> Iterator[tuple[str, str]]:
     if language != "python" and code.startswith("%%"):
-        # The line of a cell magic is IPython's, whatever the language below it.
+        # The line of a cell magic is IPython's, whatever language is below it.
         end = code.find("\n") + 1 or len(code)
         yield "", code[:end]
         code = code[end:]
-    # The unprocessed tokens: they add up to the code exactly, with no newline added or stripped.
+    # Unprocessed tokens add up to exactly the code, with no newline added or stripped.
     for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
         while kind not in STANDARD_TYPES:
             kind = kind.parent
@@ -82,43 +82,43 @@ def _cut(code: str, language: str, pieces: Iterator[tuple[str, bool]]) -> Iterat
 
 
 def lines(suggestion: Suggestion, language: str = "python") -> list[list[Segment]]:
-    """Split a candidate's code into lines of segments; neighbours that look the same are one.
+    """Split a candidate's code into lines of segments; neighbours that look the same are merged.
 
-    The texts of all lines, joined by newlines, are the code exactly. A line break that the model
-    wrote marks the line it ends, also where that line is empty, by an empty segment.
+    The texts of all lines, joined by newlines, are exactly the code. A line break that the model wrote
+    marks the line that it ends; if that line is empty, with an empty segment.
     """
-    rows: list[list[Segment]] = [[]]
+    all_lines: list[list[Segment]] = [[]]
     for style, text, written in _cut(suggestion.code, language, suggestion.pieces()):
         for i, part in enumerate(text.split("\n")):
             if i:
-                if written and not rows[-1]:
-                    rows[-1].append(Segment("", "", written=True))
-                rows.append([])
+                if written and not all_lines[-1]:
+                    all_lines[-1].append(Segment("", "", written=True))
+                all_lines.append([])
             if not part:
                 continue
-            row = rows[-1]
-            if row and row[-1].style == style and row[-1].written == written:
-                row[-1] = Segment(style, row[-1].text + part, written)
+            line = all_lines[-1]
+            if line and line[-1].style == style and line[-1].written == written:
+                line[-1] = Segment(style, line[-1].text + part, written)
             else:
-                row.append(Segment(style, part, written))
-    return rows
+                line.append(Segment(style, part, written))
+    return all_lines
 
 
-def line_classes(row: list[Segment]) -> str:
-    """Tell how a line is set off: written in by the model, and by the person too."""
-    if not any(segment.written for segment in row):
+def line_classes(line: list[Segment]) -> str:
+    """Return a line's CSS classes: whether the model wrote in it, and whether the person did too."""
+    if not any(segment.written for segment in line):
         return "cg2-line"
-    mixed = any(not segment.written and not segment.text.isspace() for segment in row)
+    mixed = any(not segment.written and not segment.text.isspace() for segment in line)
     return "cg2-line cg2-by-model cg2-mixed" if mixed else "cg2-line cg2-by-model"
 
 
-def looked_at(rows: list[list[Segment]]) -> list[list[Segment]]:
-    """Leave out the empty line after a last newline, which nobody wants to see."""
-    return rows[:-1] if len(rows) > 1 and not rows[-1] else rows
+def looked_at(all_lines: list[list[Segment]]) -> list[list[Segment]]:
+    """Leave out the empty line after the last newline, which nobody wants to see."""
+    return all_lines[:-1] if len(all_lines) > 1 and not all_lines[-1] else all_lines
 
 
 def caret(suggestion: Suggestion) -> int:
-    """Where in the code the model writes next, as an offset."""
+    """The offset in the code at which the model writes next."""
     hole = max(0, len(suggestion.spans) - 1)
     before = (suggestion.header, *suggestion.parts[: hole + 1], *suggestion.spans[: hole + 1])
     return sum(map(len, before))

@@ -1,4 +1,4 @@
-"""What a card says of a job, in words: the same in the notebook, in the stored card and in a terminal."""
+"""What we say about a job: the same words in the live panel, in the static panel and in a terminal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def count(number: int, noun: str) -> str:
 
 
 def about(snapshot: Snapshot) -> str:
-    """Name what stands beside the model's name: how many candidates, what they were given, and the notes."""
+    """Return the text beside the model's name: how many candidates, their context, and the notes."""
     n = len(snapshot.suggestions) or snapshot.request.sampling.n
     said = (count(n, "candidate") if n > 1 else "", context(snapshot), *snapshot.notes)
     return " · ".join(filter(None, said))
 
 
 def context(snapshot: Snapshot) -> str:
-    """Tell what the model read around the prompt: ``4 cells, 3 variables, 812 tokens``; empty for nothing."""
+    """Say what the model read besides the prompt: ``4 cells, 3 variables, 812 tokens``; empty for nothing."""
     seen = snapshot.seen
     if seen is None or not seen.tokens:
         return ""
@@ -32,7 +32,7 @@ def context(snapshot: Snapshot) -> str:
 
 
 def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
-    """Tell how far it has come."""
+    """Say what the job is doing, and how far it has come."""
     if snapshot.state == "queued":
         return f"waiting for {count(snapshot.position, 'request')}" if snapshot.position else "waiting"
     if snapshot.state == "loading":
@@ -49,7 +49,7 @@ def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
 
 
 def loading(progress: Progress | None, seconds_left: float | None = None) -> str:
-    """Tell what is being loaded, how much of it is there, and how long the rest will take."""
+    """Say what is being loaded, how much of it is done, and how long the rest will take."""
     if progress is None:
         return "loading"
     said = [f"loading {progress.what}".strip()]
@@ -68,14 +68,14 @@ def amounts(progress: Progress) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Format a time that is still to come: no more exact than it is known."""
+    """Format a remaining time, no more exactly than it is known."""
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def mark(suggestion: Suggestion) -> str:
-    """Give the sign of a candidate that was checked; empty for others."""
+    """Return the mark of a candidate that was checked; empty for others."""
     if suggestion.check is None:
         return ""
     return "✓" if suggestion.check.passed else "✗"
@@ -86,7 +86,7 @@ def _found(check: CheckResult) -> str:
 
 
 def verdict(snapshot: Snapshot, candidate: int) -> str:
-    """Tell how likely the model found what it wrote, and why it ended where that was not its choice."""
+    """Say what the check found, how likely the model found its text, and why it ended early if it did."""
     suggestion = snapshot.suggestions[candidate]
     said = [f"{mark(suggestion)} {_found(suggestion.check)}"] if suggestion.check else []
     if suggestion.tokens:
@@ -97,6 +97,6 @@ def verdict(snapshot: Snapshot, candidate: int) -> str:
     if suggestion.finish_reason == "length":
         said.append(f"cut at {count(snapshot.request.sampling.max_new_tokens, 'token')}")
     elif suggestion.finish_reason == "cancelled" and len(snapshot.suggestions) > 1:
-        # Of a single one the status says it.
+        # For a single one the status says it.
         said.append("stopped")
     return " · ".join(said)

@@ -1,1 +1,1 @@
-"""Where code that nobody has read is run: `--check` and the evaluations, and nothing else, run it here."""
+"""Where code that nobody has read is run: only `--check` and the evaluations run such code, and only here."""

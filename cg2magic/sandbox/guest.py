@@ -1,10 +1,10 @@
-"""What runs in the sandbox: limits itself, gives up its rights, runs one program and says how it ended.
+"""What runs in the sandbox: limits itself, gives up its rights, runs one program and reports how it ended.
 
-It is started by its source (``python -I -c``), so it imports nothing but the standard library. The job is
-one JSON object on standard input: ``code``, ``nonce``, ``uid`` (or null), ``sites`` (further folders that
-packages are installed in) and the numbers of `Limits`. The answer is two lines on standard output, each
-behind the nonce: ``started``, then ``passed`` or ``failed REASON``. The program itself has no standard
-streams. It runs as a notebook's cell would: it may await, and what it defines is in ``__main__``.
+It is started from its source (``python -I -c``), so it imports only the standard library. The job is one
+JSON object on standard input: ``code``, ``nonce``, ``uid`` (or null), ``sites`` (further folders with
+installed packages) and the numbers of `Limits`. The answer is two lines on standard output, each after the
+nonce: ``started``, then ``passed`` or ``failed REASON``. The program itself has no standard streams. It runs
+like a notebook's cell: it may await, and what it defines is in ``__main__``.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ FILE = "<candidate>"
 
 
 def limit(job: dict[str, Any]) -> None:
-    """Set what the kernel holds each process to. What a system lacks is left out."""
+    """Set the limits that the kernel enforces for each process. Limits that a system lacks are skipped."""
     wanted = {
         "RLIMIT_CORE": (0, 0),
         "RLIMIT_FSIZE": (job["file_size"],) * 2,
         "RLIMIT_NOFILE": (job["files"],) * 2,
-        # Linux counts what may be written to as data. Others count the address space, if anything.
+        # Linux counts writable memory as data. Others count the address space, if anything.
         "RLIMIT_DATA" if sys.platform == "linux" else "RLIMIT_AS": (job["memory"],) * 2,
-        # Past the first, the kernel sends a signal that tells the reason; past the second it kills.
+        # At the first, the kernel sends a signal that shows the reason; at the second, it kills.
         "RLIMIT_CPU": (job["cpu_seconds"], job["cpu_seconds"] + 1),
     }
     if job["confined"]:
-        # Outside of a sandbox it would count all the processes of the person.
+        # Outside a sandbox this would count all processes of the person.
         wanted["RLIMIT_NPROC"] = (job["processes"],) * 2
     for name, values in wanted.items():
         try:
@@ -50,7 +50,7 @@ def limit(job: dict[str, Any]) -> None:
 
 
 def see_few_cores(count: int) -> None:
-    """Let the program see no more cores than that, other ones each time."""
+    """Let the program see at most `count` cores, chosen at random each time."""
     try:
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, random.sample(cores, min(count, len(cores))))
@@ -61,7 +61,7 @@ def see_few_cores(count: int) -> None:
 
 
 def give_up_rights(uid: int) -> None:
-    """Become a user that nobody is: the kernel counts no processes for root."""
+    """Become a user id that nobody has: the kernel does not limit the processes of root."""
     for candidate in (uid, 65534):
         try:
             os.setgroups([])
@@ -74,7 +74,7 @@ def give_up_rights(uid: int) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """One line: the exception, and the line of the program that it came from where it says nothing."""
+    """The exception in one line; if it has no message, with the line of the program that raised it."""
     try:
         if isinstance(error, SyntaxError) and error.filename == FILE:
             text = f"{error.msg} (line {error.lineno})"
@@ -83,7 +83,7 @@ def reason(error: BaseException) -> str:
         if not text and error.__traceback__ is not None:
             own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == FILE]
             text = (own[-1].line or "") if own else ""
-    except BaseException:  # noqa: BLE001 - the exception is the program's own, and so is what it does when asked
+    except BaseException:  # noqa: BLE001 - the exception is the program's own, and may do anything when it is read
         text = ""
     name = type(error).__name__
     return f"{name}: {text}"[:300] if text else name
@@ -106,27 +106,27 @@ def main() -> None:
         site.addsitedir(folder)
     code = job["code"]
     linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
-    # Bound here: what the program puts in the place of os.write is its own affair.
+    # Bound here, so that it does not matter if the program replaces os.write.
     write, leave, own = os.write, os._exit, os.getpid()
 
     def say(words: str) -> None:
         write(answer, f"{job['nonce']} {words}\n".encode("utf-8", "replace"))
 
-    # Pickling, doctest and dataclasses look there for what the program defines.
+    # Pickling, doctest and dataclasses look in __main__ for what the program defines.
     program = sys.modules["__main__"] = types.ModuleType("__main__")
     say("started")
     try:
         compiled = compile(code, FILE, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         waiting = eval(compiled, vars(program))  # noqa: S307 - what this file is for
-        if waiting is not None:  # it awaits, as a notebook's cell may
+        if waiting is not None:  # the program awaits, as a notebook's cell may
             import asyncio
 
             asyncio.run(waiting)
-    except BaseException as error:  # noqa: BLE001 - leaving is an end that has to be told, too
+    except BaseException as error:  # noqa: BLE001 - leaving the program is an end to report, too
         verdict = f"failed {reason(error)}"
     else:
         verdict = "passed"
-    # A child that the program forked comes to the end as well, and has no say.
+    # A child that the program forked also gets here; it must not report anything.
     if os.getpid() == own:
         say(verdict)
     leave(0)

@@ -1,9 +1,9 @@
-"""What a program in the sandbox may import that is not in the interpreter's own folders.
+"""What a program in the sandbox may import from outside the interpreter's own folders.
 
 That is what was installed for this person alone (``pip install --user``), and what was installed from a
-folder of theirs (``pip install -e``). An interpreter is started to tell, as only it knows what its ``.pth``
-files do. Of a source folder only the packages and modules in it are shown, read-only; what else a person has
-there (data, notebooks, ``.env``, ``.git``) is not.
+folder of theirs (``pip install -e``). We start an interpreter to find out, because only it knows what its
+``.pth`` files do. The sandbox shows only the packages and modules in a source folder, read-only, and nothing
+else that a person has there (data, notebooks, ``.env``, ``.git``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import suppress
 from importlib.machinery import all_suffixes
 from pathlib import Path
 
-#: Tells where imports come from: the path, and what the finders of editable installs map names to.
+#: Prints where imports come from: the path, and what the finders of editable installs map names to.
 _PROBE = """
 import json, site, sys
 
@@ -37,20 +37,20 @@ print("\\n" + json.dumps([sys.path, places]))
 
 
 def user_sites() -> list[str]:
-    """Give the folder of what was installed for this person alone, where this interpreter uses it."""
+    """Return the folder of what was installed for this person alone, if this interpreter uses it."""
     folder = site.getusersitepackages() if site.ENABLE_USER_SITE else ""
     return [folder] if folder and Path(folder).is_dir() else []
 
 
 def places(sites: list[str], known: Sequence[Path]) -> list[Path]:
-    """Give the folders and files that imports need.
+    """Return the folders and files that imports need.
 
     Parameters
     ----------
     sites : list of str
         See `user_sites`.
     known : sequence of Path
-        Folders that are seen anyway.
+        Folders that the program sees anyway.
     """
     command = [sys.executable, "-I", "-B", "-c", _PROBE, json.dumps(sites)]
     try:
@@ -62,14 +62,14 @@ def places(sites: list[str], known: Sequence[Path]) -> list[Path]:
         return []
     found = [place for name in mapped for place in _of_target(Path(name))]
     for entry in entries:
-        with suppress(OSError):  # what the person can't read, their programs need not
+        with suppress(OSError):  # what the person can't read, the program does not need
             found += _of_entry(Path(entry), known)
-    # A link may lead nowhere.
+    # A link may be broken.
     return [place for place in found if place.exists()]
 
 
 def _of_entry(entry: Path, known: Sequence[Path]) -> Iterator[Path]:
-    """What to show of an entry of ``sys.path``."""
+    """What the sandbox shows of an entry of ``sys.path``."""
     if entry.is_dir() and _is_for_installs(entry):
         yield entry
         # `flit install --symlink` and the like.
@@ -84,7 +84,7 @@ def _of_entry(entry: Path, known: Sequence[Path]) -> Iterator[Path]:
 
 
 def _of_target(target: Path) -> Iterator[Path]:
-    """What to show of what a finder maps a name to: a package, or a module with or without its suffix."""
+    """What the sandbox shows of a finder's target: a package, or a module with or without its suffix."""
     if target.name.startswith("__init__."):
         yield target.parent
     else:
@@ -93,12 +93,12 @@ def _of_target(target: Path) -> Iterator[Path]:
 
 
 def _is_for_installs(folder: Path) -> bool:
-    """Whether an installer fills it, and not a person."""
+    """Whether an installer fills the folder, and not a person."""
     return folder.name in ("site-packages", "dist-packages") or any(folder.glob("*.dist-info"))
 
 
 def _is_importable(path: Path, *, deeper: bool = True) -> bool:
-    """Whether it is a module or a package, be it of a namespace."""
+    """Whether it is a module or a package, including a namespace package."""
     if path.is_dir():
         content = path.iterdir() if path.name.isidentifier() else ()
         return any(each.is_file() or deeper for each in content if _is_importable(each, deeper=False))

@@ -12,21 +12,21 @@ class Limits:
     Attributes
     ----------
     cpu_seconds : int
-        Processor time of each of its processes; on a busy machine it is not charged for the others.
+        Processor time of each of its processes; other programs on a busy machine do not count.
     seconds : float
         By the clock, from when the program starts.
     memory : int
-        Bytes of memory: that each process may ask for, and that all of them together may hold.
+        Bytes of memory that each process may ask for, and that all of them together may hold.
     processes : int
         Processes and threads.
     file_size : int
         Bytes of one file.
     folder_size : int
-        Bytes of all the files together (with bubblewrap), and the same in ``/dev/shm``.
+        Bytes of all files together (with bubblewrap), and again as many in ``/dev/shm``.
     files : int
         Open files.
     cores : int
-        Those it sees: who starts a process or a thread for each stays below `processes`.
+        Cores that it sees: a program that starts a process or a thread for each stays below `processes`.
     """
 
     cpu_seconds: int = 3

@@ -1,18 +1,18 @@
-"""Runs a program that nobody has read, so that it can harm nothing, and says how it ended.
+"""Runs a program that nobody has read, so that it can harm nothing, and reports how it ended.
 
-Three layers, each of which holds without the others:
+There are three layers, and each works without the others:
 
-- bubblewrap gives it namespaces of its own: no network, no other processes, and of the disk only ``/usr``,
-  the interpreter's folders and what is installed elsewhere (`imports`), read-only; what it may write to are
-  a small ``/tmp`` and a small ``/dev/shm``, in memory.
-- The kernel's limits, which `guest` sets before the program: processor time, memory that it may write to (not
-  address space: jax and others reserve that by the gigabyte and never use it), processes, open files, size of
-  a file. Where the person is root, whom the kernel counts no processes for, the guest first
-  becomes a user id of its own, without any capability.
+- bubblewrap gives the program namespaces of its own: no network, no other processes, and of the disk only
+  ``/usr``, the interpreter's folders and what is installed elsewhere (`imports`), all read-only. It may write
+  only to a small ``/tmp`` and a small ``/dev/shm``, in memory.
+- The kernel's limits, which `guest` sets before it runs the program: processor time, writable memory (not
+  address space: jax and others reserve gigabytes of that and never use them), processes, open files, size of
+  a file. The kernel does not limit the processes of root; so if the person is root, the guest first switches
+  to a user id of its own, without any capability.
 - `supervision`, from outside: the clock, the memory and the number of all its processes together.
 
-Without bubblewrap (another system, or it is not installed) there is no first layer, and nothing is run
-unless that was asked for by its name.
+Without bubblewrap (on another system, or if it is not installed) the first layer is missing, and nothing is
+run unless the person explicitly asks for that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from cg2magic.sandbox.limits import Limits
 from cg2magic.sandbox.supervision import supervise
 from cg2magic.wording import one_line
 
-#: Above the ids that systems and containers hand out; each run has another, so that none counts for another.
+#: Above the ids that systems and containers assign; each run gets its own, so that counts stay separate.
 _FIRST_UID, _UIDS = 1_900_000_000, 90_000_000
 
 _GUEST = Path(__file__).with_name("guest.py")
@@ -50,14 +50,14 @@ class Sandbox:
     Parameters
     ----------
     confined : bool
-        Whether bubblewrap is used. False is for systems that have none: then only the limits hold, and a
-        program can read what the person can read, and use the network.
+        Whether to use bubblewrap. False is for systems without it: then only the limits apply, and a program
+        can read what the person can read, and use the network.
     limits : Limits
 
     Raises
     ------
     UsageError
-        If there is no bubblewrap that works, in one line.
+        If there is no working bubblewrap; with a message of one line.
     """
 
     def __init__(self, *, confined: bool = True, limits: Limits | None = None) -> None:
@@ -69,14 +69,14 @@ class Sandbox:
         self._imports = imports.places(self._sites, [*_interpreter()]) if confined else []
 
     def run(self, code: str, cancelled: Callable[[], bool] = lambda: False) -> CheckResult:
-        """Run a program to its end, or to the first of its limits; safe to call from several threads.
+        """Run a program until it ends or exceeds a limit; safe to call from several threads.
 
         Parameters
         ----------
         code : str
-            Python. It has passed if it comes to its end: without an exception, and without leaving.
+            Python. It passes if it reaches its end, without an exception and without exiting early.
         cancelled : callable
-            Asked about twenty times a second; once true, the program is ended.
+            Called about twenty times a second; once it returns true, the program is stopped.
         """
         nonce = secrets.token_hex(16)
         job = {
@@ -138,11 +138,11 @@ def _trouble(bwrap: str) -> str:
 
 
 def _bubblewrap(bwrap: str, limits: Limits, places: Sequence[Path] = ()) -> list[str]:
-    """The command before the guest's; by bubblewrap's whole path, as what is run has a PATH of its own."""
+    """The command before the guest's, with bubblewrap's full path, because it runs with a PATH of its own."""
     command = [bwrap, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     command += [f"--unshare-{kind}" for kind in ("ipc", "pid", "net", "uts", "cgroup-try")]
     if _is_root():
-        # Kept until the guest has become somebody else, which needs a user namespace with more than one id.
+        # Kept until the guest has changed its user id; that needs a user namespace with more than one id.
         command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         command += ["--unshare-user"]
@@ -150,7 +150,7 @@ def _bubblewrap(bwrap: str, limits: Limits, places: Sequence[Path] = ()) -> list
 
 
 def _file_system(limits: Limits, places: Sequence[Path]) -> list[str]:
-    """Bubblewrap's options for a file system with next to nothing in it, and two folders to write to."""
+    """Bubblewrap's options for a nearly empty file system with two writable folders."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in ("/lib", "/lib64", "/lib32", "/bin", "/sbin"):
         path = Path(name)
@@ -167,7 +167,7 @@ def _file_system(limits: Limits, places: Sequence[Path]) -> list[str]:
     for folder in _outermost([*_interpreter(), *places]):
         for parent in reversed(folder.parents[:-1]):
             if parent not in made:
-                # Otherwise only their owner could go through them, who is not the one that runs the program.
+                # Otherwise only their owner could enter them, and the program runs as another user.
                 options += ["--perms", "0755", "--dir", str(parent)]
                 made.add(parent)
         options += ["--ro-bind", str(folder), str(folder)]
@@ -187,7 +187,7 @@ def _interpreter() -> set[Path]:
 
 
 def _outermost(places: Iterable[Path]) -> list[Path]:
-    """Those that are in none of the others, nor in ``/usr``."""
+    """The places that are not inside another one or ``/usr``."""
     chosen: list[Path] = []
     for place in sorted(places, key=lambda place: len(place.parts)):
         if not any(place.is_relative_to(other) for other in (Path("/usr"), *chosen)):
@@ -201,7 +201,7 @@ def _guest_source() -> str:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Nothing of the person's; one thread for the libraries that would start as many as there are cores."""
+    """Nothing of the person's; one thread for libraries that would start one per core."""
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     needed = {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if "SYSTEMROOT" in os.environ else {}  # Windows
     return {

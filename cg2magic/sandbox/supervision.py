@@ -1,4 +1,4 @@
-"""Watches one program from outside: the clock, all its processes, and what it answers."""
+"""Watches one program from outside: the clock, all its processes, and its answer."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cg2magic.wording import one_line
 if TYPE_CHECKING:
     from cg2magic.sandbox.limits import Limits
 
-#: Seconds within which the interpreter has to start, however busy the machine is.
+#: Seconds within which the interpreter has to start, even on a busy machine.
 _START = 60.0
 #: Seconds between two looks at the program's processes.
 _LOOK = 0.05
-#: How often what is left is looked for and killed.
+#: How many times we look for remaining processes and kill them.
 _ROUNDS = 100
-#: Bytes of answer, after which the rest is not an answer any more.
+#: The most bytes of an answer; anything longer is not an answer.
 _ANSWER = 1 << 16
-#: Exit statuses of a process whose processor time was over, as itself and as bubblewrap passes it on.
+#: Exit statuses of a process that ran out of processor time: its own, and as bubblewrap passes it on.
 _OUT_OF_TIME = (-24, 128 + 24)
 
 
@@ -37,7 +37,7 @@ def supervise(
     limits: Limits,
     cancelled: Callable[[], bool],
 ) -> CheckResult:
-    """Give a guest its job and follow it to its end; none of its processes is left afterwards."""
+    """Give a guest its job and watch it until it ends; none of its processes remains afterwards."""
     answer = _Answer(nonce)
     pipes = (
         threading.Thread(target=_feed, args=(process, job), daemon=True),
@@ -73,7 +73,7 @@ def _follow(
 
 
 class _Answer:
-    """What the guest says; only what stands behind the nonce counts."""
+    """What the guest reports; only what follows the nonce counts."""
 
     def __init__(self, nonce: str) -> None:
         self.said = b""
@@ -82,7 +82,7 @@ class _Answer:
         self._heard: queue.Queue[bytes] = queue.Queue()
 
     def listen(self, process: subprocess.Popen[bytes]) -> None:
-        """Read to the end, or until it is too long for an answer; the body of a thread."""
+        """Read to the end, or until the answer is too long; runs on a thread of its own."""
         assert process.stdout is not None
         left = _ANSWER
         with process.stdout:
@@ -92,7 +92,7 @@ class _Answer:
         self._heard.put(b"")
 
     def wait(self) -> bool:
-        """Wait a moment; whether there was something new."""
+        """Wait a moment, and return whether there was something new."""
         try:
             data = self._heard.get(timeout=_LOOK)
         except queue.Empty:
@@ -106,7 +106,7 @@ class _Answer:
         return self._nonce + b" started\n" in self.said
 
     def verdict(self) -> CheckResult | None:
-        """What the guest says of the program; None while it says nothing."""
+        """What the guest reports about the program; None until it does."""
         for line in self.said.split(b"\n")[:-1]:
             if line == self._nonce + b" passed":
                 return CheckResult("passed")
@@ -118,7 +118,7 @@ class _Answer:
 
 
 def _silent(status: int, answer: _Answer) -> CheckResult:
-    """What it means that a guest ended without an answer."""
+    """The result when a guest ended without an answer."""
     if status in _OUT_OF_TIME:
         return CheckResult("timed out", "out of processor time")
     if answer.started:
@@ -128,12 +128,12 @@ def _silent(status: int, answer: _Answer) -> CheckResult:
 
 
 def _over(pid: int, limits: Limits) -> CheckResult | None:
-    """Which limit all the processes together are over; None for none."""
+    """The limit that all processes together exceed; None if they exceed none."""
     family = _family(pid)
     # Two of them are bubblewrap's own.
     if len(family) > limits.processes + 2:
         return CheckResult("failed", f"more than {limits.processes} processes")
-    # What they share is counted for each of them at first, and in parts where that is too much.
+    # First count shared memory in full for each process; if that is too much, count it in parts.
     if sum(map(_resident, family)) > limits.memory and sum(map(_share, family)) > limits.memory:
         return CheckResult("failed", f"more than {limits.memory >> 20} MiB of memory")
     return None
@@ -147,7 +147,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _share(process: psutil.Process) -> int:
-    """What a process holds, with its part of what it shares; all of it where that is not told."""
+    """The memory of a process, with its part of what it shares, or all of that if the part is unknown."""
     try:
         return process.memory_full_info().pss
     except (psutil.Error, AttributeError):
@@ -170,9 +170,9 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left, and wait until it is gone."""
-    # The head last: it is bubblewrap, which sees its child off, and with that child the kernel ends
-    # all of the sandbox. Without one a program may fork while it is being killed.
+    """Kill the remaining processes, and wait until they are gone."""
+    # The head comes last: it is bubblewrap, which waits for its child, and when that child dies the kernel
+    # ends the whole sandbox. Without bubblewrap a program may fork while it is being killed.
     for _ in range(_ROUNDS):
         alive = [each for each in _family(process.pid)[1:] if _lives(each)]
         if not alive:
@@ -188,5 +188,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _feed(process: subprocess.Popen[bytes], job: bytes) -> None:
     assert process.stdin is not None
-    with suppress(OSError), process.stdin:  # it may have died at once
+    with suppress(OSError), process.stdin:  # the process may have died at once
         process.stdin.write(job)

@@ -1,1 +1,1 @@
-"""The one resident model of a kernel, and what it is asked to do."""
+"""The one resident model of a kernel, and the work it is asked to do."""

@@ -1,4 +1,4 @@
-"""Work for the engine that the calling thread waits for: a load, a score, the features of texts."""
+"""Work for the engine, for which the calling thread waits: a load, a score, the features of texts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from cg2magic.engines.spec import ModelSpec
 
 T = TypeVar("T")
-#: Is given the engine, and a watch to report progress to, which says whether to give up.
+#: Takes the engine and a watch, to which it reports progress and which says whether to give up.
 Work = Callable[["Engine", Watch], T]
 
 
 class Call(Generic[T]):
-    """Work that waits in the queue for the engine, while the thread that asked for it waits for the result.
+    """Work that waits in the queue for the engine while the thread that asked for it waits for the result.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Call(Generic[T]):
     work : callable
         Called as ``work(engine, watch)``.
     on_progress : callable or None
-        Also hears about the loading.
+        Also receives the progress of loading.
     """
 
     def __init__(self, spec: ModelSpec | None, work: Work[T], on_progress: Listener | None) -> None:
@@ -47,7 +47,7 @@ class Call(Generic[T]):
         Cg2Error
         """
         try:
-            # In slices: on some platforms Ctrl-C can't interrupt one long wait.
+            # In slices, because on some platforms Ctrl-C can't interrupt one long wait.
             while not self._future.done():
                 wait((self._future,), 0.1)
         except KeyboardInterrupt:
@@ -56,12 +56,12 @@ class Call(Generic[T]):
             raise
         return self._future.result()
 
-    # Only the worker calls what follows.
+    # Only the worker calls the methods below.
 
     def serve(self, engine: Engine) -> None:
         """Do the work and keep its result."""
         self._future.set_result(self.work(engine, self.watch))
 
     def fail(self, error: Exception) -> None:
-        """End it with an error."""
+        """End the call with an error."""
         self._future.set_exception(without_frames(error))

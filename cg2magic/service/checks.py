@@ -1,6 +1,6 @@
-"""Candidates are tried out: each runs with the person's check in the sandbox, once the person has agreed.
+"""Try out candidates: each runs with the person's check in the sandbox, once the person has agreed.
 
-What passes comes first. It happens on threads of its own, so that the next request need not wait for it.
+Candidates that pass come first. Checks run on threads of their own, so the next request need not wait.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from cg2magic.service.job import Job
 
 Allowed = Literal["nothing", "sandbox", "unconfined"]
 
-#: GiB, and seconds: torch alone takes two to be imported.
+#: GiB and seconds: importing torch alone takes two seconds.
 MEMORY, SECONDS = 1.0, 6.0
 
-#: What ends a program for want of what an option gives.
+#: How the reason begins when a program ended for lack of what an option gives.
 _ENDS = {
     "check_memory": re.compile(r"more than \d+ MiB|MemoryError"),
     "check_seconds": re.compile(r"longer than|out of processor time"),
@@ -35,16 +35,16 @@ _ASK = "not checked: nothing is run until you allow it (%cg2 allow)"
 
 
 class Terms(Protocol):
-    """What the person has agreed to. In a notebook they are the traits of `%config CG2`, and nothing else is.
+    """What the person has agreed to. In a notebook, these are the traits of `%config CG2`, and only they.
 
     Attributes
     ----------
     allow_execution : {"nothing", "sandbox", "unconfined"}
-        ``"unconfined"`` is for systems without a sandbox: only limits.
+        ``"unconfined"`` is for systems without a sandbox: limits only.
     check_memory : float
-        What a candidate may use, in GiB.
+        The memory that a candidate may use, in GiB.
     check_seconds : float
-        The processor time it may use; by the clock five times as much.
+        The processor time that it may use; it may run five times as long by the clock.
     """
 
     allow_execution: Allowed
@@ -54,7 +54,7 @@ class Terms(Protocol):
 
 @dataclass(slots=True)
 class OwnTerms:
-    """The terms where there are no magics: at first nothing is run."""
+    """The terms without magics: at first nothing is run."""
 
     allow_execution: Allowed = "nothing"
     check_memory: float = MEMORY
@@ -67,7 +67,7 @@ class Checks:
     Attributes
     ----------
     terms : Terms
-        They are asked each time before something is run, and while it runs.
+        Consulted each time before something is run, and while it runs.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Checks:
 
     @property
     def allowed(self) -> Allowed:
-        """What the person has agreed to, by the terms."""
+        """What the person has agreed to, according to the terms."""
         return self.terms.allow_execution
 
     @allowed.setter
@@ -85,7 +85,7 @@ class Checks:
         self.terms.allow_execution = what
 
     def finish(self, job: Job, notes: tuple[str, ...] = ()) -> None:
-        """End a job that has been written: with its check, if there is one and it may be run."""
+        """Finish a job that has been written: run its check if there is one and it is allowed."""
         if not job.request.check:
             job.update(state="done", notes=notes)
         elif self.allowed == "nothing":
@@ -94,7 +94,7 @@ class Checks:
             self._start(job, notes)
 
     def agree(self, job: Job) -> None:
-        """The person wants this job's check to be run, and those to come."""
+        """Run this job's check, and allow later ones: the person has agreed."""
         if self.allowed == "nothing":
             self.allowed = "sandbox"
         now = job.snapshot()
@@ -102,12 +102,12 @@ class Checks:
             self._start(job, tuple(note for note in now.notes if note != _ASK))
 
     def jobs(self) -> list[Job]:
-        """Those whose candidates are being run."""
+        """The jobs whose candidates are being run."""
         with self._lock:
             return list(self._running)
 
     def close(self) -> None:
-        """End what runs, and wait for it."""
+        """Stop the checks that run, and wait for their end."""
         with self._lock:
             running = dict(self._running)
         for job, thread in running.items():
@@ -143,7 +143,7 @@ class Checks:
             if job.cancelled.is_set():
                 job.update(state="stopped")
             elif any(suggestion.check is None for suggestion in suggestions):
-                # What had been agreed to was withdrawn: the rest waits, or runs as it may now.
+                # The person withdrew their agreement: the rest waits, or runs as far as is allowed now.
                 self.finish(job, job.snapshot().notes)
             else:
                 job.update(state="done")
@@ -155,12 +155,12 @@ class Checks:
                     del self._running[job]
 
     def _may_run_in(self, sandbox: Sandbox) -> bool:
-        """Whether the person still agrees to what is run in this place."""
+        """Whether the person still agrees to running programs in this sandbox."""
         return self.allowed == "unconfined" or (self.allowed == "sandbox" and sandbox.confined)
 
 
 def _run(job: Job, sandbox: Sandbox, ended: Callable[[], bool]) -> None:
-    """Run the candidates, as many at once as there are cores; what is found is shown as it comes."""
+    """Run the candidates, as many at once as there are cores, and show each result as it comes."""
     changing = threading.Lock()
 
     def check(index: int) -> None:
@@ -172,7 +172,7 @@ def _run(job: Job, sandbox: Sandbox, ended: Callable[[], bool]) -> None:
         result = _with_hint(sandbox.run(code, ended))
         with changing:
             suggestions = list(job.snapshot().suggestions)
-            # One that was stopped is as good as not checked.
+            # A check that was stopped counts as not run.
             found: CheckResult | None = result if result.status != "stopped" else None
             suggestions[index] = replace(suggestions[index], check=found)
             job.update(suggestions=tuple(suggestions), progress=_progress(suggestions))
@@ -183,7 +183,7 @@ def _run(job: Job, sandbox: Sandbox, ended: Callable[[], bool]) -> None:
 
 
 def _with_hint(result: CheckResult) -> CheckResult:
-    """The result; where a limit ended it, with what gives it more."""
+    """The result; if a limit ended it, with the option that raises the limit."""
     option = next((option for option, ends in _ENDS.items() if ends.match(result.reason)), None)
     if option is None:
         return result
@@ -196,7 +196,7 @@ def _progress(suggestions: Sequence[Suggestion]) -> Progress:
 
 
 def _rank(suggestion: Suggestion) -> int:
-    """What passes first, what fails last; among alike it stays as it was written."""
+    """A sort key: what passes comes first and what fails last; otherwise the order stays."""
     if suggestion.check is None:
         return 1
     return 0 if suggestion.check.passed else 2

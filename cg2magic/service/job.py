@@ -1,4 +1,4 @@
-"""A request on its way: what the panel, the terminal and the magics see of it.
+"""A request in progress: what the panel, the terminal and the magics see of it.
 
 The worker thread writes into a `Job`; everyone else reads `Snapshot`s of it, on any thread.
 """
@@ -20,7 +20,7 @@ State = Literal["queued", "loading", "writing", "checking", "done", "stopped", "
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All there is to see of a job at one moment.
+    """All that can be seen of a job at one moment.
 
     Attributes
     ----------
@@ -28,25 +28,25 @@ class Snapshot:
     state : {"queued", "loading", "writing", "checking", "done", "stopped", "failed"}
     request : Request
     model : str
-        Name of the model; empty while it is not known.
+        The model's name; empty while it is not known.
     suggestions : tuple of Suggestion
-        One a candidate; their ``finish_reason`` is None while they are being written.
+        One per candidate; their ``finish_reason`` is None while they are being written.
     tokens : int
-        Tokens written so far, all candidates together.
+        Tokens written so far by all candidates together.
     tokens_per_second : float
-        The same over the time since the first of them; 0.0 before there are two.
+        The writing speed since the first token; 0.0 before there are two.
     seen : Seen or None
-        What the model read, once it has written.
+        What the model read; None until it has finished writing.
     notes : tuple of str
-        What the person should know, such as that the prompt was cut.
+        What the person should know, for example that the prompt was cut.
     progress : Progress or None
-        While the model is being loaded, or the candidates are checked.
+        Set while the model is being loaded or the candidates are checked.
     position : int
         How many requests are ahead while this one is queued.
     error : str
-        One line, once it has failed.
+        One line, if it has failed.
     unchecked : bool
-        Whether a check was asked for that the person has not allowed yet.
+        Whether the request has a check that the person has not allowed yet.
     """
 
     job_id: int
@@ -73,7 +73,7 @@ Listener = Callable[[Snapshot], None]
 
 
 class Job:
-    """One request in the manager's hands. Safe to use from any thread.
+    """One request that the manager serves. Safe to use from any thread.
 
     Parameters
     ----------
@@ -81,10 +81,10 @@ class Job:
     request : Request
     on_cancel : callable
     suggestions : tuple of Suggestion
-        For a request that continues a candidate: the candidates that are kept, and behind them how those that
-        are to be written begin.
+        For a request that continues a candidate: the candidates to keep, followed by the beginnings of those
+        to write.
     late : callable, optional
-        Gives the request as it is to be served, where something of it is still on its way.
+        Returns the request to serve, if a part of it still has to arrive.
     """
 
     def __init__(
@@ -110,17 +110,17 @@ class Job:
         self._first_token_at: float | None = None
 
     def snapshot(self) -> Snapshot:
-        """How it stands now."""
+        """The state of the job now."""
         return self._snapshot
 
     def listen(self, callback: Listener) -> Callable[[], None]:
-        """Call `callback` with the snapshot now, and on the worker's thread at each change.
+        """Call `callback` with the snapshot now, and again on the worker's thread at each change.
 
         Returns
         -------
         callable
-            Ends the listening. A callback that raises is dropped, so that one broken front end
-            does not stop the writing.
+            Stops the listening. A callback that raises is dropped, so that one broken front end does not
+            stop the writing.
         """
         with self._lock:
             self._listeners.append(callback)
@@ -135,13 +135,13 @@ class Job:
         return forget
 
     def cancel(self) -> None:
-        """End it within one token; what was written so far stays."""
+        """Stop it within one token; what was written so far stays."""
         self.cancelled.set()
         self._on_cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has finished; whether it has. Ctrl-C interrupts the waiting only."""
-        # In slices: a bare Event.wait() can't be interrupted on every platform.
+        """Wait until it has finished, and return whether it has. Ctrl-C interrupts only the waiting."""
+        # In slices, because on some platforms a bare Event.wait() can't be interrupted.
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._finished.wait(0.1):
             if deadline is not None and time.monotonic() >= deadline:
@@ -149,7 +149,7 @@ class Job:
         return True
 
     def result(self) -> list[Suggestion]:
-        """Wait, and give the candidates, also those of a job that was stopped.
+        """Wait, and return the candidates, even if the job was stopped.
 
         Raises
         ------
@@ -161,17 +161,17 @@ class Job:
             raise again(self._exception)
         return list(self._snapshot.suggestions)
 
-    # What follows is for the worker only.
+    # Only the worker calls the methods below.
 
     def settle(self) -> None:
-        """Wait for what is still on its way of the request."""
+        """Wait for the part of the request that still has to arrive."""
         late, self._late = self._late, None
         if late is not None:
             self.request = late()
             self.update(request=self.request)
 
     def update(self, **changes: Any) -> None:
-        """Replace fields of the snapshot and tell the listeners."""
+        """Replace fields of the snapshot and notify the listeners."""
         with self._lock:
             self._snapshot = replace(self._snapshot, **changes)
             now, listeners = self._snapshot, list(self._listeners)
@@ -191,7 +191,7 @@ class Job:
         tokens = max(0, sum(len(suggestion.tokens) for suggestion in suggestions) - self._given)
         if self._first_token_at is None and tokens:
             self._first_token_at = now
-        # The first tokens come with the prompt's pass, whose time is not the speed of writing.
+        # The first tokens come from prefill, whose time says nothing about the speed of decode.
         later = tokens - len(suggestions)
         elapsed = now - (self._first_token_at or now)
         speed = later / elapsed if later > 0 and elapsed > 0 else 0.0
@@ -199,6 +199,6 @@ class Job:
         self.update(state="writing", suggestions=suggestions, tokens=tokens, tokens_per_second=speed)
 
     def fail(self, error: Exception) -> None:
-        """End it with an error of ours, or any other made into one, in one line."""
+        """End it with an error, which is turned into one of ours, in one line."""
         self._exception = without_frames(error)
         self.update(state="failed", error=str(self._exception), progress=None)

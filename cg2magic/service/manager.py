@@ -1,7 +1,7 @@
 """The kernel's one resident model, and the thread that loads it and writes with it.
 
-Requests and loads wait in one queue and are served in order by one worker thread, so that the kernel
-stays free, two requests never fight for the cores, and memory holds one model at a time.
+Requests and loads wait in one queue, and one worker thread serves them in order. So the kernel stays free,
+two requests never compete for the cores, and memory holds one model at a time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: The id of requests that nobody waits for.
 _ASIDE = 0
-#: Suggestions remembered for `%cg2 history`; they hold text, not tensors.
+#: How many suggestions `%cg2 history` remembers; they hold text, not tensors.
 _HISTORY = 500
 
 
@@ -88,10 +88,10 @@ class Manager:
         self._engine: Engine | None = None
         self._spec: ModelSpec | None = None
         self._speed = 0.0
-        #: Called on any thread when a model has been loaded, another one or again, or let go.
+        #: Called on any thread when a model has been loaded, even the same again, or unloaded.
         self.model_changed: Callable[[], None] = lambda: None
 
-    # Asked from any thread.
+    # Any thread may call the methods below.
 
     def submit(
         self,
@@ -99,7 +99,7 @@ class Manager:
         suggestions: tuple[Suggestion, ...] = (),
         late: Callable[[], Request] | None = None,
     ) -> Job:
-        """Queue a request; it is served as soon as those before it are done.
+        """Queue a request; it is served once those before it are done.
 
         Parameters
         ----------
@@ -117,13 +117,13 @@ class Manager:
     def aside(self, request: Request) -> Job | None:
         """Serve a request that nobody waits for, such as a suggestion while somebody types.
 
-        It is in no history. It takes the place of the one before it, and is given up as soon as anything
-        else is asked for.
+        It is not in the history. It replaces the last such request, and is given up as soon as anything
+        else is requested.
 
         Returns
         -------
         Job or None
-            None while no model is resident, or the worker is busy with what somebody waits for.
+            None if no model is resident, or if the worker is busy with something that somebody waits for.
         """
         with self._changed:
             others = [item for item in self._unfinished() if not _is_aside(item)]
@@ -145,12 +145,12 @@ class Manager:
         tokenizer: str | None = None,
         on_progress: Listener | None = None,
     ) -> LoadedModel | RemoteModel:
-        """Load a model on the worker thread and wait for it; Ctrl-C gives it up.
+        """Load a model on the worker thread and wait for it; Ctrl-C gives up.
 
         Raises
         ------
         LoadError
-            In one line; the model that was resident is still there.
+            With a message of one line; the model that was resident stays.
         """
         spec = ModelSpec(name, device, precision, groups, compile, served, tokenizer)
         loaded = self._call(Call(spec, lambda engine, _: engine.loaded, on_progress))
@@ -158,11 +158,11 @@ class Manager:
         return loaded
 
     def wake(self) -> LoadedModel | RemoteModel:
-        """Load the default model where none is resident, as `load` does."""
+        """Load the default model if none is resident, as `load` does."""
         return self._call(Call(None, lambda engine, _: engine.loaded, None))
 
     def score(self, text: str, model: str | None = None, on_progress: Listener | None = None) -> Score:
-        """Score a text on the worker thread, with `model` or the resident one; Ctrl-C gives it up.
+        """Score a text on the worker thread, with `model` or the resident one; Ctrl-C gives up.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class Manager:
         return call.answer()
 
     def cancel(self, job_id: int | None = None) -> int:
-        """End the job with this id, or all of them; how many were not finished yet."""
+        """Stop the job with this id, or all jobs; return how many were not finished yet."""
         with self._changed:
             waiting = [*self._queue, self._current, *self.checks.jobs()]
         jobs = [j for j in waiting if isinstance(j, Job) and job_id in (None, j.id)]
@@ -209,14 +209,14 @@ class Manager:
                 entry.outcomes[candidate] = outcome
 
     def unload(self) -> memory.Unloaded | None:
-        """Give the model's memory back. What is being written is ended first.
+        """Free the model's memory. Anything being written is stopped first.
 
-        Whoever keeps what `load` gave keeps what is known of the model, and not its weights.
+        Whoever keeps what `load` returned keeps only the facts about the model, not its weights.
 
         Returns
         -------
         Unloaded or None
-            What was given back; None where there was no model.
+            What was freed; None if there was no model.
         """
         before = memory.held()
         self.cancel()
@@ -242,7 +242,7 @@ class Manager:
         )
 
     def status(self) -> Status:
-        """What is loaded, what waits, and how fast the last request was."""
+        """What is loaded, what is waiting, and how fast the last request was."""
         with self._changed:
             current, engine = self._current, self._engine
             queued = sum(isinstance(item, Job) for item in self._queue)
@@ -256,11 +256,11 @@ class Manager:
 
     @property
     def holds_a_model(self) -> bool:
-        """Whether one is resident."""
+        """Whether a model is resident."""
         return self._engine is not None
 
     def close(self) -> None:
-        """End everything and the worker thread with it; a later request starts a new one."""
+        """Stop everything, including the worker thread; a later request starts a new one."""
         self.unload()
         self.checks.close()
         with self._changed:
@@ -281,10 +281,10 @@ class Manager:
             self._changed.notify_all()
         for job in asides:
             job.cancel()
-        self._tell_positions()
+        self._report_positions()
 
     def _unfinished(self) -> list[Job | Call[Any]]:
-        """What is served or waits; to be asked with the lock held."""
+        """What is being served and what waits; call this with the lock held."""
         return [*([] if self._current is None else [self._current]), *self._queue]
 
     def _work(self) -> None:
@@ -298,18 +298,18 @@ class Manager:
                 if self._worker is not me:
                     return
                 item = self._current = self._queue.popleft()
-            self._tell_positions()
+            self._report_positions()
             if isinstance(item, Call):
                 self._serve_call(item)
             else:
                 self._serve_job(item)
-            del item  # while waiting for the next one, this thread must not hold on to a model
+            del item  # while this thread waits for the next one, it must not hold a model
 
     def _serve_call(self, call: Call[Any]) -> None:
         try:
             spec = call.spec or self._spec or self.default
             call.serve(self._resident(spec, call.watch))
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+        except Exception as error:  # noqa: BLE001 - raised again in the waiting thread
             _end(call, error)
 
     def _serve_job(self, job: Job) -> None:
@@ -342,7 +342,7 @@ class Manager:
                 _end(job, error)
 
     def _resident(self, spec: ModelSpec, watch: Watch) -> Engine:
-        """The engine for `spec`; what is resident is only let go once the new one is there."""
+        """The engine for `spec`; the resident one is closed only once the new one is there."""
         held, engine = self._spec, self._engine
         if held is not None and engine is not None and spec.is_met_by(held, engine.loaded):
             return engine
@@ -356,16 +356,16 @@ class Manager:
         return engine
 
     def _drop_cancelled(self) -> None:
-        """Take cancelled jobs out of the queue at once: they need not wait for their turn to end."""
+        """Take cancelled jobs out of the queue at once: they need not wait for their turn."""
         with self._changed:
             dropped = [item for item in self._queue if isinstance(item, Job) and item.cancelled.is_set()]
             for job in dropped:
                 self._queue.remove(job)
         for job in dropped:
             job.update(state="stopped")
-        self._tell_positions()
+        self._report_positions()
 
-    def _tell_positions(self) -> None:
+    def _report_positions(self) -> None:
         with self._changed:
             waiting = list(self._queue)
             ahead = 1 if self._current is not None else 0
@@ -382,11 +382,11 @@ def _is_aside(item: Job | Call[Any]) -> TypeGuard[Job]:
 def _end(item: Job | Call[Any], error: Exception) -> None:
     item.fail(error)
     if not isinstance(error, (UsageError, FormatError)):
-        # What it was working with when it failed: half a model, or a pass that was too large.
+        # Free what it was using when it failed: half a model, or a pass that was too large.
         memory.release()
 
 
 @cache
 def manager() -> Manager:
-    """The kernel's manager, made when first asked for."""
+    """The kernel's manager, made when it is first needed."""
     return Manager()

@@ -1,4 +1,4 @@
-"""Import torch and transformers before they are needed, so that the first request does not wait for them."""
+"""Import torch and transformers early, so that the first request does not wait for them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import threading
 
 
 def start() -> threading.Thread:
-    """Import them on a thread of their own; the thread, which ends when they are there.
+    """Import them on a new thread, and return the thread, which ends when they are imported.
 
-    The kernel answers meanwhile, a little slower: both share Python's lock.
+    Meanwhile the kernel answers, a little more slowly: both threads share Python's lock.
     """
     thread = threading.Thread(target=_import, name="cg2magic preload", daemon=True)
     thread.start()
@@ -17,7 +17,7 @@ def start() -> threading.Thread:
 
 
 def _import() -> None:
-    # What is missing or broken is told, in one line, by the request that needs it.
+    # The request that needs a missing or broken package reports it, in one line.
     with contextlib.suppress(Exception):
         import cg2magic.engines.local.engine
         import cg2magic.models.codegen.checkpoint

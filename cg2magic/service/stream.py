@@ -1,4 +1,4 @@
-"""Following a job from another thread than its own."""
+"""Follow a job from another thread."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from cg2magic.service.job import Job, Snapshot
 
 
 def snapshots(job: Job, interval: float = 0.05) -> Iterator[Snapshot]:
-    """Walk through what happens to a job: the newest snapshot each time, the last one always.
+    """Yield a job's snapshots as it proceeds: the newest each time, and always the last one.
 
     Parameters
     ----------
     job : Job
     interval : float
-        The least time between two snapshots, in seconds. It is longer for a caller that takes long
-        over each, so that showing never takes more than a fifth of the time from writing. A new
-        state, and so the last snapshot, comes at once.
+        The least time between two snapshots, in seconds. It is longer if the caller takes long over each,
+        so that showing never takes more than a fifth of the time from writing. A new state, and so the
+        last snapshot, comes at once.
 
     Yields
     ------
     Snapshot
-        The iteration ends after the first that is finished. Ctrl-C interrupts the waiting.
+        The iteration ends after the first finished one. Ctrl-C interrupts the waiting.
     """
     changed = threading.Condition()
 
@@ -41,7 +41,7 @@ def snapshots(job: Job, interval: float = 0.05) -> Iterator[Snapshot]:
                 return
             due = began + max(interval, 5 * (time.monotonic() - began))
             with changed:
-                # In slices: a bare wait can't be interrupted on every platform.
+                # In slices, because on some platforms a bare wait can't be interrupted.
                 while job.snapshot() is now:
                     changed.wait(0.1)
                 state = now.state

@@ -1,1 +1,1 @@
-"""The text of code: languages, where blocks and lines end, where the cursor is. No tensor, no notebook."""
+"""Code as text: languages, where blocks and lines end, where the cursor is. No tensors, no notebooks."""

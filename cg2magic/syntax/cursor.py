@@ -1,33 +1,34 @@
 r"""Where the holes of a cell are: ``split`` takes the marks out of it, ``join`` puts them in.
 
-A mark is the text ``|``, or the one given with ``--cursor MARK``: that one is a hole wherever it stands, and
-``|`` is then plain text.
+A mark is the text ``|``, or the one given with ``--cursor MARK``: then each MARK is a hole, wherever it is,
+and ``|`` is plain text.
 
-``|`` is also Python's or, and part of many a text. Some can be nothing but holes:
+``|`` is also Python's or, and part of many texts. Some can only be holes:
 
-- one alone on its line, whatever is around that line;
+- one that is alone on its line, whatever is around that line;
 - one where no operator can be: ``x = |``, ``f(a, |)``, ``plt.|``, ``n = x |`` at the end of a statement, and
-  ``f"{|:.2f}"``, as what is in the braces of an f-string is code;
-- one that is all of a docstring: triple quotes, and nothing else in them.
+  ``f"{|:.2f}"``, because the braces of an f-string contain code;
+- one that is all of a docstring: triple quotes with nothing else between them.
 
-If there is one of these, every other ``|`` of the cell is what it looks like: an operator, or text. If not,
+If there is such a hole, every other ``|`` of the cell is what it looks like: an operator, or text. If not,
 
-- the only mark of the cell is a hole in a string or a comment too, at either end of the text in its line:
-  ``"|"``, ``"Hello |!"``, ``"Total: | euros"``, ``x = 1  # |``. Between two things it is a pattern, a type, a
-  pipe or a separator as often as a hole: ``r"a|b"``, ``"int | None"``, ``"ls | wc"``, ``f"{a} | {b}"``.
-- Nothing else is guessed at: the person is asked.
+- a mark that is the only one in the cell may also be a hole in a string or a comment, at either end of the
+  text on its line: ``"|"``, ``"Hello |!"``, ``"Total: | euros"``, ``x = 1  # |``. Between two things it is as
+  often a pattern, a type, a pipe or a separator: ``r"a|b"``, ``"int | None"``, ``"ls | wc"``,
+  ``f"{a} | {b}"``.
+- Nothing else is guessed: the person is asked.
 
-In other languages a ``|`` can be nothing but a hole alone on its line, and where neither of its sides can be
-an operand: ``x = |;``, ``f(a, |)``, ``return |``. In shells, whose pipe may end a line, and in languages with
-blocks that we don't know, it has to be alone on its line, in shells not behind one that ends with ``\``.
+In other languages a ``|`` can only be a hole if it is alone on its line, or if neither of its sides can be an
+operand: ``x = |;``, ``f(a, |)``, ``return |``. In shells, whose pipe may end a line, and in languages whose
+blocks we don't know, it has to be alone on its line; in shells, the line before must not end with ``\``.
 
-In code a backslash before a mark makes it plain: ``\|`` is read as ``|`` and is never a hole. Before a mark,
-and only there, two backslashes are one: ``\\|`` is a backslash and a hole, ``\\\|`` is the text ``\|``.
+In code, a backslash before a mark makes it plain: ``\|`` is read as ``|`` and is never a hole. Before a mark,
+and only there, two backslashes count as one: ``\\|`` is a backslash and a hole, ``\\\|`` is the text ``\|``.
 
-In strings and comments backslashes are the person's own and stay, and ``\|`` is no hole there either:
-``r"\|"`` is a pattern for a bar, ``"C:\\|"`` has a hole behind an escaped backslash. So it is in a shell's
-words too (``grep a\|b``), and in languages whose strings we can't tell apart: in LaTeX ``\|`` is a norm, in
-Markdown a bar in a table.
+In strings and comments, backslashes are the person's own and stay, and ``\|`` is not a hole either:
+``r"\|"`` is a pattern for a bar, ``"C:\\|"`` has a hole after an escaped backslash. The same holds in a
+shell's words (``grep a\|b``), and in languages whose strings we can't recognize: in LaTeX ``\|`` is a norm,
+in Markdown it is a bar in a table.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from cg2magic.syntax.holes import Mark, Reading
 from cg2magic.syntax.languages import find
 
 _PIPE = "|"
-_SHOWN = 5  # places an error lists
+_SHOWN = 5  # places that an error lists
 _EXCERPT = 32  # characters of the line shown for each
 
 
@@ -57,13 +58,13 @@ def split(cell: str, *, mark: str = _PIPE, language: str = "python") -> tuple[st
     mark : str
         Printable text without a backslash.
     language : str
-        Any name of one.
+        Any name of a language.
 
     Returns
     -------
     tuple of str
-        The exact texts around the holes, nothing trimmed: ``k + 1`` for ``k`` holes. In code ``\|`` has
-        become ``|``.
+        The exact texts around the holes, untrimmed: ``k + 1`` for ``k`` holes. In code, ``\|`` has become
+        ``|``.
 
     Raises
     ------
@@ -99,20 +100,20 @@ def join(parts: Sequence[str], *, mark: str = _PIPE, language: str = "python") -
     Parameters
     ----------
     parts : sequence of str
-        Any texts; in code each mark in them is written with a backslash before it.
+        Any texts; in code, each mark in them is written with a backslash before it.
     mark, language : str
         As in `split`.
 
     Returns
     -------
     str
-        A cell that `split` takes apart into these parts; of one part, a cell without a hole.
+        A cell that `split` splits into these parts; for one part, a cell without a hole.
 
     Raises
     ------
     UsageError
-        If no cell with this mark is read so: where the mark is part of a string in the texts, or with ``|``
-        comes to stand between two operands.
+        If `split` would read no cell with this mark so: if the mark is part of a string in the texts, or if a
+        ``|`` would be between two operands.
 
     Examples
     --------
@@ -152,19 +153,19 @@ def _check(mark: str) -> None:
 
 
 def _marks(cell: str, mark: str) -> Iterator[Mark]:
-    """Find the marks, those too that a backslash makes plain."""
+    """Find the marks, including those that a backslash makes plain."""
     pattern = re.compile(r"(?<!\\)\\*(?=" + re.escape(mark) + ")")
     at = 0
     while found := pattern.search(cell, at):
         yield (one := Mark(*found.span()))
-        # Of a plain one only the first character counts, for marks such as @@ that may overlap.
+        # After a plain one, skip only its first character: marks such as @@ may overlap.
         at = one.place + (1 if one.is_escaped else len(mark))
 
 
 def _parts(
     cell: str, mark: str, marks: Sequence[Mark], holes: Collection[int], is_text: Callable[[Mark], bool]
 ) -> tuple[str, ...]:
-    """Cut the cell at its holes, and take away the backslashes that were not the person's own."""
+    """Cut the cell at its holes, and remove the backslashes that were not the person's own."""
     parts, at = [""], 0
     for one in marks:
         is_hole = one.place in holes
@@ -184,10 +185,10 @@ def _parts(
 def _escape(mark: str, is_kept: Callable[[int], bool], text: str, begin: int, following: str) -> str:
     """Write a text so that `split` reads it back.
 
-    ``begin`` is its place, ``following`` is what comes right behind it, and ``is_kept`` tells of a mark's
-    place whether backslashes before it stay as they are.
+    ``begin`` is its place, ``following`` is the text right after it, and ``is_kept`` takes a mark's place and
+    returns whether backslashes before it stay as they are.
     """
-    written = []  # from the end, as a backslash depends on what comes after it
+    written = []  # from the end, because a backslash depends on what comes after it
     head = following
     escapes = head == mark and not is_kept(begin + len(text))
     for i in range(len(text) - 1, -1, -1):
@@ -204,7 +205,7 @@ def _escape(mark: str, is_kept: Callable[[int], bool], text: str, begin: int, fo
 
 
 def _question(reading: Reading, cell: str, doubtful: Sequence[Mark]) -> str:
-    """Ask where the holes are, and say how they can be told."""
+    """Ask where the holes are, and say how to mark them."""
     shown = ", ".join(
         f"({n}) {_show(reading, cell, one.place)}" for n, one in enumerate(doubtful[:_SHOWN], 1)
     )
@@ -217,12 +218,12 @@ def _question(reading: Reading, cell: str, doubtful: Sequence[Mark]) -> str:
 
 
 def _show(reading: Reading, cell: str, place: int) -> str:
-    """Say where a mark stands: line:column, counted from 1, and the text around it."""
+    """Say where a mark is: line:column, counted from 1, and the text around it."""
     first, end = reading.line(place)
     line = "".join(char if char.isprintable() else " " for char in cell[first:end])
     left = max(0, place - first - _EXCERPT // 2)
     shown = line[left : left + _EXCERPT].strip()
     before = "…" if line[:left].strip() else ""
     after = "…" if line[left + _EXCERPT :].strip() else ""
-    row = 1 + reading.outline.count("\n", 0, place)
-    return f"{row}:{place - first + 1} `{before}{shown}{after}`"
+    number = 1 + reading.outline.count("\n", 0, place)
+    return f"{number}:{place - first + 1} `{before}{shown}{after}`"

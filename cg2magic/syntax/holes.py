@@ -1,7 +1,7 @@
-"""Which marks of a cell can only be holes, and which may be code or text of the cell: `cursor` has the rules.
+"""Which marks of a cell can only be holes, and which may be its code or text: `cursor` has the rules.
 
-The cell is read in its outline, a copy with each character in its place. There the backslashes before a mark
-are gone, and every mark that may be a hole is a ``|``, which no language's string or comment begins with.
+The cell is read as its outline: a copy in which each character keeps its place. In it, the backslashes before
+a mark are gone, and every mark that may be a hole is a ``|``, which begins no language's string or comment.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _PIPE = "|"
 _OPENING = ("(", "[", "{")
 _CLOSING = (")", "]", "}")
 
-# Where a value can stand in other languages than Python: behind the one, and before the other.
+# Where a value can be in languages other than Python: after the first, and before the second.
 _SLOT_BEGINS = re.compile(r"(?:[=(\[,:.]|\breturn)[ \t]*\Z")
 _SLOT_ENDS = re.compile(r"[ \t]*(?:[)\]};,]|\n)")
 
-# Besides blanks, what makes a beginning or an end in a text: `Total: |`, `Hello |!`, `Length (|)`.
+# Besides blanks, what marks a beginning or an end in a text: `Total: |`, `Hello |!`, `Length (|)`.
 _INTRODUCES = re.compile(r"\w:\s+\Z")
 _ENDS = re.compile(r"[.!?]+\s*\Z")
 _ENCLOSED = ("()", "<>", "><", "''", '""', "``")
@@ -46,7 +46,7 @@ class Mark(NamedTuple):
 
 
 class Reading:
-    """A cell read for its marks; its language's tokens are looked at only if a mark needs it.
+    """A cell read for its marks; it is split into tokens only if a mark needs that.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Reading:
     def is_text(self, mark: Mark) -> bool:
         """Whether a mark is in a string or a comment, where a backslash before it is the person's own.
 
-        So it is, as far as is known, in all of a language whose strings can't be told apart.
+        In a language whose strings we can't recognize, this is assumed everywhere.
         """
         if self.language.blocks == "none":
             return True
@@ -83,7 +83,7 @@ class Reading:
         return _is_within(spans, mark.place - token.start - 1) or self._is_word(mark)
 
     def is_clear(self, place: int) -> bool:
-        """Whether a ``|`` can be nothing but a hole."""
+        """Whether a ``|`` can only be a hole."""
         first, end = self.line(place)
         if self.outline[first:end].strip() == _PIPE:
             return not (self.language.name == "shell" and self._is_continued(first))
@@ -102,7 +102,7 @@ class Reading:
         return not self._is_operator(place)
 
     def is_end_of_text(self, place: int) -> bool:
-        """Whether a ``|`` is in a string or comment of Python, where it does not stand between two things."""
+        """Whether a ``|`` is in a Python string or comment, but not between two things."""
         if self.language.blocks != "python" or self._python.at(place).kind not in ("string", "comment"):
             return False
         left, right = self._text_around(place)
@@ -127,12 +127,12 @@ class Reading:
         return re.search(r"[^\s\\|]", around) is not None
 
     def _is_continued(self, first: int) -> bool:
-        r"""Whether a line goes on with the one before it, as a pipe does after ``cat names \``."""
+        r"""Whether a line continues the one before it, as a pipe does after ``cat names \``."""
         before = self.outline[self.line(first - 1)[0] : first - 1] if first else ""
         return (len(before) - len(before.rstrip("\\"))) % 2 == 1
 
     def _is_slot(self, place: int) -> bool:
-        """Whether neither of its sides can be an operand, in another language than Python."""
+        """Whether neither of its sides can be an operand, in a language other than Python."""
         left = _SLOT_BEGINS.search(self.outline, self.line(place)[0], place)
         right = _SLOT_ENDS.match(self.outline, place + 1)
         return bool(left and right) and not _is_within(self._spans, place)
@@ -141,9 +141,9 @@ class Reading:
         """Whether a ``|`` in the code of a Python cell may be the operator."""
         candidates = self._candidates
         if place - 1 in candidates or place + 1 in candidates:
-            return True  # || is other languages' or, not two holes side by side
+            return True  # || is the or of other languages, not two holes side by side
         before, left, token, right = self._python.around(place)
-        if before.text in ("def", "class"):  # a name that is being defined is no operand
+        if before.text in ("def", "class"):  # a name that is being defined is not an operand
             return False
         return (_is_operand(left, candidates) or left.text in _CLOSING) and (
             _is_operand(right, candidates)
@@ -152,14 +152,14 @@ class Reading:
         )
 
     def _text_around(self, place: int) -> tuple[str, str]:
-        """The text before and behind a place in its line of a string or comment; _ stands for a field."""
+        """The text before and after a place on its line of a string or comment; _ stands for a field."""
         token, previous, following = self._python.neighbours(place)
         first, end = self.line(place)
         stop = token.start + len(token.text)
         left = self.outline[max(first, token.start) : place]
         right = self.outline[place + 1 : min(end, stop)]
         if token.kind == "comment":
-            # Quarto's `#| label: a` is nobody's hole.
+            # Quarto's `#| label: a` is not a hole.
             return left if left == "#" and right.strip() else left.lstrip("#"), right
         goes_on = previous.text == "}" and previous.start == token.start - 1
         if token.start >= first and goes_on:
@@ -174,7 +174,7 @@ class Reading:
 
 
 class _Python:
-    """The tokens of an outline, and what stands around one of them."""
+    """The tokens of an outline, and the neighbours of each."""
 
     def __init__(self, outline: str) -> None:
         edge = Token("newline", "", -1)
@@ -187,18 +187,18 @@ class _Python:
         return self._tokens[bisect_right(self._starts, place) - 1]
 
     def neighbours(self, place: int) -> tuple[Token, Token, Token]:
-        """The token at a place, the one before it, and the one behind it."""
+        """The token at a place, the one before it, and the one after it."""
         i = bisect_right(self._starts, place) - 1
         return self._tokens[i], self._tokens[i - 1], self._tokens[i + 1]
 
     def around(self, place: int) -> tuple[Token, Token, Token, Token]:
-        """Two tokens before an operator, itself, and the next, as an expression goes on over lines."""
+        """The two tokens before an operator, itself, and the next, as an expression continues over lines."""
         i = self._positions[place]
         return self._flow[i - 2], self._flow[i - 1], self._flow[i], self._flow[i + 1]
 
 
 def _flow(of: Sequence[Token]) -> Iterator[Token]:
-    """Leave out what an operator looks across to its operands: comments, and line ends inside of brackets."""
+    """Leave out what may come between operator and operand: comments, and line ends inside brackets."""
     depth = 0
     for token in of:
         depth = max(0, depth + token.nesting)
@@ -221,11 +221,11 @@ def _is_within(spans: list[tuple[int, int]], place: int) -> bool:
 
 
 def _outline(cell: str, mark: str, marks: Sequence[Mark]) -> str:
-    r"""Copy the cell, each character in its place, as a text Python's tokenizer reads alike in every version.
+    r"""Copy the cell, each character in its place, so that all versions of Python's tokenizer read it alike.
 
-    All is ASCII and lines end with "\n", as versions differ on "\r" and control characters, and in how they
-    count columns. A final "\n" is added. A mark is made of ``|``, and what a backslash made plain is as it
-    was without.
+    The copy is ASCII and its lines end with "\n", because versions differ on "\r" and control characters, and
+    in how they count columns. A final "\n" is added. A mark is replaced by ``|`` characters; one that a
+    backslash made plain stays as it is, without the backslash.
     """
     pieces, at = [], 0
     for start, place in marks:
@@ -237,5 +237,5 @@ def _outline(cell: str, mark: str, marks: Sequence[Mark]) -> str:
             at += len(mark)
     text = "".join([*pieces, cell[at:]])
     text = re.sub(r"[^\x00-\x7f]", lambda char: " " if char[0].isspace() else "x", text)
-    text = re.sub(r"(\\*)\r\n", r" \1\n", text)  # a backslash that continues the line stays at its end
+    text = re.sub(r"(\\*)\r\n", r" \1\n", text)  # a backslash that continues the line stays at the end
     return re.sub(r"[^\n\x20-\x7e]", " ", text.replace("\r", "\n")) + "\n"

@@ -1,13 +1,13 @@
 r"""The languages of cells: their names, their comments, and what opens and closes a block in them.
 
-The models of CodeGen2 were trained on nineteen of these; R, Perl, Julia and HTML have cell magics of their
-own. A cell says its language with ``--language``, or with the cell magic that runs it::
+The CodeGen2 models were trained on nineteen of these; R, Perl, Julia and HTML have cell magics of their own.
+A cell's language is set with ``--language``, or with the cell magic that runs it::
 
     %%complete
     %%bash
     for file in *.csv; do
 
-Such lines (`split_header`) are no text for the model. They stand on top of the new cell again.
+The model does not see such lines (`split_header`). They are put at the top of the new cell again.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ Blocks = Literal["python", "braces", "words", "statements", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    r"""What has to be known of a language to tell where a block of it ends.
+    r"""What we must know about a language to find where a block ends.
 
     Attributes
     ----------
     name : str
-        As Pygments knows it.
+        Its name in Pygments.
     blocks : {"python", "braces", "words", "statements", "none"}
         Blocks are indented; in braces; opened and closed by words; single statements closed by ``;``; or
-        not understood: then blank lines decide.
+        not understood, so that blank lines decide.
     comments : tuple of str
-        What begins a comment that goes to the end of its line.
+        What begins a comment that runs to the end of its line.
     patterns : bool
         Whether ``/…/`` is a regular expression where a value may begin.
     openers : tuple of str
-        Words that open a block; those with a space behind them only where a statement begins.
+        Words that open a block; one with a trailing space does so only where a statement begins.
     closers : tuple of str
-        Words that close one.
+        Words that close a block.
     definitions : tuple of str
-        Openers that begin something with a name: whoever goes on inside wants the whole of it.
+        Openers of something with a name: a completion inside it should continue to its end.
     aliases : tuple of str
-        Other names, those of cell magics among them.
+        Other names, including those of cell magics.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Language:
 
     @property
     def texts(self) -> tuple[Text, ...]:
-        """Its strings, and its comments that go over lines."""
+        """Its strings, and its comments that span lines."""
         return TEXTS.get(self.name, ())
 
 
@@ -167,12 +167,12 @@ _CELL_MAGIC = re.compile(r"%%(\S+)([^\n]*)")
 
 
 def find(name: str) -> Language:
-    """Return a language by any of its names; one that only Pygments knows has no blocks.
+    """Return a language by any of its names; a language that only Pygments knows has no blocks.
 
     Raises
     ------
     UsageError
-        There is none; the closest one is named.
+        If there is no such language; the error names the closest one.
     """
     wanted = name.strip().lower()
     if known := _BY_NAME.get(wanted):
@@ -199,7 +199,7 @@ def split_header(cell: str) -> tuple[str, str]:
     Returns
     -------
     header : str
-        Their lines with their line ends, and blank ones before them.
+        Their lines with their line ends, and blank lines before them.
     code : str
         The rest.
 
@@ -214,7 +214,7 @@ def split_header(cell: str) -> tuple[str, str]:
 
 
 def of_header(header: str) -> str | None:
-    """Name the language of the last cell magic that stands for one; None where none does."""
+    """Name the language of the last cell magic that sets one; None if none does."""
     spoken = None
     for magic in _CELL_MAGIC.finditer(header):
         name, line = magic[1].lower(), magic[2].split()

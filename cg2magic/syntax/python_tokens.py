@@ -1,7 +1,7 @@
-"""Python's tokens of a cell that may be unfinished, and may hold IPython's own syntax.
+"""The Python tokens of a cell that may be unfinished, and may contain IPython's own syntax.
 
-Python's tokenizer does the work. Where it gives up it starts afresh behind what it could not read, and what
-differs from one version to the next is made alike: f-strings, and strings that don't end.
+Python's tokenizer does the work. Where it gives up, we start it again after what it could not read. What
+differs between versions is made alike: f-strings, and strings that don't end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Token(NamedTuple):
 
 _PREFIX = r"((?i:[rbuft]|[bft]r|r[bft])?)"
 _STRING_OPEN = re.compile(rf"{_PREFIX}(\'\'\'|\"\"\"|['\"])")
-# A string as far as it goes: to its quote, or without one to the end of the line (if triple, of the text).
+# A string up to its closing quote, or without one to the end of the line (if triple-quoted, of the text).
 _STRING = re.compile(
     rf"""(?xs) {_PREFIX}
     (?: (\'\'\'|\"\"\") (?: \\. | (?!\2) [^\\] )*   (?:\2)?
@@ -50,7 +50,7 @@ _KINDS: dict[str, Kind] = {"COMMENT": "comment", "NEWLINE": "newline", "NL": "ne
 
 
 def tokens(text: str, offset: int = 0) -> Iterator[Token]:
-    """Tokenize code that may be unfinished: where Python's tokenizer gives up, it starts afresh.
+    """Tokenize code that may be unfinished: where Python's tokenizer gives up, it is started again.
 
     ``offset`` is the place of the text in the outline.
     """
@@ -76,19 +76,19 @@ def tokens(text: str, offset: int = 0) -> Iterator[Token]:
 
 
 def string_opening(text: str) -> int:
-    """Length of a string's prefix and quotes; 0 where the text is no string."""
+    """Length of a string's prefix and quotes; 0 if the text is not a string."""
     found = _STRING_OPEN.match(text)
     return found.end() if found else 0
 
 
 def _sure(found: re.Match[str] | None) -> re.Match[str]:
-    """What matched, where the pattern matches whatever is there."""
+    """The match of a pattern that matches any text."""
     assert found is not None
     return found
 
 
 def _read(source: io.StringIO, begin: int, lines: list[int]) -> Iterator[tuple[str, int, int]]:
-    """Walk Python's own tokens as (type, start, end), as far as it gets; an f-string is one STRING."""
+    """Yield Python's own tokens as (type, start, end), up to an error; an f-string is one STRING."""
     source.seek(begin)
     row = bisect_right(lines, begin) - 1
     nested, opened = 0, begin  # from Python 3.12 on an f-string is many tokens, and may hold another
@@ -109,7 +109,7 @@ def _read(source: io.StringIO, begin: int, lines: list[int]) -> Iterator[tuple[s
 
 
 def _unreadable(text: str, at: int, offset: int) -> Generator[Token, None, int]:
-    """Read one piece of what is no Python, and return where it ends."""
+    """Read one piece of text that is not Python, and return where it ends."""
     if found := _SHELL.match(text, at):
         yield Token("shell", found[0], at + offset)
     elif found := _STRING.match(text, at):
@@ -121,7 +121,7 @@ def _unreadable(text: str, at: int, offset: int) -> Generator[Token, None, int]:
 
 
 def _string(text: str, start: int, end: int, offset: int) -> Iterator[Token]:
-    """Yield a string; of an f-string the texts, and the code in braces as code, alike in all versions."""
+    """Yield a string; for an f-string, its texts and the code in its braces, alike in all versions."""
     prefix, quotes = _sure(_STRING_OPEN.match(text, start)).groups()
     at = inner = start + len(prefix) + len(quotes)
     stop = end - len(quotes) if text.endswith(quotes, inner, end) else end
@@ -135,11 +135,11 @@ def _string(text: str, start: int, end: int, offset: int) -> Iterator[Token]:
 
 
 def _field(text: str, at: int, stop: int, offset: int) -> Generator[Token, None, int]:
-    """Yield the expression of an f-string's field and a closing brace, and return where the text goes on."""
+    """Yield the expression of an f-string's field and a closing brace; return where the text continues."""
     depth = 0
     for token in tokens(text[at:stop], at + offset):
         if not depth and token.kind in ("code", "shell") and re.match(r"[}:]|!(?!=)", token.text):
-            yield Token("code", "}", token.start)  # behind a colon or ! the format is text
+            yield Token("code", "}", token.start)  # after a colon or ! the format is text
             return token.start - offset + 1
         depth += token.nesting
         yield token

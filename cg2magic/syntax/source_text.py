@@ -1,4 +1,4 @@
-"""The text of a file as an editor shows it: whatever its encoding and its line ends, which are kept."""
+"""The text of a file as an editor shows it, whatever its encoding; its line ends are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cg2magic.errors import UsageError
 
-#: What a file may begin with, the longer first; PowerShell's `>` writes UTF-16.
+#: Byte order marks that a file may begin with, in the order to try them; PowerShell's `>` writes UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -17,7 +17,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: PEP 263: in one of the first two lines, if the first is a comment too; a cell magic may stand above.
+#: PEP 263: in one of the first two lines, if the first is a comment too; a cell magic may come before it.
 _COOKIE = re.compile(rb"(?:%%.*\s+)*(?:[ \t\f]*(?:#.*)?\r?\n)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 
 
@@ -28,7 +28,7 @@ class SourceText:
     Attributes
     ----------
     text : str
-        With ``\n`` at the end of its lines; only where they are of several kinds they are as in the file.
+        With ``\n`` at the end of its lines; if the file mixes several kinds, they stay as in the file.
     newline : str
         What ends its lines.
     """
@@ -37,7 +37,7 @@ class SourceText:
     newline: str
 
     def restored(self, code: str) -> str:
-        """Give code that was made of the text its line ends."""
+        """Return code that was made from the text, with the file's line ends."""
         return code.replace("\n", self.newline)
 
 
@@ -48,14 +48,14 @@ def decode(data: bytes, name: str, otherwise: str | None = None) -> SourceText:
     ----------
     data : bytes
     name : str
-        What to call it.
+        What errors call the file.
     otherwise : str, optional
-        The encoding of what is not UTF-8 and names none.
+        The encoding of a file that is not UTF-8 and names no encoding.
 
     Raises
     ------
     UsageError
-        If it is in another encoding, or no text.
+        If it is in another encoding, or is not text.
     """
     marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
     cookie = None if marked else _COOKIE.match(data)

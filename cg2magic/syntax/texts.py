@@ -1,4 +1,4 @@
-"""What is no code in a language, strings and comments: how each begins, goes on and ends."""
+"""What is not code in a language, strings and comments: how each begins, continues and ends."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ Kind = Literal["string", "comment"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    r"""A kind of string or comment, in regular expressions, none with a group but for the tag.
+    r"""A kind of string or comment, in regular expressions without groups, except for the tag.
 
     Attributes
     ----------
     begin : str
-        What begins it. What differs from one to the next is a group ``tag``: ``r(?P<tag>#*)"``.
+        What begins it. A part that differs from one to the next is a group ``tag``: ``r(?P<tag>#*)"``.
     end : str
         What ends it; ``{tag}`` stands for the tag, ``{gat}`` for its mirror image.
     kind : {"string", "comment"}
     escape : str
-        What is skipped in it, such as ``\\.``, the character behind a backslash.
+        What is skipped in it, such as ``\\.``, the character after a backslash.
     hole : str
-        What opens code in it, its last character a bracket: ``\$\{``.
+        What opens code in it; its last character is a bracket: ``\$\{``.
     over_lines : bool
-        Whether it goes on in the next line. If not, an end of line ends it, too.
+        Whether it continues on the next line. If not, the end of a line also ends it.
     nests : str
-        What begins another one inside of it that has to end first.
+        What begins another one inside it, which has to end first.
     later : bool
-        Whether it begins in the next line, as a here-document does.
+        Whether it begins on the next line, as a here-document does.
     """
 
     begin: str
@@ -43,7 +43,7 @@ class Text:
     later: bool = False
 
     def rest(self, tag: str) -> re.Pattern[str]:
-        """Pattern of what follows up to an end, a hole or a nested one; the group says which of them."""
+        """A pattern of the text up to its end, a hole or a nested one; the group shows which of them."""
         return _rest(self, tag)
 
 
@@ -72,35 +72,35 @@ def _fill(pattern: str, tags: dict[str, str]) -> str:
 
 
 def line_comment(mark: str, *, behind: str) -> Text:
-    """Return a comment that goes to the end of its line; ``behind`` looks at what is before it."""
+    """Return a comment that runs to the end of its line; ``behind`` is a pattern that checks its place."""
     return Text(behind + re.escape(mark), r"(?!)", "comment", escape="")
 
 
 def comment(begin: str, end: str, *, nests: bool = False) -> Text:
-    """Return a comment that goes over lines."""
+    """Return a comment that spans lines."""
     begin, end = re.escape(begin), re.escape(end)
     return Text(begin, end, "comment", escape="", over_lines=True, nests=begin if nests else "")
 
 
 def quoted(quote: str, *, hole: str = "", over_lines: bool = False) -> Text:
-    """Return a string with backslashes to escape."""
+    """Return a string with backslash escapes."""
     return Text(quote, quote, hole=hole, over_lines=over_lines)
 
 
 def raw(begin: str, end: str, escape: str = "") -> Text:
-    """Return a string that goes over lines, without backslashes to escape."""
+    """Return a string that spans lines, without backslash escapes."""
     return Text(begin, end, escape=escape, over_lines=True)
 
 
 def here(mark: str, tag: str = r"[A-Z]\w*", hole: str = "") -> Text:
-    """Return a here-document; ``mark`` is what stands before its tag, ``tag`` how that looks unquoted."""
+    """Return a here-document; ``mark`` comes before its tag, and ``tag`` is how an unquoted tag begins."""
     begin = rf"{mark}(?:'(?=\w+')|\"(?=\w+\")|(?={tag}))(?P<tag>\w+)['\"]?"
     return Text(begin, r"(?<=\n)[ \t]*{tag}\b", hole=hole, over_lines=True, later=True)
 
 
 _BLOCK = comment("/*", "*/")
 _NESTED = comment("/*", "*/", nests=True)
-#: A character; a ' that begins none is a lifetime, a type or a transposed matrix.
+#: A character literal; any other ' is a lifetime, a type or a transposed matrix.
 _CHARACTER = Text(r"(?<![\w\])}.'])b?'(?=(?:\\(?:x[0-9a-fA-F]+|u\{?\w+\}?|.)|[^'\\\n])')", "'")
 _DOUBLE, _SINGLE = (quoted(quote, over_lines=True) for quote in "\"'")
 _PLAIN = (quoted('"'), quoted("'"))
@@ -111,10 +111,10 @@ _RUBY_HOLE = r"#\{"
 _TAGGED = r"{gat}"
 _TEMPLATE = quoted("`", hole=_DOLLAR_BRACE, over_lines=True)
 _PERL_QUOTE = r"(?<![\w$@%&>{])(?:q[qwrx]?|m)(?![ \t]*=>)[ \t]*(?P<tag>[(\[{</!])"
-#: Both sides of a replacement in one, with the same sign between them.
+#: Both sides of a replacement, with the same sign between them.
 _PERL_REPLACE = r"(?<![\w$@%&>{])(?:s|tr|y)(?P<tag>[/!#])(?:\\.|(?!(?P=tag))[^\\\n])*(?P=tag)"
 
-#: In this order they are looked for.
+#: They are looked for in this order.
 TEXTS: dict[str, tuple[Text, ...]] = {
     "c": (_BLOCK, *_PLAIN),
     "c++": (_BLOCK, raw(r'\b(?:u8|[uUL])?R"(?P<tag>[^()\\\s"]*)\(', r'\){tag}"'), *_PLAIN),

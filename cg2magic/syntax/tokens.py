@@ -1,10 +1,10 @@
-"""Code of languages other than Python, read token by token, with what is open behind each.
+"""Code of languages other than Python, read token by token, with what is open after each.
 
     for token, state in tokens(code, find("javascript")):
         ...
 
-`read` has what is open at the end of a code, and whether that is in a string or a comment. Of a text that has
-grown only what is new needs to be read: `tokens` goes on from any state.
+`read` returns what is open at the end of code, and whether that is in a string or a comment. When a text has
+grown, only the new part needs to be read: `tokens` continues from any state.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cg2magic.syntax.texts import Kind, Text, line_comment
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_PAIRS.values())
 
-#: Words that begin a braced block without a name, one that is wanted together with what is around it.
+#: Words that begin a braced block without a name; such a block is completed together with what is around it.
 CONTROL = frozenset(
     (
         *("if", "else", "elseif", "elsif", "unless", "for", "foreach", "while", "until", "do", "loop"),
@@ -29,12 +29,12 @@ CONTROL = frozenset(
     )
 )
 
-#: Behind these a word stands where a statement begins.
+#: After these, a statement begins.
 _STATEMENT_BEGINS = frozenset(
     ("\n", ";", "=", "&&", "||", "|", "(", "{", "then", "do", "else", "elif", "begin", "ensure", "return")
 )
 
-#: Words behind which a value begins: a / there is no division.
+#: Words after which a value begins: a / there is not a division.
 _VALUE_BEGINS = frozenset(
     (
         *("return", "case", "typeof", "void", "in", "of", "do", "else", "yield", "await", "throw", "new"),
@@ -42,7 +42,7 @@ _VALUE_BEGINS = frozenset(
         *("and", "or", "not", "then"),
     )
 )
-#: Behind their brackets a statement follows.
+#: After the brackets of these words, a statement follows.
 _CONDITIONS = frozenset(("if", "while", "for"))
 #: A regular expression between slashes. The outline of `\|` is a blank and a bar, see `holes`.
 _PATTERN = re.compile(
@@ -56,13 +56,13 @@ class Open(NamedTuple):
     Attributes
     ----------
     word : str
-        By which it was opened; for a bracket the first one of the line, for a round one the token before.
+        The word that opened it; for a bracket, the first word of the line; for a round one, the token before.
     closer : str or None
-        The bracket that closes it; None: a word.
+        The bracket that closes it; None if a word closes it.
     control : bool
         Whether it has no name, as a loop.
     within : Within or None
-        The string that goes on behind it, if it is a hole in one.
+        The string that continues after it, if it is a hole in a string.
     """
 
     word: str
@@ -85,7 +85,7 @@ class Within(NamedTuple):
 
 
 class State(NamedTuple):
-    """What was read.
+    """The state after reading some code.
 
     Attributes
     ----------
@@ -94,13 +94,13 @@ class State(NamedTuple):
     within : Within or None
         The string or comment that the code ends in.
     before : str
-        The last token of code, or a quote for a string.
+        The last token of code; a quote if it was a string.
     first : str
         The first word of its line.
     stray : bool
-        Whether the last token closes what was not opened.
+        Whether the last token closes something that was not opened.
     later : tuple of Within
-        Here-documents that begin in the next line.
+        Here-documents that begin on the next line.
     """
 
     stack: tuple[Open, ...] = ()
@@ -136,7 +136,7 @@ def tokens(code: str, language: Language, state: State = START, at: int = 0) -> 
     code : str
     language : Language
     state : State
-        What was read before.
+        The state after the code before `at`.
     at : int
         Where to begin.
 
@@ -145,7 +145,7 @@ def tokens(code: str, language: Language, state: State = START, at: int = 0) -> 
     Token
         A word, a sign, blanks, or a part of a string or comment.
     State
-        What is open behind it.
+        What is open after it.
     """
     texts, scanner = _texts(language), _scanner(language)
     while at < len(code):
@@ -166,7 +166,7 @@ def tokens(code: str, language: Language, state: State = START, at: int = 0) -> 
             state = _after(state, word, language)
             yield Token(word, start, at), state
             continue
-        assert found.lastgroup is not None  # the outermost one, that of the text
+        assert found.lastgroup is not None  # the outermost group, that of the text
         number = int(found.lastgroup.removeprefix("text"))
         text = texts[number]
         begun = Within(text, found.groupdict().get(f"tag{number}") or "")
@@ -179,15 +179,15 @@ def tokens(code: str, language: Language, state: State = START, at: int = 0) -> 
 
 @lru_cache(maxsize=8)
 def read(code: str, language: Language) -> State:
-    """Read code to its end: what is open there, and whether that is in a string or a comment."""
+    """Read code to its end; return what is open there, and whether it ends in a string or a comment."""
     return read_open(code, language)[0]
 
 
 @lru_cache(maxsize=8)
 def read_open(code: str, language: Language) -> tuple[State, State, int]:
-    """Read code: the state at its end, and the one before its last token, with where that begins.
+    """Read code; return the state at its end, the state before its last token, and where that token begins.
 
-    The last token may go on in a text that comes behind it.
+    The last token may continue in the text that follows.
     """
     now = last = START
     at, goes_on = 0, False
@@ -199,7 +199,7 @@ def read_open(code: str, language: Language) -> tuple[State, State, int]:
 
 
 def quiet_spans(code: str, language: Language) -> list[tuple[int, int]]:
-    """Where comments and strings begin and end, those of code in holes of strings left out."""
+    """Where comments and strings begin and end, without the code in holes of strings."""
     spans: list[tuple[int, int]] = []
     for token, _ in tokens(code, language):
         if token.text is None:
@@ -210,7 +210,7 @@ def quiet_spans(code: str, language: Language) -> list[tuple[int, int]]:
 
 @lru_cache
 def _texts(language: Language) -> tuple[Text, ...]:
-    # In shells a # in a word begins no comment, nor does Perl's `$#` or `$#{`, nor PHP's `#[`.
+    # Inside a shell's word a # begins no comment, nor does Perl's `$#` or `$#{`, nor PHP's `#[`.
     behind = r"(?<![^\s;|&()])" if language.name == "shell" else r"(?<!\$)(?<!\$\{)(?!#\[)"
     return (*language.texts, *(line_comment(mark, behind=behind) for mark in language.comments))
 
@@ -221,7 +221,7 @@ def _scanner(language: Language) -> re.Pattern[str]:
         f"(?P<text{i}>{text.begin.replace('?P<tag>', f'?P<tag{i}>').replace('?P=tag', f'?P=tag{i}')})"
         for i, text in enumerate(_texts(language))
     ]
-    # What a shell escapes, and the number of Perl's version, are no signs of their own.
+    # What a shell escapes, and Perl's version number, are single tokens.
     one = {"shell": r"\\.|", "perl": r"\$\]|"}.get(language.name, "")
     seen = rf"(?P<seen>{one}[^\W\d]\w*|\d(?:'\d|\w)*|&&|\|\||\+\+|--|[ \t\r]+|.)"
     return re.compile(rf"(?s){'|'.join([*quiet, seen])}")
@@ -247,7 +247,7 @@ def _rest(state: State, code: str, at: int) -> tuple[State, int]:
 
 
 def _quiet(state: State, kind: Kind) -> State:
-    """The state behind a string, which is a value, or behind a comment."""
+    """The state after a string, which is a value, or after a comment."""
     return state._replace(within=None, stray=False, before='"' if kind == "string" else state.before)
 
 
@@ -257,15 +257,15 @@ def _pattern(state: State, code: str, at: int, language: Language) -> re.Match[s
     is_value = before in ('"', ")", "]", "}", "++", "--") or (
         before not in _VALUE_BEGINS and before[-1:].isalnum()
     )
-    # Ruby's `puts /x/`: blank before it, and none behind.
+    # Ruby's `puts /x/`: a blank before it, and none after it.
     called = language.name == "ruby" and is_value and before[-1:].isalpha() and code[at - 1 : at] == " "
     found = None if is_value and not called else _PATTERN.match(code, at)
-    # What may be JSX: </b>.
+    # This may be JSX: </b>.
     return None if before == "<" else found
 
 
 def _after(state: State, token: str, language: Language) -> State:
-    """The state behind one more token of code."""
+    """The state after one more token of code."""
     if not token.strip(" \t\r"):
         return state
     if token == "\n":
@@ -278,13 +278,13 @@ def _after(state: State, token: str, language: Language) -> State:
         word = state.before if token == "(" else first
         return now._replace(stack=(*now.stack, Open(word, _PAIRS[token], control=first in CONTROL)))
     if token in _CLOSING:
-        # A stray bracket in a language of words is a pattern of a shell's `case`, or nothing to rely on.
+        # If words close blocks, a stray bracket is a pattern of a shell's `case`, or nothing to rely on.
         closed = _closed(now, token, stray=not in_words)
         is_condition = token == ")" and len(closed.stack) < len(now.stack) and not in_words
         if is_condition and now.stack[len(closed.stack)].word in _CONDITIONS:
             return closed._replace(before="then")  # a statement follows
         return closed
-    if not in_words or state.before in (".", ":"):  # a method or a symbol of that name
+    if not in_words or state.before in (".", ":"):  # a method or a symbol with that name
         return now
     if _opens(token, state, first, language):
         return now._replace(stack=(*now.stack, Open(token, None, control=token not in language.definitions)))
@@ -295,7 +295,7 @@ def _after(state: State, token: str, language: Language) -> State:
 
 
 def _closed(state: State, closer: str | None, *, stray: bool) -> State:
-    """The state behind what closes the innermost of its kind, in the string's hole that it is in."""
+    """The state after closing the innermost of its kind, but not beyond the string's hole around it."""
     for i in range(len(state.stack) - 1, -1, -1):
         if state.stack[i].closer == closer:
             return state._replace(stack=state.stack[:i], within=state.stack[i].within)

@@ -26,7 +26,7 @@ ODD = itertools.cycle("§¤µ¬¶")
 # What the kernel was told of this page's notebook last, and as which version.
 IN_KERNEL = """
 import json
-told = get_ipython().magics_manager.registry["CG2"].ghosts._documents._told
+told = get_ipython().magics_manager.registry["CG2"].ghosts._documents._known
 told = [*told.values()][-1] if told else [None, None]
 """
 
@@ -145,7 +145,7 @@ def test_a_kernel_that_has_forgotten_is_told_all_of_it_and_answers_the_same_ques
     typist.begin("x = f")
     key(typist)
     typist.notebook.add_and_run("ghosts = get_ipython().magics_manager.registry['CG2'].ghosts")
-    typist.notebook.add_and_run("ghosts._documents._told.clear()")
+    typist.notebook.add_and_run("ghosts._documents._known.clear()")
     typist.begin("import numpy as np\n\n\ndef plot(")
     assert typist.suggestion()
     asks = [ask["ask"] for ask in typist.sent("ask")]

@@ -127,7 +127,7 @@ def test_what_the_page_tells_takes_the_place_of_what_was_executed(around):
     request = around.seen_by_kernel(Request(("x",)), Settings())
     assert texts(request) == ["executed = 1\n\n# %%\n"]
     page = Page()
-    page.tell(told())
+    page.answer(told())
     assert texts(around.seen_by_page(page, request, Settings())) == ["unexecuted = 1\n\n# %%\n"]
 
 
@@ -137,7 +137,7 @@ def test_a_page_without_a_document_or_an_answer_leaves_what_was_executed_and_it_
     request = around.seen_by_kernel(Request(("x",)), Settings())
     page = Page(0.01)
     if answers:
-        page.tell(None)
+        page.answer(None)
     seen = around.seen_by_page(page, request, Settings())
     assert texts(seen) == texts(request)
     assert seen.context.note == "executed cells only"
@@ -148,7 +148,7 @@ def test_a_page_without_a_document_or_an_answer_leaves_what_was_executed_and_it_
 def test_an_off_switch_holds_where_the_page_is_too_slow_to_tell_it_again(around):
 
     page = Page()
-    page.tell(told("none"))
+    page.answer(told("none"))
     off = around.seen_by_page(page, Request(("x",)), Settings())
     assert off.context.note == "context off in this notebook"
     assert around.seen_by_kernel(Request(("x",)), Settings()).context == off.context

@@ -92,7 +92,7 @@ def test_a_comment_ends_the_line(comment):
         ("--stop 'a", "there is no closing quote for 'a"),
         ('--check "f("a")"', r'"f(" ends before a")"; write \" for a " inside it'),
         ('--model "a"b', "ends before b"),
-        (r'--stop "\x"', "is not a valid text"),
+        (r'--stop "\x"', "is not valid text"),
         ('-n "x"', "invalid int value: 'x'"),
         ("--frob=1", "unrecognized arguments: --frob=1"),
     ],

@@ -190,7 +190,7 @@ def test_status_models_and_history_say_what_there_is(cg2, capsys):
     ("line", "usage", "about"),
     [
         ("help", "usage: %cg2 [-h] COMMAND ...", "history list the suggestions of this kernel"),
-        ("--help", "usage: %cg2 [-h] COMMAND ...", "unload give the model's memory back"),
+        ("--help", "usage: %cg2 [-h] COMMAND ...", "unload free the model's memory"),
         ("help load", "usage: %cg2 load [-h] [--device DEVICE]", "CG2MAGIC_API_KEY"),
         ("load mini --help", "usage: %cg2 load [-h] [--device DEVICE]", "%cg2 models"),
         (

@@ -1,8 +1,8 @@
 """Suggestions in the cell while somebody types: ghost text.
 
-A page asks over a `Channel`, with an `Ask`; the `Writer` lets the resident model answer the newest
-question, and `shown` decides how much of an answer is worth showing. The page's side is in `labextension/`.
-`Pages` asks over the same channel for the document, for a cell that waits for its suggestion.
+A page sends an `Ask` over a `Channel`; the `Writer` lets the resident model answer the newest question, and
+`shown` decides how much of an answer is worth showing. The page's side is in `labextension/`. When a cell
+waits for its suggestion, `Pages` asks for the document over the same channel.
 """
 
 from cg2magic.frontends.inline.switch import Switch

@@ -13,9 +13,9 @@ from cg2magic.syntax import languages
 Reach = Literal["line", "next line", "block"]
 
 _OPENS = re.compile(r":[ \t]*(#.*)?$")
-#: The most tokens that are written, and the tokens of a line.
+#: The most tokens to write in a block, and in a line.
 _BLOCK, _LINE = 64, 32
-#: Candidates asked for by hand are drawn with so much chance, or all of them would be the same.
+#: The temperature of several candidates: without it they would all be the same.
 _CHANCE = 0.5
 
 
@@ -26,13 +26,13 @@ class Ask:
     Attributes
     ----------
     id : str
-        The page's own name for it, which no other page uses.
+        The page's own name for it, unique among all pages.
     prefix, suffix : str
-        The cell's text before the cursor and behind it.
+        The cell's text before the cursor and after it.
     document : dict
         The notebook, as `Documents.take` reads it.
     candidates : int
-        More than one where the person asked by hand.
+        More than one if the person asked by hand.
     accepted : bool
         Whether the text before the cursor is a suggestion that was just accepted.
     """
@@ -46,7 +46,7 @@ class Ask:
 
     @property
     def reach(self) -> Reach:
-        """How far an answer goes: a line; the line after an accepted one; a block where one was opened."""
+        """How far an answer goes: a line; the line after an accepted one; or a block, if one was opened."""
         *before, line = self.prefix.split("\n")
         rest = self.suffix.split("\n", 1)[0]
         if not line.strip() and not rest.strip() and before and _OPENS.search(before[-1]):
@@ -55,7 +55,7 @@ class Ask:
 
     @property
     def request(self) -> Request | None:
-        """What the model is asked; None where the cursor is no place to write at."""
+        """The request to the model; None if nothing can be written at the cursor."""
         header, prefix = languages.split_header(self.prefix)
         if not prefix.strip() or (header and not header.endswith("\n")):
             return None

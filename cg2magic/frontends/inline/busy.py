@@ -1,7 +1,7 @@
-"""The kernel's status while a cell runs and a message is handled beside it.
+"""The kernel's status while a cell runs and a subshell handles a message.
 
-The kernel says *busy* before and *idle* after each message, also one on a subshell. A page takes the last
-word for the truth, and shows an idle kernel although the cell goes on; so *busy* is said again.
+The kernel sends *busy* before and *idle* after each message, even on a subshell. A page believes the last
+status, and would show an idle kernel while the cell still runs; so we send *busy* again.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 
 class RunningCell:
-    """Knows whether one runs, and reminds the pages of it.
+    """Knows whether a cell runs, and reminds the pages of it.
 
     Parameters
     ----------
     shell : InteractiveShell
-        One with a kernel.
+        A shell with a kernel.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -26,14 +26,14 @@ class RunningCell:
         shell.events.register("post_run_cell", self._ended)
 
     def close(self) -> None:
-        """Know nothing any more."""
+        """Stop watching the cells."""
         self._shell.events.unregister("pre_run_cell", self._began)
         self._shell.events.unregister("post_run_cell", self._ended)
 
     def remind(self) -> None:
-        """Say *busy* again once the message that is being handled has been; to be called on its thread."""
+        """Send *busy* again once the current message has been handled; call this on that message's thread."""
         if self._request is not None:
-            asyncio.get_running_loop().call_soon(self._say)
+            asyncio.get_running_loop().call_soon(self._send_busy)
 
     def _began(self, _: Any) -> None:
         self._request = self._shell.get_parent()
@@ -41,12 +41,12 @@ class RunningCell:
     def _ended(self, _: Any) -> None:
         self._request = None
 
-    def _say(self) -> None:
+    def _send_busy(self) -> None:
         request = self._request
         if request is None:
             return
         kernel = self._shell.kernel
         kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "busy"}, parent=request)
         if self._request is None:
-            # It ended meanwhile, and its own word may have come before ours.
+            # The cell ended meanwhile, and its own *idle* may have come before our *busy*.
             kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "idle"}, parent=request)

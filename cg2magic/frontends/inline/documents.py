@@ -1,4 +1,4 @@
-"""The notebooks of the pages: each page tells its own once, and then what has changed in it."""
+"""The pages' notebooks: each page sends its own once in full, and after that only what has changed."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-#: Pages whose notebook is remembered; one that comes back tells it again.
+#: How many pages' notebooks are remembered; a page that comes back later sends its own again.
 _PAGES = 8
 
 
 class Documents:
-    """What each page told last, with the version that the page gave it. Safe to use from any thread.
+    """What each page sent last, with the version that the page gave it. Safe to use from any thread.
 
-    A page tells ``{"page", "version", "since"}`` and, of ``"cells"``, ``"active"`` and ``"metadata"``, what
-    is not as it was in version `since`; all of them where that is None. In ``"cells"`` stands, for cells
-    that were there, ``[first, count]``: their places in the version before. The others stand in full.
+    A page sends ``{"page", "version", "since"}`` and, of ``"cells"``, ``"active"`` and ``"metadata"``, what
+    has changed since version `since`; all of them if that is None. In ``"cells"``, ``[first, count]`` stands
+    for cells of that version, by their places in it; all other cells are sent in full.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: dict[Any, tuple[Any, dict[str, Any]]] = {}  # what a page says is not checked
+        self._known: dict[Any, tuple[Any, dict[str, Any]]] = {}  # what a page sends is not checked
 
-    def take(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Give the whole notebook, as `Document.of_json` reads it.
+    def take(self, sent: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the whole notebook, as `Document.of_json` reads it.
 
         Parameters
         ----------
-        told : mapping
+        sent : mapping
 
         Returns
         -------
         dict or None
-            None where what the page builds on is not here: it has to tell all of it.
+            None if we don't have the version that the page builds on: the page has to send all of it.
         """
-        page, version, since = told.get("page"), told.get("version"), told.get("since")
-        change = {name: told[name] for name in ("cells", "active", "metadata") if name in told}
+        page, version, since = sent.get("page"), sent.get("version"), sent.get("since")
+        change = {name: sent[name] for name in ("cells", "active", "metadata") if name in sent}
         with self._lock:
-            known, before = self._told.pop(page, (None, {}))
+            known, before = self._known.pop(page, (None, {}))
             if since is not None:
                 if since != known:
                     return None
@@ -46,28 +46,28 @@ class Documents:
                 except (LookupError, TypeError, ValueError):
                     return None
             if page is not None:
-                self._told[page] = version, change  # the last one in the dict is the newest
-                while len(self._told) > _PAGES:
-                    del self._told[next(iter(self._told))]
+                self._known[page] = version, change  # the last one in the dict is the newest
+                while len(self._known) > _PAGES:
+                    del self._known[next(iter(self._known))]
         return change
 
 
 def applied(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a notebook with a change made to it.
+    """Return a notebook with a change applied to it.
 
     Raises
     ------
     LookupError, TypeError, ValueError
-        If the change is none of this notebook's.
+        If the change does not fit this notebook.
     """
     if "cells" not in change:
         return {**before, **change}
     cells: list[Any] = []
-    for told in change["cells"]:
-        if isinstance(told, Mapping):
-            cells.append(told)
+    for cell in change["cells"]:
+        if isinstance(cell, Mapping):
+            cells.append(cell)
             continue
-        first, count = told
+        first, count = cell
         if not 0 <= first <= first + count <= len(before["cells"]):
             raise LookupError(f"there are no cells {first} to {first + count}")
         cells += before["cells"][first : first + count]

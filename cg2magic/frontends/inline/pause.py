@@ -1,14 +1,14 @@
-"""Ghost text that fails is not asked for again at the next key: a server that is down is left in peace."""
+"""After ghost text has failed, we don't ask again at the next key: a server that is down is left alone."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
-#: Seconds: the first pause, which each failure doubles, up to the second.
+#: The first and the longest pause, in seconds; each failure doubles the pause.
 _FIRST, _LONGEST = 1.0, 60.0
 
-#: Calls a function after so many seconds; what it gives back prevents that.
+#: Calls a function after so many seconds; returns a function that prevents the call.
 Start = Callable[[float, Callable[[], None]], Callable[[], None]]
 
 
@@ -20,19 +20,19 @@ def _start(seconds: float, over: Callable[[], None]) -> Callable[[], None]:
 
 
 class Pause:
-    """Whether nothing is asked for now, and why. Safe to use from any thread.
+    """Whether asking is paused now, and why. Safe to use from any thread.
 
     Parameters
     ----------
     changed : callable
-        Called when there is something new to tell: a failure, the end of a pause, or of the failing.
+        Called when there is something new to report: a failure, the end of a pause, or a recovery.
     start : callable, optional
-        The clock.
+        The timer.
 
     Attributes
     ----------
     error : str
-        The last failure in one line; empty once something worked again.
+        The last failure in one line; empty once something has worked again.
     """
 
     def __init__(self, changed: Callable[[], None], start: Start = _start) -> None:
@@ -46,11 +46,11 @@ class Pause:
 
     @property
     def lasts(self) -> bool:
-        """Whether nothing is asked for now."""
+        """Whether asking is paused now."""
         return self._prevent is not None
 
     def begin(self, error: str) -> None:
-        """Begin the next pause, twice as long as the last one, with a failure."""
+        """Begin the next pause after a failure, twice as long as the last pause."""
         with self._lock:
             self.error = error
             if self._prevent is None:
@@ -60,7 +60,7 @@ class Pause:
         self._changed()
 
     def forget(self) -> None:
-        """Be as if nothing had failed."""
+        """Forget all failures, and end the pause."""
         with self._lock:
             failed, self.error, self._next = self.error, "", _FIRST
             prevent, self._prevent = self._prevent, None
@@ -72,6 +72,6 @@ class Pause:
     def _over(self, turn: object) -> None:
         with self._lock:
             if self._prevent is None or turn is not self._turn:
-                return  # it was forgotten just now
+                return  # the pause has just been forgotten
             self._prevent = None
         self._changed()

@@ -11,15 +11,15 @@ from cg2magic.request import Suggestion
 def shown(suggestion: Suggestion, reach: Reach, floor: float) -> str:
     """Cut a suggestion, which may still be growing, to what is shown at the cursor.
 
-    What is shown grows with the suggestion and does not shrink, but for an end that turns out to be what
-    stands behind the cursor: the candidate itself ends there, see `fills`.
+    The shown text grows with the suggestion and never shrinks, with one exception: if its end turns out to
+    repeat the text after the cursor, the candidate itself ends before that; see `fills`.
 
     Parameters
     ----------
     suggestion : Suggestion
     reach : {"line", "next line", "block"}
     floor : float
-        The least mean probability of a token, which is the geometric mean: exp of the mean log-probability.
+        The least mean probability of a token; the mean is geometric: exp of the mean log-probability.
     """
     text = _likely(suggestion, floor)
     if reach != "block":
@@ -32,7 +32,7 @@ def shown(suggestion: Suggestion, reach: Reach, floor: float) -> str:
 
 
 def _likely(suggestion: Suggestion, floor: float) -> str:
-    """Give the longest beginning, in whole tokens, that is likely enough."""
+    """Return the longest beginning, in whole tokens, that is likely enough."""
     total, length, kept = 0.0, 0, 0
     for count, token in enumerate(suggestion.tokens, start=1):
         total += token.logprob

@@ -1,4 +1,4 @@
-"""Whether there is ghost text in this kernel, and all that stands behind it and shares its channel."""
+"""Switches ghost text on and off in a kernel, and holds everything that works for it or uses its channel."""
 
 from __future__ import annotations
 
@@ -27,68 +27,68 @@ class Switch:
     Parameters
     ----------
     settings : Config
-        Its trait `inline` is the switch; the pages are told when it changes, and may turn it.
+        Its trait `inline` is the switch. We notify the pages when it changes, and a page may change it.
 
     Attributes
     ----------
     pages : Pages
-        To be asked for their document, whether the switch is on or off.
+        Can be asked for their document, whether the switch is on or off.
     """
 
     def __init__(self, settings: Config) -> None:
         self._settings = settings
         self._channel = Channel(self._heard)
-        self.pages = Pages(self._channel.tell)
+        self.pages = Pages(self._channel.send)
         self._documents = Documents()
         self._running = RunningCell(settings.shell)
-        self._pause = Pause(self._tell_state)
+        self._pause = Pause(self._send_state)
         self._manager = manager()
-        self._writer = Writer(self._manager, self._channel.tell, self._pause)
+        self._writer = Writer(self._manager, self._channel.send, self._pause)
         self._loading = threading.Lock()
-        self._telling = threading.Lock()  # the state that is told last is the newest
+        self._sending = threading.Lock()  # so that the state sent last is the newest
         self._met = False
         self._unloaded = False  # by the person, who doesn't want it back at the next key
         self._manager.model_changed = self._model_changed
         settings.observe(lambda _: self._afresh(), ["inline", "model", "device", "precision", "tokenizer"])
-        settings.observe(lambda _: self._tell_state(), "inline_samples")
+        settings.observe(lambda _: self._send_state(), "inline_samples")
 
     def close(self) -> None:
-        """Tell the pages that the extension is gone."""
+        """Close the channel, which shows the pages that the extension is gone."""
         self._channel.close()
         self._running.close()
         self._pause.forget()
         self._manager.model_changed = lambda: None
 
-    def _heard(self, told: dict[str, Any]) -> None:
-        """What a page says, on the thread of its subshell where there are such."""
+    def _heard(self, sent: dict[str, Any]) -> None:
+        """Act on what a page sends, on the thread of the page's subshell if it has one."""
         self._running.remind()
-        match told.get("do"):
+        match sent.get("do"):
             case "hello":
                 self._met = True
-                if told.get("session"):
-                    self.pages.greet(told["session"])
+                if sent.get("session"):
+                    self.pages.greet(sent["session"])
                 self._wake()
-                self._tell_state()
+                self._send_state()
             case "document":
-                self.pages.told(told["id"], told["document"])
+                self.pages.answered(sent["id"], sent["document"])
             case "turn":
-                self._settings.inline = bool(told["on"])
+                self._settings.inline = bool(sent["on"])
             case "retry":
                 self._afresh()
             case "ask" if self._settings.inline:
-                ask = Ask(**told["ask"])
+                ask = Ask(**sent["ask"])
                 try:
                     self._ask(ask)
                 except Exception as error:  # noqa: BLE001 - the page would wait for ever
                     self._writer.end(ask.id, one_line(error))
             case "cancel":
-                self._writer.cancel(told["id"])
+                self._writer.cancel(sent["id"])
 
     def _ask(self, ask: Ask) -> None:
-        told = self._documents.take(ask.document)
-        if told is None:
+        document = self._documents.take(ask.document)
+        if document is None:
             missed = {"page": ask.document["page"], "version": ask.document["version"]}
-            self._channel.tell({"id": ask.id, "again": missed})
+            self._channel.send({"id": ask.id, "again": missed})
             return
         request = ask.request
         if not self._manager.holds_a_model:
@@ -99,47 +99,48 @@ class Switch:
             return
         cg2 = self._settings
         may = Settings.of_options(cg2.context, cg2.vars, values=cg2.vars_values, tokens=cg2.context_tokens)
-        context = gather(Document.of_json(told), request.parts, cg2.shell.user_ns, may, request.language)
+        whole = Document.of_json(document)
+        context = gather(whole, request.parts, cg2.shell.user_ns, may, request.language)
         self._writer.answer(ask, replace(request, context=context), self._settings.inline_floor)
 
     def _afresh(self) -> None:
-        """The person wants it, or wants it otherwise: whatever was before."""
+        """Start again, whatever happened before: the person has switched it or changed a setting."""
         self._unloaded = False
         self._pause.forget()
         self._wake()
-        self._tell_state()
+        self._send_state()
 
     def _model_changed(self) -> None:
-        """Another model is resident, or none: what failed before says nothing of it."""
+        """Start without failures: another model is resident, or none, and past failures don't concern it."""
         self._unloaded = not self._manager.holds_a_model
         self._pause.forget()
-        self._tell_state()
+        self._send_state()
 
     def _wake(self) -> None:
-        """Load the default model on a thread, where a page could use one; nobody waits for it."""
+        """Load the default model on another thread if a page could use it; nobody waits for it."""
         wanted = self._met and self._settings.inline and not (self._unloaded or self._pause.lasts)
         if wanted and not self._manager.holds_a_model and self._loading.acquire(blocking=False):
             threading.Thread(target=self._load, name="cg2magic inline", daemon=True).start()
 
     def _load(self) -> None:
-        self._tell_state()
+        self._send_state()
         error = ""
         try:
             self._settings.apply_config()
             self._manager.wake()
-        except Exception as failed:  # noqa: BLE001 - a thread has nobody else to tell
+        except Exception as failed:  # noqa: BLE001 - nobody catches a thread's error
             error = one_line(failed)
         finally:
             self._loading.release()
         if error:
             self._pause.begin(error)
         else:
-            self._tell_state()
+            self._send_state()
 
-    def _tell_state(self) -> None:
+    def _send_state(self) -> None:
         if not self._met:
             return
-        with self._telling:
+        with self._sending:
             if not self._settings.inline:
                 state = "off"
             elif self._loading.locked():
@@ -148,7 +149,7 @@ class Switch:
                 state = "unloaded"
             else:
                 state = "failed" if self._pause.error else "ready"
-            self._channel.tell(
+            self._channel.send(
                 {
                     "state": state,
                     "asks": state in ("ready", "failed") and not self._pause.lasts,

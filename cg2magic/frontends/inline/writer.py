@@ -1,4 +1,4 @@
-"""Answers the pages' questions with the resident model; the newest question is the only one that counts."""
+"""Answers the pages' questions with the resident model; only the newest question counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cg2magic.service.manager import Manager
 from cg2magic.wording import one_line
 
 #: Gets ``{"id", "texts", "done", "error"}`` as an answer grows.
-Tell = Callable[[dict[str, Any]], None]
+Send = Callable[[dict[str, Any]], None]
 
 
 class Writer:
@@ -25,40 +25,40 @@ class Writer:
     Parameters
     ----------
     manager : Manager
-    tell : callable
-        Called on the worker's thread.
+    send : callable
+        Sends to all pages; called on the worker's thread.
     pause : Pause
         Begins when an answer fails, and is forgotten when one succeeds.
     """
 
-    def __init__(self, manager: Manager, tell: Tell, pause: Pause) -> None:
+    def __init__(self, manager: Manager, send: Send, pause: Pause) -> None:
         self._manager = manager
-        self._tell = tell
+        self._send = send
         self._pause = pause
         self._lock = threading.Lock()
         self._asked = ""
         self._job: Job | None = None
 
     def answer(self, ask: Ask, request: Request, floor: float) -> None:
-        """Begin to answer; what was asked before is given up within one token."""
+        """Begin to answer; an earlier question is given up within one token."""
         job = self._manager.aside(request)
         with self._lock:
             before, self._job, self._asked = self._job, job, ask.id
         if before is not None:
-            before.cancel()  # where the worker was busy, nobody else has
+            before.cancel()  # if the worker was busy, nobody else has cancelled it
         if job is None:
             self.end(ask.id)
             return
-        told: list[str] = []
+        sent: list[str] = []
 
         def follow(now: Snapshot) -> None:
             texts = [shown(suggestion, ask.reach, floor) for suggestion in now.suggestions]
             if now.state == "failed" and request.is_infill and "holes" in now.error:
-                # A model that fills none can still go on.
+                # A model that can't fill holes can still continue.
                 self.answer(ask, replace(request, parts=request.parts[:1]), floor)
-            elif now.finished or (texts != told and any(texts)):
-                told[:] = texts
-                self._tell(_answer(ask.id, texts, done=now.finished, error=now.error))
+            elif now.finished or (texts != sent and any(texts)):
+                sent[:] = texts
+                self._send(_answer(ask.id, texts, done=now.finished, error=now.error))
                 if now.state == "done":
                     self._pause.forget()
                 elif now.state == "failed":
@@ -67,15 +67,15 @@ class Writer:
         def follow_safely(now: Snapshot) -> None:
             try:
                 follow(now)
-            except Exception as error:  # noqa: BLE001 - the job would drop us, and the page wait for ever
+            except Exception as error:  # noqa: BLE001 - or the page would wait for ever
                 job.cancel()
                 self.end(ask.id, one_line(error))
 
         job.listen(follow_safely)
 
     def end(self, ask_id: str, error: str = "") -> None:
-        """Tell a page that no answer comes; with an error it is a failure."""
-        self._tell(_answer(ask_id, (), done=True, error=error))
+        """Report to a page that no answer comes; with an error, report a failure."""
+        self._send(_answer(ask_id, (), done=True, error=error))
         if error:
             self._pause.begin(error)
 

@@ -1,8 +1,7 @@
-"""The card under the cell: one widget that draws a job, and the same card for where no widget lives.
+"""The panel under the cell: a widget that draws a job, and a static panel for places without widgets.
 
-`widget` holds the live panel, `render` the stored card and the plain text, `stream` how a job is
-followed. The widget is imported when it is first asked for: a terminal and a client without a person do
-without.
+`widget` holds the live panel, `render` the static one, as HTML and as plain text. The widget is imported when
+it is first used: a terminal and a client without a person don't need it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How surprising a token was, as a heat map draws it: a level, its words, and the pieces to colour."""
+"""What a heat map draws: how surprising each token was, as a level and in words, and the pieces to colour."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any, NamedTuple
 from cg2magic.frontends.visible import visible
 from cg2magic.request import Suggestion, TokenLogprob
 
-#: A level's least probability: from what was expected (0) to what was hardly thought of (5).
+#: The least probability of each level, from expected (0) to very unlikely (5).
 LEVELS = (1 / 2, 1 / 5, 1 / 20, 1 / 100, 1 / 1000, 0.0)
 LEVEL_NAMES = ("over 1/2", "1/5", "1/20", "1/100", "1/1000", "less")
 
 
 class Cell(NamedTuple):
-    """What is coloured in one: a token, or the tokens that only together are a character.
+    """A piece in one colour: a token, or several tokens that only together form a character.
 
     Attributes
     ----------
     text : str
     place : int
-        Of its first token, among the tokens.
+        The index of its first token.
     logprob : float
-        Of all of them together, in nats.
+        The sum over its tokens, in nats.
     alternatives : tuple of TokenLogprob
-        Of the first of them.
+        Those of its first token.
     """
 
     text: str
@@ -35,13 +35,13 @@ class Cell(NamedTuple):
 
     @property
     def level(self) -> int:
-        """From 0, expected, to 5."""
+        """From 0, expected, to 5, very unlikely."""
         probability = math.exp(self.logprob)
         return next(level for level, least in enumerate(LEVELS) if probability >= least)
 
 
 def cells(tokens: Iterable[TokenLogprob]) -> Iterator[Cell]:
-    """Join each character's tokens: all but its last have no text of their own."""
+    """Join the tokens of each character: all but the last have no text of their own."""
     first: tuple[int, TokenLogprob] | None = None
     logprob = 0.0
     for place, token in enumerate(tokens):
@@ -58,11 +58,11 @@ def percent(logprob: float) -> str:
     if share < 0.01:
         return "< 0.01 %"
     digits = 0 if share >= 9.5 else 1 if share >= 0.95 else 2
-    # Only what is certain is called so.
+    # Only a certain token gets 100 %.
     return f"{min(share, 99.9):.1f} %" if 99.5 <= share < 100 else f"{share:.{digits}f} %"
 
 
-#: How a level looks, as a style of its own: it is left where a notebook is not trusted.
+#: How a level looks, as inline styles, which remain when a notebook is not trusted.
 _TINTS = (0, 10, 18, 27, 36, 46)
 _UNDERLINES = ("", "1px dotted", "1px dashed", "1px solid", "2px solid", "3px double")
 LOOKS = tuple(
@@ -76,8 +76,8 @@ def shown(text: str) -> str:
     return visible(text).replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") or "�"
 
 
-def told(cell: Cell) -> str:
-    """Say how likely it was, and what else was."""
+def described(cell: Cell) -> str:
+    """Say how likely it was, and what else was likely."""
     others = ",  ".join(f"{shown(other.text)} {percent(other.logprob)}" for other in cell.alternatives)
     return f"{shown(cell.text)}   {percent(cell.logprob)}\nlikeliest:  {others}"
 
@@ -89,20 +89,20 @@ def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
     ----------
     suggestion : Suggestion
     live : bool
-        Whether another token may be chosen.
+        Whether the person may choose another token.
     """
     found = list(cells(suggestion.tokens))
-    rows: list[list[tuple[str, int]]] = [[]]
+    lines: list[list[tuple[str, int]]] = [[]]
     for text, index in _pieces(suggestion, found):
         for i, part in enumerate(text.split("\n")):
             if i:
                 if index >= 0:
-                    rows[-1].append(("\n", index))
-                rows.append([])
+                    lines[-1].append(("\n", index))
+                lines.append([])
             if part:
-                rows[-1].append((part, index))
+                lines[-1].append((part, index))
     return {
-        "lines": rows,
+        "lines": lines,
         "cells": [_cell(cell, suggestion) for cell in found],
         "live": live and bool(suggestion.places),
         "looks": LOOKS,
@@ -111,7 +111,7 @@ def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
 
 
 def _pieces(suggestion: Suggestion, found: list[Cell]) -> Iterator[tuple[str, int]]:
-    """Walk the code in order, as ``(text, which cell)``; -1 for what is no token of the model's."""
+    """Walk the code in order, as ``(text, index of its cell)``; -1 for text that the model did not write."""
     index = 0
     for text, written in suggestion.pieces():
         at = 0

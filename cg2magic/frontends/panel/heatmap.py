@@ -1,8 +1,8 @@
 """A scored text as a heat map: HTML that needs neither a kernel nor a script, and plain text.
 
-Each token is the label of a radio button, so that a keyboard enters the map once and the arrow keys walk
-its tokens. Where a notebook is not trusted, JupyterLab takes out the style sheet, and with it what makes
-the buttons appear; what a token's own attributes say is left: its colour, its underline and its tooltip.
+Each token is the label of a radio button, so that Tab enters the map once and the arrow keys move between the
+tokens. If a notebook is not trusted, JupyterLab removes the style sheet, and with it the rules that make the
+buttons appear; a token's own attributes remain: its colour, its underline and its tooltip.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING
 
-from cg2magic.frontends.panel.heat import LEVEL_NAMES, LOOKS, Cell, cells, told
+from cg2magic.frontends.panel.heat import LEVEL_NAMES, LOOKS, Cell, cells, described
 from cg2magic.frontends.panel.render import STATIC
 from cg2magic.frontends.visible import visible
 
 if TYPE_CHECKING:
     from cg2magic.likelihood import Score
 
-_HINT = "Point at a token, or walk with the arrow keys, to see its probability and what else was likely."
-#: Keys pressed in it are not the notebook's: Lumino looks for this on the focused element, and upwards.
+_HINT = "Point at a token, or move with the arrow keys, to see its probability and what else was likely."
+#: Keeps keys pressed here from the notebook: Lumino looks for this on the focused element and its parents.
 _OWN_KEYS = "data-lm-suppress-shortcuts"
 #: The levels under a line of plain text.
 _MARKS = " .-~=#"
@@ -40,14 +40,14 @@ def _token(cell: Cell, group: str) -> str:
     # A line break can't be seen; the style sheet draws it.
     kind = "cg2-token cg2-break" if cell.text.startswith("\n") else "cg2-token"
     return (
-        f'<label class="{kind}" title="{escape(told(cell))}">'
+        f'<label class="{kind}" title="{escape(described(cell))}">'
         f'<input type="radio" name="{group}" hidden="hidden" {_OWN_KEYS}>'
         f"<span{_look(cell.level)}>{text}</span></label>"
     )
 
 
 def summary(score: Score) -> list[str]:
-    """Tell the figures of a score, and what was done to get them."""
+    """List the figures of a score, and how the text was read."""
     said = [
         f"{len(score.tokens):,} tokens",
         f"logprob {score.logprob:.2f}".replace("-", "−"),
@@ -61,7 +61,7 @@ def summary(score: Score) -> list[str]:
 
 
 def render_html(score: Score) -> str:
-    """Draw the map: self-contained, in JupyterLab's colours where there are such."""
+    """Draw the map: self-contained, in JupyterLab's colours if there are any."""
     group = f"cg2-{uuid.uuid4().hex[:12]}"
     first = f'<span title="nothing predicts the first token">{escape(visible(score.start))}</span>'
     code = "".join(_token(cell, group) for cell in cells(score.tokens))
@@ -78,18 +78,18 @@ def render_html(score: Score) -> str:
 
 def render_text(score: Score) -> str:
     """Write the text with a mark under each character that surprised the model."""
-    line, marks, rows = "", "", []
+    line, marks, lines = "", "", []
 
     def end_line() -> None:
-        rows.append(line)
+        lines.append(line)
         if marks.strip():
-            rows.append(marks.rstrip())
+            lines.append(marks.rstrip())
 
     pieces = [(score.start, 0), *((cell.text, cell.level) for cell in cells(score.tokens))]
     for text, level in pieces:
         for i, part in enumerate(visible(text).split("\n")):
             if i:
-                # What was surprising may be the break itself.
+                # The surprising token may be the line break itself.
                 marks += _MARKS[level] if i == 1 else ""
                 end_line()
                 line, marks = "", ""
@@ -99,9 +99,9 @@ def render_text(score: Score) -> str:
     legend = ", ".join(
         f"{mark.strip() or 'no mark'} {name}" for mark, name in zip(_MARKS, LEVEL_NAMES, strict=True)
     )
-    return "\n".join([" · ".join([score.model, *summary(score)]), *rows, f"probability: {legend}"])
+    return "\n".join([" · ".join([score.model, *summary(score)]), *lines, f"probability: {legend}"])
 
 
 def mimebundle(score: Score) -> dict[str, str]:
-    """Give both forms, as an output of a notebook holds them."""
+    """Return both forms, as in a notebook's output."""
     return {"text/plain": render_text(score), "text/html": render_html(score)}

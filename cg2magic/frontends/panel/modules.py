@@ -1,11 +1,11 @@
-"""JavaScript modules, joined into the one that anywidget takes.
+"""Joins JavaScript modules into the single module that anywidget takes.
 
-A widget's page gets the text of one module, which has no address that it could import others from. So modules
-are joined where the widget's class is made, each in a function of its own: no name in one can collide with a
-name in another, nothing is built before, and no node is needed.
+A widget's page gets the text of one module, which has no address from which it could import others. So the
+modules are joined when the widget's class is made, each in a function of its own: no name in one can collide
+with a name in another, there is no build step, and no node is needed.
 
-The few forms of import and export that our modules use are read, and all others refused, so that nothing is
-joined into something else than what stands there.
+We read the few forms of import and export that our modules use and refuse all others, so that joining never
+changes what the code means.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-#: What holds the modules' exports, by the modules' names.
+#: The object that holds the modules' exports, by the modules' names.
 _ALL = "cg2Modules"
 
 _NAME = r"[A-Za-z_$][\w$]*"
@@ -26,47 +26,47 @@ _EXPORT = re.compile(
     rf"^export (?=(?:(?:async )?function\*?|class|const) ({_NAME})\b)|^export default ({_NAME});\n",
     re.MULTILINE,
 )
-# What must not remain: other forms of them, and what is no longer at the top of a module.
+# What must not remain: other forms of import and export, and what works only at the top level of a module.
 _OTHER = re.compile(
     r"^[ \t]*(?:import|export)\b.*|^.*(?<![\w$.])import\s*[(.].*|^(?:\S.*=\s*|for\s+)?await\b.*", re.MULTILINE
 )
 
 
 class JoinError(ValueError):
-    """Modules that can't be joined; the message says which, and why."""
+    """Modules can't be joined; the message says which, and why."""
 
 
 def joined(entry: Path) -> str:
-    """Join a module with all that it imports.
+    """Join a module with all modules that it imports.
 
     Parameters
     ----------
     entry : Path
-        The module whose default export is the whole's.
+        The module whose default export becomes that of the result.
 
     Returns
     -------
     str
-        One module that imports nothing and does the same. Comments that have lines of their own are left
-        out, as each widget sends it to its page.
+        One module that imports nothing and does the same. Comments on lines of their own are left out,
+        because each widget sends this text to its page.
 
     Raises
     ------
     JoinError
-        If a module is missing, imports what is not exported there, imports itself by way of others, or has
-        what is not understood here.
+        If a module is missing, imports a name that is not exported, imports itself through others, or
+        contains something that is not understood here.
     """
     entry = entry.resolve()
     modules = _Modules(entry.parent)
     if "default" not in modules.read(entry):
-        raise JoinError(f"{entry.name} has no default export, which is the widget")
+        raise JoinError(f"{entry.name} has no default export, which has to be the widget")
     return "\n".join(
         [f"const {_ALL} = {{}};", *modules.texts, f"export default {modules.place(entry)}.default;", ""]
     )
 
 
 class _Modules:
-    """What is joined so far: a module comes behind those that it imports."""
+    """The modules joined so far: each comes after those that it imports."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -74,11 +74,11 @@ class _Modules:
         self.texts: list[str] = []
 
     def place(self, path: Path) -> str:
-        """Where its exports are; named by the way to it, which is the same on all machines."""
+        """The expression for a module's exports; its relative path, the same on all machines, is the key."""
         return f"{_ALL}[{json.dumps(Path(os.path.relpath(path, self._root)).as_posix())}]"
 
     def read(self, path: Path, importers: tuple[Path, ...] = ()) -> frozenset[str]:
-        """Join a module, unless it is there already; what it exports."""
+        """Join a module, unless that is already done, and return the names that it exports."""
         if path in importers:
             circle = (*importers[importers.index(path) :], path)
             raise JoinError(f"{path.name} imports itself: {' imports '.join(each.name for each in circle)}")
@@ -110,7 +110,7 @@ class _Modules:
         return frozenset(exports)
 
     def _imports(self, path: Path, code: str, importers: tuple[Path, ...]) -> tuple[str, str]:
-        """Read the imports at the head of a module: what stands in their place, and what remains."""
+        """Read the imports at the head of a module; return what replaces them, and the rest of the code."""
         lines = []
         while found := _IMPORT.match(code):
             imported = path.parent.joinpath(found[2]).resolve()
@@ -127,7 +127,7 @@ class _Modules:
 
 
 def _code(name: str, text: str) -> Iterator[str]:
-    """Give the lines that are no comments; refuse what would make it hard to tell which are."""
+    """Yield the lines that are not comments; refuse code in which they are hard to distinguish."""
     within = False
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         stripped = line.strip()
@@ -135,10 +135,10 @@ def _code(name: str, text: str) -> Iterator[str]:
         if within or (begins and (stripped.endswith("*/") or "*/" not in stripped)):
             within = "*/" not in stripped
             if not within and not stripped.endswith("*/"):
-                raise JoinError(f"{name} has code behind a comment of several lines, in line {number}")
+                raise JoinError(f"{name} has code after a comment of several lines, in line {number}")
         elif stripped and not stripped.startswith("//"):
             if line.rfind("/*") > line.rfind("*/") or line.count("`") % 2:
-                raise JoinError(f"{name} has a comment or a text that goes on behind line {number}")
+                raise JoinError(f"{name} has a comment or a string that continues after line {number}")
             yield line
     if within:
-        raise JoinError(f"{name} has a comment without an end")
+        raise JoinError(f"{name} has a comment that does not end")

@@ -1,4 +1,4 @@
-"""What a notebook lets a model see: written into its metadata by its page, and shown there."""
+"""What a notebook lets a model see: the page writes it into the notebook's metadata and shows it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class NotebookSettings(anywidget.AnyWidget):
     Parameters
     ----------
     settings : dict of str to str
-        What the page is to write into the notebook's metadata, under ``cg2magic``.
+        What the page should write into the notebook's metadata, under ``cg2magic``.
     """
 
     _esm = joined(STATIC / "settings.js")
 
-    # The page empties it once it is written, so that opening the notebook again does not write it again.
+    # The page empties this once it is written, so that reopening the notebook does not write it again.
     wanted = traitlets.Dict().tag(sync=True)
 
     def __init__(self, settings: dict[str, str]) -> None:

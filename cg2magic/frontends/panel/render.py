@@ -1,4 +1,4 @@
-"""The card where no widget lives: as HTML for the stored notebook, and as plain text."""
+"""The static panel, for places without widgets: as HTML for the stored notebook, and as plain text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cg2magic.service.job import Snapshot
 
 STATIC = Path(__file__).parent / "static"
 
-# In plain text: at the left of each line in which the model wrote something.
+# In plain text, at the left of each line: whether the model wrote something in it.
 _BAR, _NO_BAR = "▌ ", "  "
 
 
@@ -28,26 +28,26 @@ def _segment(segment: Segment) -> str:
     return f'<span class="{segment.style}">{text}</span>' if segment.style else text
 
 
-def _row(row: list[Segment]) -> str:
-    by_author = groupby(row, key=lambda segment: segment.written)
+def _line(line: list[Segment]) -> str:
+    by_author = groupby(line, key=lambda segment: segment.written)
     texts = ((written, "".join(map(_segment, segments))) for written, segments in by_author)
     return "".join(f"<mark>{text}</mark>" if written and text else text for written, text in texts)
 
 
 def _code(suggestion: Suggestion, language: str) -> str:
-    rows = looked_at(lines(suggestion, language))
-    drawn = "".join(f'<span class="{line_classes(row)}">{_row(row)}\n</span>' for row in rows)
+    all_lines = looked_at(lines(suggestion, language))
+    drawn = "".join(f'<span class="{line_classes(line)}">{_line(line)}\n</span>' for line in all_lines)
     return f'<pre class="cg2-code">{drawn}</pre>'
 
 
 def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> str:
-    """Draw the card without buttons: self-contained, coloured by JupyterLab's theme where there is one.
+    """Draw the static panel, without buttons: self-contained, in the colours of JupyterLab's theme if any.
 
     Parameters
     ----------
     snapshot : Snapshot
     candidate : int
-        The one that is shown open; the others are folded below it.
+        The candidate that is shown open; the others are folded below it.
     outcome : str
         What became of it, such as ``"inserted below"``.
     """
@@ -81,7 +81,7 @@ def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> st
 
 
 def render_text(snapshot: Snapshot) -> str:
-    """Write the card as plain text: the whole code, a bar at the left of the lines the model wrote in."""
+    """Write the panel as plain text: the whole code, with a bar left of the lines the model wrote in."""
     head = [snapshot.model or "cg2magic", words.about(snapshot), words.status(snapshot)]
     suggestions = snapshot.suggestions
     if len(suggestions) == 1:
@@ -92,29 +92,30 @@ def render_text(snapshot: Snapshot) -> str:
     for i, suggestion in enumerate(suggestions):
         if len(suggestions) > 1:
             blocks.append(" · ".join(filter(None, (f"── {i + 1}", words.verdict(snapshot, i)))))
-        for row in looked_at(lines(suggestion, snapshot.request.language)):
-            bar = _BAR if any(segment.written for segment in row) else _NO_BAR
-            blocks.append((bar + visible("".join(segment.text for segment in row))).rstrip())
+        for line in looked_at(lines(suggestion, snapshot.request.language)):
+            bar = _BAR if any(segment.written for segment in line) else _NO_BAR
+            blocks.append((bar + visible("".join(segment.text for segment in line))).rstrip())
     return "\n".join(blocks)
 
 
 def mimebundle(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> dict[str, str]:
-    """Give both forms, as an output of a notebook holds them."""
+    """Return both forms, as in a notebook's output."""
     return {"text/plain": render_text(snapshot), "text/html": render_html(snapshot, candidate, outcome)}
 
 
 def hinted(bundle: dict[str, str]) -> dict[str, str]:
-    """Add to a finished card why there are no buttons, for a page that can't draw the panel."""
+    """Add to a static panel why it has no buttons, for a page that can't draw the live one."""
     hint = (
-        "The panel with its buttons needs the packages anywidget and ipywidgets where Jupyter itself runs: "
-        "pip install anywidget ipywidgets there, and reload the page. %cg2 accept inserts the suggestion."
+        "To show the panel with its buttons, Jupyter itself needs the packages anywidget and ipywidgets: "
+        "pip install anywidget ipywidgets where it runs, and reload the page. %cg2 accept inserts the "
+        "suggestion."
     )
     html = bundle["text/html"].removesuffix("</div>") + f'<p class="cg2-about">{hint}</p></div>'
     return {"text/plain": f"{bundle['text/plain']}\n\n{hint}", "text/html": html}
 
 
 def display_static(snapshot: Snapshot) -> None:
-    """Show a finished job in the running cell's output, for clients in which nobody can press a button."""
+    """Show a finished job in the running cell's output, for clients where nobody can press a button."""
     from IPython.display import display
 
     display(mimebundle(snapshot), raw=True)

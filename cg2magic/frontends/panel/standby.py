@@ -1,12 +1,14 @@
-"""What stands in a cell's output where no page draws the panel, or where a page can't store it by itself.
+"""What a cell's output shows if no page draws the panel, or if a page can't store it by itself.
 
-JupyterLab and Notebook draw the widget and put the finished card into the document. VS Code and Colab draw
-it, and store what the kernel sent first: the card as it was while it waited. A Jupyter without the packages
-that draw widgets shows nothing else than that. So a page says that it draws; where it has not by the time the
-suggestion is finished and the kernel has had time to listen, the finished card takes the panel's place.
+JupyterLab and Notebook draw the widget and put the static panel into the document. VS Code and Colab draw it,
+but store what the kernel sent first: the static panel of a job that still waits. A Jupyter without the
+packages for widgets shows only that. So a page reports that it draws the panel. If no page has done so once
+the suggestion is finished and the kernel has had time to listen, the finished static panel replaces the live
+one.
 
-A console takes nothing back that it has printed: there the finished card comes below. It does not say in
-which cell it is, as notebooks do. Should such a client draw the panel after all, that card goes again.
+A console can't take back what it has printed, so there the static panel is printed below. Unlike a notebook,
+a console does not name the cell that it runs. If such a client draws the panel after all, the printed one is
+removed.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from typing import Any
 
 from cg2magic.frontends.panel.render import hinted
 
-#: Seconds in which the kernel is free and a page may still say that it draws. One that comes later gets its
-#: panel back.
+#: Seconds in which the kernel is free and a page may still report that it draws the panel. A page that does
+#: so later gets its panel back.
 _GRACE = 5.0
-#: The same for a client that does not say in which cell it is.
+#: The same for a client that does not name the cell that it runs.
 _SHORT_GRACE = 1.0
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
@@ -28,16 +30,16 @@ Bundle = dict[str, Any]
 
 
 class Standby:
-    """Watches over the output of one panel, on the kernel's main thread but for `finished`.
+    """Watches over the output of one panel, on the kernel's main thread except for `finished`.
 
     Parameters
     ----------
     shell : InteractiveShell
-        One with a kernel.
+        A shell with a kernel.
     parent : dict
-        The execute request whose output it is.
+        The execute request that the output belongs to.
     display_id : str
-        Of the output.
+        The output's id.
     """
 
     def __init__(self, shell: Any, parent: dict[str, Any], display_id: str) -> None:
@@ -57,7 +59,7 @@ class Standby:
         self._view = {_VIEW: bundle[_VIEW]} if _VIEW in bundle else {}
 
     def drawn(self, *, stored: bool) -> None:
-        """A page draws the panel; `stored` is whether it puts the finished card into its document, too."""
+        """A page draws the panel; `stored` is whether it also puts the static panel into its document."""
         self._drawn, self._stored = True, self._stored or stored
         if self._printed:
             self._printed = False
@@ -67,27 +69,27 @@ class Standby:
             self._send("update_display_data", {**self._view, **self._finished()})
 
     def finished(self, bundle: Callable[[], Bundle]) -> None:
-        """The suggestion is as it stays; called on any thread.
+        """The suggestion will not change any more; called on any thread.
 
         Parameters
         ----------
         bundle : callable
-            Gives the finished card in its forms.
+            Returns the static panel in its forms.
         """
         self._finished = bundle
         loop = getattr(self._shell.kernel, "io_loop", None)
         if loop is not None:
             grace = _GRACE if self._in_document else _SHORT_GRACE
-            # Behind the messages that have come by now, and in time of its own once the kernel is free.
+            # After the messages that have arrived by now; the time counts once the kernel is free.
             loop.add_callback(lambda: loop.call_later(grace, self._settle))
 
     def settle(self, bundle: Bundle) -> None:
-        """The cell has waited for the suggestion and ends now; no page could say anything meanwhile."""
+        """The cell has waited for the suggestion and ends now; meanwhile no page could report anything."""
         if not (self._in_document or self._drawn):
             self._print(bundle)
 
     def _print(self, bundle: Bundle) -> None:
-        """Show the finished card below the panel."""
+        """Show the static panel below the live one."""
         self._printed = True
         self._send("display_data", bundle, f"{self._display_id}-text")
 

@@ -35,36 +35,33 @@ def _static(*names: str) -> str:
 
 
 class Panel(anywidget.AnyWidget):
-    """The card of one job in the output of the cell that asked for it.
+    """The panel of one job in the output of the cell that asked for it.
 
     Parameters
     ----------
     job : Job
     cell_id : str
-        Id of the cell that asked, from the execute request's metadata; empty where there is none.
+        Id of the cell that asked, from the execute request's metadata; empty if there is none.
     regenerate : callable, optional
-        Asks for the same again and returns the new job; without it there is no such button.
+        Asks for the same again and returns the new job; without it that button is missing.
     record : callable, optional
         Called as ``record(job_id, candidate, outcome)`` with what became of a candidate:
         ``"inserted below"``, ``"replaced"``, ``"copied"``, ``"dismissed"`` or ``"undone"``.
     check : callable, optional
-        Called as ``check(job)`` when the person lets the candidates be run with their check.
+        Called as ``check(job)`` when the person allows the candidates to be run with their check.
     go_on : callable, optional
         Called as ``go_on(job, candidate, place, token_id)`` when the person chooses another token, and
-        returns the new job; without it the heat map is only looked at.
-    tell : callable, optional
-        Called once as ``tell(document)`` with the page's document, None where the page can't reach it.
+        returns the new job; without it the heat map is only for reading.
+    on_document : callable, optional
+        Called once as ``on_document(document)`` with the page's document; None if the page can't reach it.
     asked : str
-        The text of that cell when it asked, which *Replace cell* must find there again; empty where it is
-        not known.
+        The text of that cell when it asked, which *Replace cell* must find unchanged; empty if not known.
     session : str
-        The session of the page that ran it, which alone acts without being told to; empty where it is not
-        known.
+        The session of the page that ran the cell; only that page acts by itself. Empty if not known.
     standby : Standby, optional
-        Sees to it that the finished card is there where no page draws the panel.
+        Makes sure that the static panel is there if no page draws the live one.
     insert : {"ask", "below", "replace", "none"}
-        Whether the page waits for a button, does it by itself once the job is done, or offers Copy
-        only.
+        Whether the page waits for a button, inserts by itself once the job is done, or offers only Copy.
     """
 
     _esm = joined(STATIC / "panel.js")
@@ -82,7 +79,7 @@ class Panel(anywidget.AnyWidget):
     saved = traitlets.Dict().tag(sync=True)
     heat = traitlets.Dict().tag(sync=True)  # of a job that is finished
     prompt = traitlets.Unicode().tag(sync=True)  # what its model read
-    # The page writes this: what was done with the card, and how to undo it. A new job empties it.
+    # The page writes this: what was done with the suggestion, and how to undo it. A new job empties it.
     outcome = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -94,7 +91,7 @@ class Panel(anywidget.AnyWidget):
         record: Callable[[int, int, str], None] | None = None,
         check: Callable[[Job], None] | None = None,
         go_on: Callable[[Job, int, int, int], Job] | None = None,
-        tell: Callable[[Document | None], None] | None = None,
+        on_document: Callable[[Document | None], None] | None = None,
         asked: str = "",
         session: str = "",
         standby: Callable[[str], Standby] | None = None,
@@ -106,7 +103,7 @@ class Panel(anywidget.AnyWidget):
         self._record = record
         self._check = check
         self._go_on = go_on
-        self._tell = tell
+        self._on_document = on_document
         self._standby = standby(panel_id) if standby else None
         self._drawing = threading.Lock()
         self._loading_since: tuple[str, float, int] | None = None
@@ -118,16 +115,16 @@ class Panel(anywidget.AnyWidget):
             session=session,
             insert=insert,
             can_regenerate=regenerate is not None,
-            asks_document=tell is not None,
-            card=self._card(job.snapshot()),
+            asks_document=on_document is not None,
+            card=self._drawn(job.snapshot()),
         )
         self.on_msg(self._on_message)
 
     def show(self) -> None:
-        """Display it once in the running cell's output, and draw the job as it goes on.
+        """Display it once in the running cell's output, and draw the job as it proceeds.
 
-        A cell that is run again loses its output, and with it the panel that was there: nobody
-        could stop that job any more, so it is cancelled here.
+        A cell that is run again loses its output, and with it its earlier panel: nobody could stop that
+        job any more, so it is cancelled here.
         """
         from IPython.display import display
 
@@ -142,7 +139,7 @@ class Panel(anywidget.AnyWidget):
         self._follow(self.job)
 
     def settle(self) -> None:
-        """Leave the finished card in the output of a cell that has waited for it, where that is needed."""
+        """Leave the static panel in the output of a cell that waited for its suggestion, if it is needed."""
         if self._standby is not None:
             self._standby.settle(mimebundle(self.job.snapshot()))
 
@@ -156,14 +153,14 @@ class Panel(anywidget.AnyWidget):
     def _follow(self, job: Job) -> None:
         def draw() -> None:
             for snapshot in snapshots(job):
-                card = self._card(snapshot)
+                card = self._drawn(snapshot)
                 saved = mimebundle(snapshot, self._opened(snapshot)) if snapshot.finished else {}
                 tokens = self._heat(snapshot) if snapshot.finished else self.heat
                 with self._drawing:
-                    # Regenerate may have put another job in its place, or the panel may be closed.
+                    # Regenerate may have replaced the job, or the panel may be closed.
                     if self.job is not job or self.comm is None:
                         return
-                    # The card last: the page draws when it comes.
+                    # `card` comes last: the page draws when it arrives.
                     self.heat, self.prompt = tokens, visible(snapshot.seen.text if snapshot.seen else "")
                     self.card, self.saved = card, saved
                 if snapshot.finished and self._standby is not None:
@@ -171,13 +168,13 @@ class Panel(anywidget.AnyWidget):
 
         threading.Thread(target=draw, name=f"cg2magic-panel-{job.id}", daemon=True).start()
 
-    def _card(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Everything the page draws, in words and segments: it formats nothing and trusts nothing."""
+    def _drawn(self, snapshot: Snapshot) -> dict[str, Any]:
+        """All that the page draws, in words and segments: the page formats nothing and trusts nothing."""
         request = snapshot.request
         n = request.sampling.n
         progress = snapshot.progress if snapshot.state == "loading" else None
         if not snapshot.suggestions:
-            # Before the first token the person's part is shown, in its place.
+            # Before the first token, show the person's part in its place.
             snapshot = replace(
                 snapshot, suggestions=(Suggestion(request.parts, (), header=request.header),) * n
             )
@@ -190,14 +187,14 @@ class Panel(anywidget.AnyWidget):
             "progress": progress.done / progress.total if progress and progress.total else None,
             "error": visible(snapshot.error),
             "unchecked": snapshot.unchecked,
-            # Lines for which room is made before they are written.
             "fresh": self._opened(snapshot),
+            # How many lines to reserve room for before they are written.
             "spare": max(1, min(4, request.sampling.max_new_tokens * request.holes // 16)),
             "candidates": [self._candidate(snapshot, i) for i in range(len(snapshot.suggestions))],
         }
 
     def _opened(self, snapshot: Snapshot) -> int:
-        """The candidate that is looked at first: the one that was written last."""
+        """The candidate to show first: the first of those that were written last."""
         kept = len(self.job.kept)
         return kept if kept < len(snapshot.suggestions) else 0
 
@@ -210,14 +207,14 @@ class Panel(anywidget.AnyWidget):
         suggestion = snapshot.suggestions[index]
         writing = suggestion.finish_reason is None and not snapshot.finished
         at = caret(suggestion) if writing else -1
-        rows = []
-        for row in lines(suggestion, snapshot.request.language):
-            length = sum(len(segment.text) for segment in row)
+        all_lines = []
+        for line in lines(suggestion, snapshot.request.language):
+            length = sum(len(segment.text) for segment in line)
             here = at if 0 <= at <= length else None
-            rows.append({"as": line_classes(row), "of": _segments(row, here)})
+            all_lines.append({"as": line_classes(line), "of": _segments(line, here)})
             at = at - length - 1 if here is None else -1
         return {
-            "lines": rows,
+            "lines": all_lines,
             "verdict": words.verdict(snapshot, index),
             "mark": words.mark(suggestion),
             "written": any(suggestion.spans),
@@ -225,7 +222,7 @@ class Panel(anywidget.AnyWidget):
         }
 
     def _seconds_left(self, snapshot: Snapshot) -> float | None:
-        """Estimate from how fast the loading went since it was first seen."""
+        """Estimate the remaining time from the speed of the loading since it was first seen."""
         progress = snapshot.progress
         if snapshot.state != "loading" or progress is None or not progress.total:
             return None
@@ -238,7 +235,7 @@ class Panel(anywidget.AnyWidget):
         return (progress.total - progress.done) * (now - since) / (progress.done - had)
 
     def _on_message(self, _: Any, message: dict[str, Any], __: Any) -> None:
-        """What a person pressed, on the kernel's main thread."""
+        """Act on what a person pressed, on the kernel's main thread."""
         match message.get("do"):
             case "here" if self._standby is not None:
                 self._standby.drawn(stored=bool(message.get("stores")))
@@ -252,25 +249,25 @@ class Panel(anywidget.AnyWidget):
                 self._check(self.job)
                 self._follow(self.job)
             case "document":
-                self.told(str(message["document"]))
+                self.take_document(str(message["document"]))
             case "record":
                 self._note(int(message["job"]), int(message["candidate"]), str(message["outcome"]))
 
-    def told(self, document: str) -> None:
-        """Take the page's document, as JSON; empty where it has none. Only the first answer counts."""
-        if self._tell is not None:
-            self._tell(Document.of_json(json.loads(document)) if document else None)
-            self._tell, self.asks_document = None, False
+    def take_document(self, document: str) -> None:
+        """Take the page's document, as JSON; empty if it has none. Only the first answer counts."""
+        if self._on_document is not None:
+            self._on_document(Document.of_json(json.loads(document)) if document else None)
+            self._on_document, self.asks_document = None, False
 
     def _exchange(self, message: dict[str, Any]) -> Callable[[], Job] | None:
-        """What was chosen in the heat map; None where it is of a job that is no longer shown."""
+        """Continue with the token chosen in the heat map; None if its job is no longer shown."""
         go_on, job = self._go_on, self.job
         if go_on is None or message["job"] != job.id or not job.snapshot().finished:
             return None
         return lambda: go_on(job, int(message["candidate"]), int(message["place"]), int(message["id"]))
 
     def _put(self, ask: Callable[[], Job] | None) -> None:
-        """Ask for another job and show it in the place of this one."""
+        """Ask for another job and show it instead of this one."""
         if ask is None:
             return
         try:
@@ -291,10 +288,10 @@ class Panel(anywidget.AnyWidget):
             self.saved = mimebundle(snapshot, candidate, "" if outcome == "undone" else outcome)
 
 
-def _segments(row: list[Segment], caret: int | None) -> list[list[Any]]:
-    """``[style, text, 0 or 1 for the model's]`` each, and ``["caret"]`` where it writes next."""
+def _segments(line: list[Segment], caret: int | None) -> list[list[Any]]:
+    """Each is ``[style, text, 1 if the model wrote it, else 0]``; ``["caret"]`` is where it writes next."""
     segments: list[list[Any]] = []
-    for segment in row:
+    for segment in line:
         if caret is not None and caret < len(segment.text):
             head, tail = segment.text[:caret], segment.text[caret:]
             segments += [[segment.style, head, int(segment.written)]] if head else []
@@ -311,10 +308,10 @@ _shown_by_cell: weakref.WeakValueDictionary[str, Panel] = weakref.WeakValueDicti
 
 
 def stop(panel_id: str) -> None:
-    """Stop what that panel shows. The page runs this on a subshell, so that it works while a cell runs.
+    """Stop the job that a panel shows. The page runs this on a subshell, so it works while a cell runs.
 
-    It is by the panel's id and not by the job's number, which means another job once the kernel has
-    been restarted.
+    The panel is found by its id and not by the job's number: after a restart of the kernel, that number
+    belongs to another job.
     """
     panel = _shown.get(panel_id)
     if panel is not None:

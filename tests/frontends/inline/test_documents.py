@@ -83,4 +83,4 @@ def test_of_many_pages_the_last_are_remembered():
         documents.take(whole({"cells": [], "active": 0, "metadata": {}}, page=str(page)))
     assert documents.take({"page": "0", "version": 2, "since": 1}) is None
     assert documents.take({"page": "99", "version": 2, "since": 1})
-    assert len(documents._told) < 20
+    assert len(documents._known) < 20

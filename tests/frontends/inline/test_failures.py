@@ -213,7 +213,7 @@ def test_what_a_page_builds_on_is_asked_for_where_it_is_not_there(page):
     assert page.until(lambda told: told.get("id") == "2" and told["done"])["error"] == ""
     page.ask("3", "x = f(limit,", document={"page": "p", "version": 4, "since": 4})
     page.until(lambda told: told.get("id") == "3" and told["done"])
-    assert page.run("print(ghosts._documents._told['p'][1]['cells'][0]['source'])") == "limit = 5"
+    assert page.run("print(ghosts._documents._known['p'][1]['cells'][0]['source'])") == "limit = 5"
 
 
 def test_the_number_of_candidates_is_told_when_it_is_changed(page):

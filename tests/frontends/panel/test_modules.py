@@ -134,10 +134,10 @@ REFUSED = {
     ENTRY + "export default widget;\n": "exports default twice",
     "const widget = 1;\n": "entry.js has no default export",
     "const cg2Modules = 1;\n" + ENTRY: "uses the name cg2Modules",
-    "const a = `\nexport const b = 1;\n`;\n" + ENTRY: "goes on behind line 1",
-    "const a = 1; /* and\nexport const b = 1;\n*/\n" + ENTRY: "goes on behind line 1",
-    "/*\n*/ const a = 1;\n" + ENTRY: "code behind a comment of several lines, in line 2",
-    "/*\n" + ENTRY: "a comment without an end",
+    "const a = `\nexport const b = 1;\n`;\n" + ENTRY: "continues after line 1",
+    "const a = 1; /* and\nexport const b = 1;\n*/\n" + ENTRY: "continues after line 1",
+    "/*\n*/ const a = 1;\n" + ENTRY: "code after a comment of several lines, in line 2",
+    "/*\n" + ENTRY: "a comment that does not end",
 }
 
 

@@ -233,21 +233,21 @@ def test_stopping_an_unknown_panel_does_nothing():
     stop("no such panel")
 
 
-def test_the_page_is_asked_for_its_document_and_tells_it_once():
-    told = []
-    panel = Panel(Job(1, Request(("x",))), tell=told.append)
+def test_the_page_is_asked_for_its_document_and_sends_it_once():
+    sent = []
+    panel = Panel(Job(1, Request(("x",))), on_document=sent.append)
     assert panel.asks_document
     panel._on_message(None, {"do": "document", "document": '{"cells": [{"source": "a"}]}'}, None)
-    panel.told("")
-    assert [[cell.source for cell in document.cells] for document in told] == [["a"]]
+    panel.take_document("")
+    assert [[cell.source for cell in document.cells] for document in sent] == [["a"]]
     assert not panel.asks_document
     assert not Panel(Job(1, Request(("x",)))).asks_document
 
 
 def test_a_page_without_a_document_says_so():
-    told = []
-    Panel(Job(1, Request(("x",))), tell=told.append).told("")
-    assert told == [None]
+    sent = []
+    Panel(Job(1, Request(("x",))), on_document=sent.append).take_document("")
+    assert sent == [None]
 
 
 def test_the_pages_code_is_one_module_that_asks_nothing_of_the_network():
@@ -276,7 +276,7 @@ def test_another_token_is_a_candidate_beside_those_that_are_there_and_an_old_job
     panel._on_message(None, message, None)  # a second click, on what is no longer shown
     assert asked == [(job, 0, 0, 5)]
     assert panel.job.id == 2
-    card = panel._card(panel.job.snapshot())
+    card = panel._drawn(panel.job.snapshot())
     assert card["fresh"] == 1
     assert [candidate["done"] for candidate in card["candidates"]] == [True, False]
 
