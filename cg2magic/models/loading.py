@@ -271,7 +271,7 @@ def _load_codegen(
     plan: _Plan, tokenizer: PreTrainedTokenizerBase, groups: int | None
 ) -> tuple[PreTrainedModel, int]:
     """Read a CodeGen checkpoint into Phi's layout; return it with its proven count of groups."""
-    from cg2magic.models import cards
+    from cg2magic.models import multi_gpu
     from cg2magic.models.codegen import grouping
     from cg2magic.models.codegen.checkpoint import Shape, empty_phi, load_phi, phi_config
     from cg2magic.models.int8 import cache as int8_cache
@@ -307,7 +307,7 @@ def _load_codegen(
     )
     proven = grouping.prove(model, tokenizer, shape, counts, declared)
     if plan.is_spread:
-        model = cards.spread(model)
+        model = multi_gpu.spread(model)
     if plan.precision == "int8":
         int8_cache.write(kept, model, proven, plan.watch, f"keeping {plan.found.name} in int8")
         _pack(model, plan)

@@ -75,7 +75,7 @@ def _held_on_gpus() -> int:
     if torch is None:
         return 0
     if torch.cuda.is_available():
-        # Asking for a card's memory must not be what opens it.
-        cards = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-        return sum(torch.cuda.memory_reserved(card) for card in cards)
+        # Asking how much memory a GPU has must not initialize CUDA.
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        return sum(torch.cuda.memory_reserved(device) for device in devices)
     return torch.mps.driver_allocated_memory() if torch.backends.mps.is_available() else 0

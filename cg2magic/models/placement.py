@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cg2magic.errors import LoadError
-from cg2magic.models import cards, cgroups, gpus
+from cg2magic.models import cgroups, gpus, multi_gpu
 from cg2magic.wording import gigabytes
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def place(
             if fits(parameters, precision, other) and gpus.trouble(other) is None:
                 return other, False
         if not _fits_without(resident, parameters, precision, device):
-            cards.check_there()
+            multi_gpu.check_there()
             return "cuda", True
     check_memory(parameters, precision, device, resident)
     return device, False
