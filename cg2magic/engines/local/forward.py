@@ -1,4 +1,4 @@
-"""One pass through a model, as the loops see it: token ids and a KV cache in, logits out."""
+"""One pass through a model, as the decoding loops see it: token ids and a KV cache in, logits out."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Forward(Protocol):
     """One pass through the model."""
 
     def __call__(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
-        """Feed `ids` ``(batch, length)``; logits after the last `keep` of them, ``(batch, keep, rows)``."""
+        """Feed `ids`, ``[B, S]``; return the logits after the last `keep` of them, ``[B, keep, V]``."""
         ...
