@@ -3,8 +3,7 @@
 `choose` uses the budget in this order; the chosen text keeps the order of the document:
 
 1. **Variables**, a quarter at most: one line says as much as a screen of code. They change most often, so
-they
-   come last, right above the prompt; then a change keeps everything before them in the KV cache.
+   they come last, right above the prompt; then a change keeps everything before them in the KV cache.
 2. **Cells below**, an eighth at most, the nearest first. They come after the hole, and so after everything
    that a KV cache could keep; and a small model loses sight of the hole behind a long text
    (`benchmarks/context.py`).

@@ -1,8 +1,8 @@
 """The decoding loops and the sampler: one sequence with drafts, or several in a batch.
 
 We don't use ``generate`` of transformers, because the candidates of a request share the prefill, end at
-different times, have forced tokens between holes, and are shown while they are written. The KV cache is the model's own. Temperature, top-k
-and top-p have the same meaning as in transformers.
+different times, have forced tokens between holes, and are shown while they are written. The KV cache is the
+model's own. Temperature, top-k and top-p have the same meaning as in transformers.
 
 Shapes: B is the batch size, S the tokens fed in one pass, V the vocabulary size of the model, N the tokens
 that may be sampled.

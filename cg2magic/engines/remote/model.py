@@ -22,8 +22,8 @@ from cg2magic.prompts.vocabulary import Vocabulary
 #: CodeGen2's context length, used if neither the server nor the tokenizer states one.
 _CONTEXT = 2048
 
-# Two tokenizers that split this into the same number of tokens are the same, or so similar that the ids
-# decide.
+# Two tokenizers that split this into the same number of tokens are the same, or similar enough to exchange
+# token ids.
 _SAMPLE = '''\
 import numpy as np
 
