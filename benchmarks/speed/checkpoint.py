@@ -13,7 +13,7 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.speed.shapes import Shape
+from benchmarks.speed.shapes import ModelShape
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ _SPECIAL = ("<|endoftext|>", "<sep>", "<eom>", *(f"<mask_{i}>" for i in range(1,
 _LETTERS = string.ascii_letters + string.digits + "_().,:=[]'\"+-*/<>"
 
 
-def write_checkpoint(folder: Path, shape: Shape) -> Path:
+def write_checkpoint(folder: Path, shape: ModelShape) -> Path:
     """Write the checkpoint in bfloat16, unless it is already there; return `folder`."""
     done = folder / "complete"
     if done.exists():
@@ -43,7 +43,7 @@ def write_checkpoint(folder: Path, shape: Shape) -> Path:
     return folder
 
 
-def make_config(shape: Shape, end: int) -> dict[str, object]:
+def make_config(shape: ModelShape, end: int) -> dict[str, object]:
     """Make the ``config.json``; `end` is the id of ``<|endoftext|>``."""
     return {
         "model_type": "codegen",
@@ -69,12 +69,11 @@ def make_config(shape: Shape, end: int) -> dict[str, object]:
     }
 
 
-def make_weights(shape: Shape) -> dict[str, torch.Tensor]:
+def make_weights(shape: ModelShape) -> dict[str, torch.Tensor]:
     """Make the weights, with the standard deviation that CodeGen is initialized with."""
     import torch
 
-    from cg2magic.models.codegen.checkpoint import Shape as CodegenShape
-    from cg2magic.models.codegen.checkpoint import expected_tensors
+    from cg2magic.models.codegen.checkpoint import CodegenShape, expected_tensors
 
     random = torch.Generator().manual_seed(_SEED)
     numbers = CodegenShape(
@@ -90,7 +89,7 @@ def make_weights(shape: Shape) -> dict[str, torch.Tensor]:
     return {name: tensor(name, size) for name, size in expected_tensors(numbers).items()}
 
 
-def make_tokenizer(shape: Shape) -> PreTrainedTokenizerFast:
+def make_tokenizer(shape: ModelShape) -> PreTrainedTokenizerFast:
     """Make a byte-level BPE of the right size: bytes, then pairs and triples of characters of code.
 
     The time to choose a token and to look up its text depends on the vocabulary size, so it must be
@@ -116,7 +115,7 @@ def make_tokenizer(shape: Shape) -> PreTrainedTokenizerFast:
     )
 
 
-def random_ids(shape: Shape, length: int, seed: int) -> tuple[int, ...]:
+def random_ids(shape: ModelShape, length: int, seed: int) -> tuple[int, ...]:
     """Return `length` token ids of plain text; with another seed, they differ from the first on."""
     import random
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.speed.checkpoint import make_weights, random_ids, write_checkpoint
-from benchmarks.speed.shapes import Shape
+from benchmarks.speed.shapes import ModelShape
 
-SHAPE = Shape("outliers", layers=3, width=512, heads=8, rotary_dim=32, vocabulary=2048, tokens=1900)
+SHAPE = ModelShape("outliers", layers=3, width=512, heads=8, rotary_dim=32, vocabulary=2048, tokens=1900)
 FACTOR = 50
 _CHANNELS = (3, 77, 130)
 #: Below zero, so that only the largest values pass GELU.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from benchmarks.speed.machine import version
-from benchmarks.speed.shapes import Shape
+from benchmarks.speed.shapes import ModelShape
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class Place:
     """Where a peer finds the model and stores its own files."""
 
     folder: Path
-    shape: Shape
+    shape: ModelShape
     threads: int
     precision: str = "auto"
 
@@ -248,7 +248,7 @@ class CTranslate2:
 
         import ctranslate2
 
-        # Its prompts are tokens, not ids.
+        # It takes prompts as tokens, not as ids.
         self._tokens = json.loads((self._model / "vocabulary.json").read_text("utf-8"))
         self._generator = ctranslate2.Generator(
             str(self._model), compute_type="int8", inter_threads=1, intra_threads=self.place.threads
@@ -352,7 +352,7 @@ class LlamaCpp:
         self._server.handle_completions(request, each_chunk)
 
 
-def four_groups(shape: Shape) -> torch.Tensor:
+def four_groups(shape: ModelShape) -> torch.Tensor:
     """Return the rows of ``qkv_proj`` in the order in which transformers' own class expects them."""
     import torch
 

@@ -43,7 +43,7 @@ def _conditions(results: Results) -> str:
         f"Median of {results.rounds} rounds, least and most in brackets. "
         "One sequence is greedy, several are sampled. Drafts are off in the first table: random weights "
         "repeat themselves and would flatter them. llama.cpp and ours read only what is new in a prompt "
-        "that begins like an earlier one; the others have no such thing, or need to be told beforehand."
+        "that begins like an earlier one; the others do not, or only if told in advance."
     )
 
 

@@ -24,7 +24,7 @@ from benchmarks.speed.ours import Ours
 from benchmarks.speed.peers import PEERS, Peer, Place
 from benchmarks.speed.results import Results
 from benchmarks.speed.rows import meanings
-from benchmarks.speed.shapes import SHAPES, WORKLOADS, Shape, Workload
+from benchmarks.speed.shapes import SHAPES, WORKLOADS, ModelShape, Workload
 from benchmarks.speed.tasks import TASKS, Tasks
 from benchmarks.speed.text_tasks import TextTasks
 from benchmarks.speed.worker import Loaded, Session, Worker, WorkerError
@@ -47,7 +47,7 @@ class Run:
     ----------
     folder : Path
         For the checkpoint and the files that engines make of it; kept for the next run.
-    shape, workload : Shape, Workload
+    shape, workload : ModelShape, Workload
     rounds : int
     peers : sequence of str
         Keys of `ALL_PEERS`.
@@ -63,7 +63,7 @@ class Run:
     def __init__(
         self,
         folder: Path,
-        shape: Shape,
+        shape: ModelShape,
         workload: Workload,
         *,
         rounds: int = 5,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelShape:
     """The size of a model like CodeGen2.
 
     Attributes
@@ -90,8 +90,8 @@ class Workload:
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("1B", layers=16, width=2048, heads=16, rotary_dim=64, vocabulary=51200, tokens=50_400),
-        Shape("tiny", layers=2, width=1024, heads=8, rotary_dim=64, vocabulary=2048, tokens=1900),
+        ModelShape("1B", layers=16, width=2048, heads=16, rotary_dim=64, vocabulary=51200, tokens=50_400),
+        ModelShape("tiny", layers=2, width=1024, heads=8, rotary_dim=64, vocabulary=2048, tokens=1900),
     )
 }
 

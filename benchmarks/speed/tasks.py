@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.speed.checkpoint import random_ids
 from benchmarks.speed.results import Results
-from benchmarks.speed.shapes import Shape, Workload
+from benchmarks.speed.shapes import ModelShape, Workload
 from benchmarks.speed.worker import Loaded, Timed, Worker
 
 
@@ -19,13 +19,18 @@ class Tasks:
         The loaded engines.
     reader : Worker
         Runs a `machine.Reader`.
-    shape, workload : Shape, Workload
+    shape, workload : ModelShape, Workload
     results : Results
         Receives the figures.
     """
 
     def __init__(
-        self, workers: dict[str, Worker], reader: Worker, shape: Shape, workload: Workload, results: Results
+        self,
+        workers: dict[str, Worker],
+        reader: Worker,
+        shape: ModelShape,
+        workload: Workload,
+        results: Results,
     ) -> None:
         self.workers = workers
         self.reader = reader

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.speed import texts
 from benchmarks.speed.mini import Distance
 from benchmarks.speed.results import Results
-from benchmarks.speed.shapes import Shape, Workload
+from benchmarks.speed.shapes import ModelShape, Workload
 from benchmarks.speed.worker import Worker, WorkerError
 
 _Ids = tuple[int, ...]
@@ -24,7 +24,7 @@ class TextTasks:
     ----------
     ours, mini : Worker or None
         `ours` is None if a run does not include our engine.
-    shape, workload : Shape, Workload
+    shape, workload : ModelShape, Workload
     results : Results
     folder : Path
         Where to write a checkpoint with outlier channels.
@@ -34,7 +34,7 @@ class TextTasks:
         self,
         ours: Worker | None,
         mini: Worker,
-        shape: Shape,
+        shape: ModelShape,
         workload: Workload,
         results: Results,
         folder: Path,
@@ -51,7 +51,7 @@ class TextTasks:
             results.remarks.append(f"mini could not be loaded: {error}")
         self._texts = self._given_texts(shape) if ours else {}
 
-    def _given_texts(self, shape: Shape) -> dict[str, tuple[_Ids, _Ids]]:
+    def _given_texts(self, shape: ModelShape) -> dict[str, tuple[_Ids, _Ids]]:
         """Return texts as tokens, split into prompt and continuation."""
 
         def encode(text: str) -> _Ids:

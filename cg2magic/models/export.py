@@ -19,7 +19,7 @@ import torch
 from cg2magic.errors import LoadError
 from cg2magic.models.codegen import grouping
 from cg2magic.models.codegen.checkpoint import (
-    Shape,
+    CodegenShape,
     check_tensors,
     codegen_config,
     expected_tensors,
@@ -89,9 +89,9 @@ class PhiSource:
     dtype: torch.dtype
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> CodegenShape:
         """The numbers that determine the size of each tensor."""
-        return Shape.of(self.config)
+        return CodegenShape.of(self.config)
 
     @property
     def nbytes(self) -> int:
@@ -142,7 +142,7 @@ def export(
     groups : int or None
         Number of groups in its ``qkv_proj``, if the checkpoint doesn't say.
     gguf : bool
-        Write a ``model.gguf`` beside it, for llama.cpp.
+        Also write a ``model.gguf`` to the folder, for llama.cpp.
     outtype : {"auto", "q8_0"}
         Precision of the GGUF, see `write_gguf`.
     shard : int
@@ -214,7 +214,7 @@ def _groups(found: Located, weights: Weights, groups: int | None, watch: Watch) 
         groups=groups or (found.entry.groups if found.entry else None),
         progress=watch.progress,
     )
-    assert loaded.groups is not None  # it is of CodeGen's layout
+    assert loaded.groups is not None  # it has CodeGen's layout
     return loaded.groups, True
 
 

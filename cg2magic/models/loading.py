@@ -154,7 +154,7 @@ def load_model(
         elif isinstance(error, (OSError, RuntimeError)):
             said = one_line(error)
         else:
-            said = f"{type(error).__name__}: {one_line(error)}"  # a bug of ours, or an unknown file format
+            said = f"{type(error).__name__}: {one_line(error)}"  # our bug, or an unknown file format
         failure = LoadError(f"{name} could not be loaded: {said}")
     # The frames of the traceback, and of its cause, would keep half a model in memory.
     failure.__cause__ = failure.__context__ = None
@@ -273,11 +273,11 @@ def _load_codegen(
     """Read a CodeGen checkpoint into Phi's layout; return it with the verified number of groups."""
     from cg2magic.models import multi_gpu
     from cg2magic.models.codegen import grouping
-    from cg2magic.models.codegen.checkpoint import Shape, empty_phi, load_phi, phi_config
+    from cg2magic.models.codegen.checkpoint import CodegenShape, empty_phi, load_phi, phi_config
     from cg2magic.models.int8 import cache as int8_cache
     from cg2magic.models.int8 import files as int8_files
 
-    shape = Shape.of(plan.config)
+    shape = CodegenShape.of(plan.config)
     highest = max(tokenizer.get_vocab().values(), default=-1)
     if not 0 <= highest < shape.vocabulary:
         raise LoadError(

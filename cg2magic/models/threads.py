@@ -41,7 +41,7 @@ def threads_for(parameters: int) -> Iterator[None]:
     try:
         yield
     finally:
-        if _set_in_torch() == wanted:  # unless the user has changed it meanwhile
+        if _set_in_torch() == wanted:  # unless the user has changed it since
             torch.set_num_threads(before)
 
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Forward(Protocol):
-    """One pass through the model."""
+    """One pass through the model.
+
+    Shapes: B is the batch size, S the tokens fed, V the vocabulary size of the model.
+    """
 
     def __call__(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
         """Feed `ids`, ``[B, S]``; return the logits after the last `keep` of them, ``[B, keep, V]``."""

@@ -43,7 +43,7 @@ _NOT_THE_MODEL = ("auto_map", "architectures", "model_type", "dtype", "torch_dty
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class CodegenShape:
     """The numbers that determine the size of each tensor."""
 
     layers: int
@@ -59,7 +59,7 @@ class Shape:
         return self.width // self.heads
 
     @classmethod
-    def of(cls, config: CodeGenConfig) -> Shape:
+    def of(cls, config: CodeGenConfig) -> CodegenShape:
         """Read the shape from a configuration; raise LoadError if it describes no valid model."""
         fields = ("n_layer", "n_embd", "n_head", "rotary_dim", "vocab_size", "n_positions")
         for field in fields:
@@ -99,7 +99,7 @@ def codegen_config(fields: Mapping[str, Any]) -> CodeGenConfig:
 
 def phi_config(config: CodeGenConfig, dtype: torch.dtype) -> PhiConfig:
     """Translate a CodeGen configuration into one for Phi."""
-    shape = Shape.of(config)
+    shape = CodegenShape.of(config)
     return PhiConfig(
         vocab_size=shape.vocabulary,
         hidden_size=shape.width,
@@ -118,18 +118,18 @@ def phi_config(config: CodeGenConfig, dtype: torch.dtype) -> PhiConfig:
     )
 
 
-def rotary_factor(shape: Shape) -> float:
+def rotary_factor(shape: CodegenShape) -> float:
     """Return the fraction with which Phi's ``int(head_dim * fraction)`` gives ``rotary_dim``."""
     factor = shape.rotary_dim / shape.head_dim
     return factor if int(shape.head_dim * factor) == shape.rotary_dim else math.nextafter(factor, 1.0)
 
 
-def qkv_rows(shape: Shape, groups: int) -> torch.Tensor:
+def qkv_rows(shape: CodegenShape, groups: int) -> torch.Tensor:
     """Return, for each row of Phi's q, k and v, its row in ``qkv_proj``.
 
     Parameters
     ----------
-    shape : Shape
+    shape : CodegenShape
     groups : int
         A divisor of the number of heads.
 
@@ -149,7 +149,7 @@ def qkv_rows(shape: Shape, groups: int) -> torch.Tensor:
     return torch.cat([q[:, channels].flatten(), k[:, channels].flatten(), v.flatten()])
 
 
-def expected_tensors(shape: Shape, *, tied: bool = False) -> dict[str, tuple[int, ...]]:
+def expected_tensors(shape: CodegenShape, *, tied: bool = False) -> dict[str, tuple[int, ...]]:
     """Return the name and shape of each tensor that a CodeGen checkpoint must contain."""
     width, inner = shape.width, shape.inner
     tensors: dict[str, tuple[int, ...]] = {"transformer.wte.weight": (shape.vocabulary, width)}
@@ -235,7 +235,7 @@ def phi_tensors(name: str, tensor: torch.Tensor, rows: torch.Tensor) -> dict[str
     if not name.endswith(".attn.qkv_proj.weight"):
         return {phi_name(name): tensor}
     block = phi_name(name.removesuffix(".attn.qkv_proj.weight"))
-    # (3 * width, width) → three of (width, width), each with memory of its own
+    # (3 * width, width) → three of (width, width), each with its own memory
     return {
         f"{block}.self_attn.{part}_proj.weight": tensor[of_part]
         for part, of_part in zip("qkv", rows.chunk(3), strict=True)
@@ -280,7 +280,7 @@ def load_phi(
     LoadError
         If the tensors don't match the configuration.
     """
-    shape = Shape.of(config)
+    shape = CodegenShape.of(config)
     tied = config.tie_word_embeddings
     expected = expected_tensors(shape, tied=tied)
     check_tensors(weights.infos, expected, spare=("lm_head.weight",) if tied else ())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cg2magic.errors import LoadError
-from cg2magic.models.codegen.checkpoint import Shape, qkv_rows
+from cg2magic.models.codegen.checkpoint import CodegenShape, qkv_rows
 from cg2magic.models.int8.linear import Int8Linear
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def declared_in(folder: Path) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def possible_counts(shape: Shape, declared: int | None) -> tuple[int, ...]:
+def possible_counts(shape: CodegenShape, declared: int | None) -> tuple[int, ...]:
     """Return the numbers to compare, the declared one first.
 
     Raises
@@ -86,7 +86,7 @@ def possible_counts(shape: Shape, declared: int | None) -> tuple[int, ...]:
 def prove(
     model: PhiForCausalLM,
     tokenizer: PreTrainedTokenizerBase,
-    shape: Shape,
+    shape: CodegenShape,
     counts: tuple[int, ...],
     declared: int | None,
 ) -> int:
@@ -97,7 +97,7 @@ def prove(
     model : PhiForCausalLM
         Arranged by ``counts[0]``.
     tokenizer : PreTrainedTokenizerBase
-    shape : Shape
+    shape : CodegenShape
     counts : tuple of int
         From `possible_counts`.
     declared : int or None
@@ -180,7 +180,7 @@ def sample_loss(model: PhiForCausalLM, ids: torch.Tensor) -> float:
 
 
 @torch.no_grad()
-def regroup(model: PhiForCausalLM, shape: Shape, old: int, new: int) -> None:
+def regroup(model: PhiForCausalLM, shape: CodegenShape, old: int, new: int) -> None:
     """Rearrange q, k and v in place, from one number of groups to another.
 
     If ``rows(G)`` are the rows of ``qkv_proj`` that make up q, k and v, row ``r`` of the new arrangement is
