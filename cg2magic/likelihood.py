@@ -1,4 +1,4 @@
-"""How likely a model finds a text: the noun `Score`."""
+"""How likely a text is according to a model: `Score`."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Score:
-    """A text's likelihood, token by token.
+    """The likelihood of a text, token by token.
 
-    Nothing predicts the first token of a text, so for a model that has no token for "here begins a text"
-    that one is left out: `tokens` starts at the second, and `logprob` is what transformers computes with
-    ``labels``, ``-loss * (len(ids) - 1)``. Where the tokenizer itself puts such a token first (Llama's
-    ``<s>``), all of the text is predicted.
+    Nothing predicts the first token of a text. So if a model has no special token for the beginning of a
+    text, the first token is left out: `tokens` starts at the second, and `logprob` is what transformers
+    computes with ``labels``, ``-loss * (len(ids) - 1)``. If the tokenizer adds such a token (Llama's
+    ``<s>``), the whole text is predicted.
 
     Attributes
     ----------
     text : str
-        What was scored.
+        The scored text.
     start : str
-        The text of the first token where nothing predicted it, else empty.
+        The text of the first token if nothing predicted it, otherwise empty.
     tokens : tuple of TokenLogprob
         Every predicted token with its log-probability in nats, given all the tokens before it. ``start`` and
-        the texts of the tokens add up to the text; a character of several tokens is in the last of them.
+        the texts of the tokens add up to the text. If a character is split over several tokens, the last one
+        contains it.
     model : str
     window : int
-        Tokens that the model saw at once.
+        Number of tokens that the model read at once.
     windows : int
-        How many it took; above 1, the text is longer than the model's context, and a token was predicted from
-        at least half a window before it instead of from everything.
+        Number of windows. If there are several, the text is longer than the model's context, and tokens were
+        predicted from at least half a window of text before them, not from all of it.
     """
 
     text: str
@@ -53,36 +54,36 @@ class Score:
 
     @property
     def mean_logprob(self) -> float:
-        """Mean per token, in nats; the negative of the cross-entropy."""
+        """Mean log-probability per token in nats: the negative cross-entropy."""
         return self.logprob / len(self.tokens)
 
     @property
     def perplexity(self) -> float:
-        """``exp(-logprob / len(tokens))``: among how many equally likely tokens it was a guess."""
+        """``exp(-logprob / len(tokens))``: as uncertain as a choice among this many equally likely tokens."""
         return math.exp(-self.mean_logprob)
 
     @property
     def bits_per_byte(self) -> float:
         """``-logprob / ln 2`` over the UTF-8 bytes of the predicted text.
 
-        Unlike perplexity, models with different vocabularies can be compared by it.
+        Unlike perplexity, it allows comparing models with different vocabularies.
         """
         length = len(self.text.encode(errors="replace")) - len(self.start.encode())
         return -self.logprob / math.log(2) / max(1, length)
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the tokens as a table, one row each.
+        """Return the tokens as a table, with one row for each.
 
         Returns
         -------
         pandas.DataFrame
             Columns ``id``, ``text``, ``logprob`` (nats), ``probability``, ``bits`` (the surprise) and
-            ``likeliest`` (the token the model would have bet on).
+            ``likeliest`` (the token that the model considers most likely).
 
         Raises
         ------
         UsageError
-            Without pandas.
+            If pandas is not installed.
         """
         try:
             import pandas as pd

@@ -1,4 +1,4 @@
-"""How far something long has come, how its listener hears of it, and how it is told to stop."""
+"""Progress and cancellation of long tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cg2magic.errors import LoadError
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far something that takes long has got: ``done`` of ``total`` in ``unit`` (``"B"`` for bytes)."""
+    """Progress of a long task: ``done`` of ``total`` in ``unit`` (``"B"`` for bytes)."""
 
     done: int
     total: int
@@ -19,55 +19,55 @@ class Progress:
     what: str
 
 
-#: Gets each `Progress`.
+#: Receives each `Progress`.
 Listener = Callable[[Progress], None]
 
 
-class LoadCancelled(LoadError):  # noqa: N818 - an answer to a wish, not a fault
-    """The person changed their mind; nothing of the load is kept."""
+class LoadCancelled(LoadError):  # noqa: N818 - requested by the user, not a failure
+    """The user cancelled the load; nothing of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The two wires between something long and whoever started it."""
+    """Connects a long task with the code that started it: for progress, and for cancellation."""
 
     progress: Listener | None = None
     cancelled: Callable[[], bool] = lambda: False
 
-    def tell(self, progress: Progress) -> None:
-        """Tell how far it has come."""
+    def send(self, progress: Progress) -> None:
+        """Send the progress to the listener, if there is one."""
         if self.progress is not None:
             self.progress(progress)
 
     def report(self, done: int, total: int, what: str) -> None:
-        """Say how many bytes are done; the first thing to do is to ask whether to go on."""
+        """Report how many bytes are done; first check for cancellation."""
         self.check()
-        self.tell(Progress(min(done, total), total, "B", what))
+        self.send(Progress(min(done, total), total, "B", what))
 
     def check(self) -> None:
-        """Stop here if the load is no longer wanted."""
+        """Raise `LoadCancelled` if the load was cancelled."""
         if self.cancelled():
             raise LoadCancelled("the load was cancelled and nothing of it was kept; load again when you like")
 
 
 @contextmanager
 def progress_bar() -> Iterator[Listener]:
-    """Give a function that draws each `Progress` it gets; the bar goes away at the end.
+    """Yield a function that draws each `Progress` in a bar, which disappears at the end.
 
-    Nothing is drawn for what is over within half a second.
+    Nothing is drawn for tasks that take less than half a second.
     """
-    # tqdm warns at its import where it finds no ipywidgets; in IPython we depend on them.
+    # Imported here because tqdm warns on import if ipywidgets is missing; in IPython we depend on it.
     from tqdm.auto import tqdm
 
     class Bar(tqdm):
-        monitor_interval = 0  # no thread of tqdm's own, which would outlive us
+        monitor_interval = 0  # no monitor thread of tqdm, which would outlive the bar
 
     bar = Bar(delay=0.5, leave=False, unit="B", unit_scale=True, unit_divisor=1024)
     shown = ""
 
     def show(progress: Progress) -> None:
         nonlocal shown
-        # A bar that TQDM_DISABLE switches off has no description to compare with.
+        # A bar that is disabled by TQDM_DISABLE has no description to compare with.
         if shown != progress.what:
             shown = progress.what
             bar.set_description(progress.what, refresh=False)

@@ -1,1 +1,1 @@
-"""The speed of this package beside that of other ways to run the same model, in one run on one machine."""
+"""Compare the speed of this package with other ways to run the same model, in one run on one machine."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.speed``: measure the speed beside other ways to run the same model."""
+"""``python -m benchmarks.speed``: compare the speed with other ways to run the same model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cg2magic.errors import Cg2Error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print the report; the exit status."""
+    """Measure and print the report; return the exit status."""
     args = _parser().parse_args(arguments)
     try:
         _bench(args)

@@ -1,7 +1,7 @@
-"""A checkpoint of random weights in CodeGen2's own layout: what every engine of the benchmark is given.
+"""A checkpoint of random weights in CodeGen2's own layout, which every engine of the benchmark gets.
 
-Speed does not depend on the numbers, only on their count, so nothing has to be downloaded. The seed is fixed:
-the same folder comes out on every machine.
+Speed depends only on the number of weights, not on their values, so nothing needs to be downloaded. The seed
+is fixed, so the checkpoint is the same on every machine.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.speed.shapes import Shape
+from benchmarks.speed.shapes import ModelShape
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
 
-_SEED = 2305_02309  # the number of CodeGen2's paper
+_SEED = 2305_02309  # the arXiv number of CodeGen2's paper
 _SPECIAL = ("<|endoftext|>", "<sep>", "<eom>", *(f"<mask_{i}>" for i in range(1, 101)))
 _LETTERS = string.ascii_letters + string.digits + "_().,:=[]'\"+-*/<>"
 
 
-def write_checkpoint(folder: Path, shape: Shape) -> Path:
+def write_checkpoint(folder: Path, shape: ModelShape) -> Path:
     """Write the checkpoint in bfloat16, unless it is already there; return `folder`."""
     done = folder / "complete"
     if done.exists():
@@ -36,14 +36,14 @@ def write_checkpoint(folder: Path, shape: Shape) -> Path:
     make_tokenizer(shape).save_pretrained(folder)
     end = len(make_tokenizer(shape)) - len(_SPECIAL)
     (folder / "config.json").write_text(json.dumps(make_config(shape, end), indent=1) + "\n")
-    # The count of groups is declared as the original does it, in code that is read and never run.
+    # Declare the number of groups as the original does, in code that is read and never run.
     (folder / "modeling_codegen.py").write_text(f"mp_num = {shape.groups}\n")
     save_file(make_weights(shape), folder / "model.safetensors", metadata={"format": "pt"})
     done.touch()
     return folder
 
 
-def make_config(shape: Shape, end: int) -> dict[str, object]:
+def make_config(shape: ModelShape, end: int) -> dict[str, object]:
     """Make the ``config.json``; `end` is the id of ``<|endoftext|>``."""
     return {
         "model_type": "codegen",
@@ -69,12 +69,11 @@ def make_config(shape: Shape, end: int) -> dict[str, object]:
     }
 
 
-def make_weights(shape: Shape) -> dict[str, torch.Tensor]:
-    """Make the weights, in the spread that CodeGen is initialized with."""
+def make_weights(shape: ModelShape) -> dict[str, torch.Tensor]:
+    """Make the weights, with the standard deviation that CodeGen is initialized with."""
     import torch
 
-    from cg2magic.models.codegen.checkpoint import Shape as CodegenShape
-    from cg2magic.models.codegen.checkpoint import expected_tensors
+    from cg2magic.models.codegen.checkpoint import CodegenShape, expected_tensors
 
     random = torch.Generator().manual_seed(_SEED)
     numbers = CodegenShape(
@@ -90,10 +89,11 @@ def make_weights(shape: Shape) -> dict[str, torch.Tensor]:
     return {name: tensor(name, size) for name, size in expected_tensors(numbers).items()}
 
 
-def make_tokenizer(shape: Shape) -> PreTrainedTokenizerFast:
-    """Make a byte-level BPE with as many tokens: bytes, then pairs and triples of the letters of code.
+def make_tokenizer(shape: ModelShape) -> PreTrainedTokenizerFast:
+    """Make a byte-level BPE of the right size: bytes, then pairs and triples of characters of code.
 
-    Choosing a token and knowing its text costs by the size of the vocabulary, so it has to be the real one.
+    The time to choose a token and to look up its text depends on the vocabulary size, so it must be
+    realistic.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -115,8 +115,8 @@ def make_tokenizer(shape: Shape) -> PreTrainedTokenizerFast:
     )
 
 
-def random_ids(shape: Shape, length: int, seed: int) -> tuple[int, ...]:
-    """Token ids of plain text, `length` of them; another seed gives other ones from the first on."""
+def random_ids(shape: ModelShape, length: int, seed: int) -> tuple[int, ...]:
+    """Return `length` token ids of plain text; with another seed, they differ from the first on."""
     import random
 
     choose = random.Random(seed)

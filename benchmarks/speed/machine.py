@@ -1,4 +1,4 @@
-"""What was measured on: the machine, the versions, and how fast its memory can be read."""
+"""The machine we measure on, the versions, and how fast its memory can be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BUFFER = 1 << 29  # larger than any cache
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine, as far as speed depends on it."""
+    """The properties of a machine that speed depends on."""
 
     cpu: str
     cores: int
@@ -27,7 +27,7 @@ class Machine:
     versions: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> str:
-        """Say it in one line."""
+        """Describe it in one line."""
         can = ", ".join(self.instructions) or "no vector extensions known"
         return (
             f"{self.cpu}, {self.cores} cores ({can}), "
@@ -36,7 +36,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Look at the machine this runs on."""
+    """Describe the machine that this runs on."""
     import psutil
 
     logical = os.cpu_count() or 1
@@ -53,7 +53,7 @@ def this_machine() -> Machine:
 
 
 def version(package: str) -> str:
-    """Return the version of an installed package; empty where it is not installed."""
+    """Return the version of a package; empty if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -68,7 +68,7 @@ def _cpu() -> str:
 
 
 def _instructions() -> tuple[str, ...]:
-    """Name the extensions that decide which kernels run."""
+    """Return the instruction sets that determine which kernels run."""
     flags = next((line.split() for line in _cpuinfo() if line.startswith(("flags", "Features"))), [])
     wanted = {
         "avx2": "AVX2",
@@ -96,11 +96,11 @@ class Reader:
         import torch
 
         torch.set_num_threads(threads)
-        # Written once, so that the pages are real.
+        # Write the memory once, so that its pages are allocated.
         self._floats = torch.ones(_BUFFER // 4)
 
     def read(self, times: int = 5) -> float:
-        """Return bytes a second, the best of several passes."""
+        """Return bytes per second, the best of several passes."""
         best = float("inf")
         for _ in range(times):
             started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a process holds in memory, and the most it has held. Known on Linux; elsewhere without the peaks."""
+"""The memory that a process uses, and its peak. The peak is known only on Linux."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 def held() -> int:
-    """Return the bytes of this process that are in memory."""
+    """Return the size of this process in memory in bytes."""
     import psutil
 
     return psutil.Process().memory_info().rss
 
 
 def peak() -> int | None:
-    """Return the most bytes it has held since `forget_peak`; None where the system doesn't tell."""
+    """Return the peak in bytes since `forget_peak`; None if the system doesn't report it."""
     if sys.platform != "linux":
         return None
     lines = dict(line.split(":", 1) for line in _STATUS.read_text("utf-8").splitlines())
@@ -25,6 +25,6 @@ def peak() -> int | None:
 
 
 def forget_peak() -> None:
-    """Let `peak` count from here."""
+    """Reset `peak`."""
     if sys.platform == "linux":
         _CLEAR.write_text("5\n", "utf-8")

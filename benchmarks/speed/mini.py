@@ -1,4 +1,4 @@
-"""What is measured on the embedded model, which writes real text: drafts, and how far int8 is from float."""
+"""Measurements on the embedded model, which writes real text: drafts, and the accuracy of int8."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-#: Tokens of each piece of held-out code; the model sees so much before the last of them.
+#: Tokens in each piece of held-out code.
 _PIECE = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """How far a precision is from float on the same text.
+    """How much a precision differs from float on the same text.
 
     Attributes
     ----------
     loss : float
-        Mean change of the loss, in nats a token.
+        Mean change of the loss, in nats per token.
     agreement : float
-        Share of places where the likeliest token is the same.
+        Fraction of positions where the likeliest token is the same.
     tokens : int
-        Places.
+        Number of positions.
     """
 
     loss: float
@@ -47,10 +47,10 @@ def with_and_without_drafts(
     *,
     first: bool = True,
 ) -> tuple[float, float]:
-    """Write the same text four times; tokens a second after the first one, with drafts and without.
+    """Write the same text four times; return tokens per second after the first, with and without drafts.
 
-    `first` says whether drafts have the first turn and the last: what gets slower or faster meanwhile counts
-    for both alike.
+    If `first`, the first and the last time use drafts, otherwise the two in between: so a machine that gets
+    slower or faster meanwhile affects both alike.
     """
     took = {True: 0.0, False: 0.0}
     for drafts in (first, not first, not first, first):
@@ -73,17 +73,17 @@ class Mini:
         self.engine = FullLengthEngine(load_model("mini"))
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Return a text's tokens."""
+        """Return the tokens of a text."""
         return tuple(self.engine.vocabulary.encode(text))
 
     def on_repetition(self, new: int, turn: int) -> tuple[float, float]:
-        """Go on with a cell that repeats itself; greedy."""
+        """Continue a cell that repeats itself, greedily."""
         sampling = Sampling(max_new_tokens=new)
         ids = self.encode(texts.REPEATING)
         return with_and_without_drafts(self.engine, ids, sampling, first=turn % 2 == 0)
 
     def on_none(self, new: int, turn: int) -> tuple[float, float]:
-        """Write what repeats nothing: ordinary code goes on by chance, at temperature 1."""
+        """Write text without repetition: ordinary code, sampled at temperature 1."""
         sampling = Sampling(max_new_tokens=new, temperature=1.0, top_p=1.0, seed=turn)
         ids = self.encode(texts.own_source()[:1500])
         return with_and_without_drafts(self.engine, ids, sampling, first=turn % 2 == 0)
@@ -98,7 +98,7 @@ class Mini:
         return distance(exact, lower, [piece for piece in pieces if len(piece) > 1])
 
     def outlier_agreement(self, folder: str) -> tuple[float, float]:
-        """Compare int8 with float32 where some channels are far larger than others, and where none is."""
+        """Compare int8 with float32 on a model with outlier channels, and on one without."""
         with_them, without = Path(folder), Path(f"{folder}-none")
         return (
             outliers.agreement(outliers.write(with_them)),
@@ -122,7 +122,7 @@ def distance(exact: PreTrainedModel, lower: PreTrainedModel, pieces: list[tuple[
 
 
 def _read(model: PreTrainedModel, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss at each place, and the likeliest token there."""
+    """Return the loss at each position, and the likeliest token there."""
     from torch.nn.functional import cross_entropy
 
     logits = model(input_ids=ids).logits[0, :-1].float()

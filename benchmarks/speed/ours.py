@@ -1,9 +1,9 @@
 """Our own package as a peer of the benchmark: `load_model`, and the engine that answers every request.
 
-All that a person waits for is timed: choosing, logprobs and alternatives, the text and its endings, and the
-suggestion that is reported after each token. Two things differ from a request of the notebook. The prompt
-is given in tokens, as the other engines get it. And the rules that end a text are asked and not
-obeyed, for random weights never write a whole block.
+We time everything that users wait for: sampling, logprobs and alternatives, the text and its endings, and the
+suggestion reported after each token. Two things differ from a request in a notebook. The prompt is given in
+tokens, as for the other engines. And the rules that end a text are evaluated but have no effect, because
+random weights never write a complete block.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from cg2magic.request import Request, Sampling, TokenLogprob
 
 
 class FullLength(Candidate):
-    """A candidate that writes `max_new_tokens`, whatever its text looks like.
+    """A candidate that writes `max_new_tokens` tokens, whatever its text is.
 
     Attributes
     ----------
     script : tuple of int
-        Tokens that take the place of the chosen ones, for as long as there are any: the text is known
-        beforehand, the work is the same.
+        Tokens that replace the chosen ones, as long as there are any: the text is known in advance, the work
+        is the same.
     """
 
     script: tuple[int, ...] = ()
 
     def take(self, token: TokenLogprob) -> None:
-        """Read the token that was chosen, or the script's in its place."""
+        """Take the chosen token, or the token of the script instead."""
         written = len(self._hole_tokens)
         super().take(replace(token, id=self.script[written]) if written < len(self.script) else token)
 
@@ -64,14 +64,14 @@ class FullLengthEngine(LocalEngine):
 
         def report(_: tuple[object, ...]) -> None:
             nonlocal seen
-            # The last report shows the tokens of the one before again.
+            # The last report has the same tokens as the one before.
             seen += 1
             if seen <= sampling.max_new_tokens:
                 clock.tick_all()
 
         return self.generate(Request((self.vocabulary.decode(list(ids)),), sampling), report)
 
-    def _prompt(self, request: Request) -> Prompt:  # noqa: ARG002 - its text is that of the ids
+    def _prompt(self, request: Request) -> Prompt:  # noqa: ARG002 - its text is the same as the ids
         return Prompt(self.ids, starts=(b"",), newlines=(False,), between=((),), ends=frozenset())
 
     def _write(
@@ -105,14 +105,14 @@ class Ours:
 
     @property
     def label(self) -> str:
-        """Say what is run, and how."""
+        """What is run, and how."""
         return f"cg2magic, {self._precision}"
 
     def convert(self) -> None:
-        """Nothing to do: it reads the checkpoint."""
+        """Do nothing: it reads the checkpoint itself."""
 
     def start(self) -> None:
-        """Import what its memory is counted from."""
+        """Import the packages that the memory baseline includes."""
         import torch  # noqa: F401
 
     def load(self) -> None:
@@ -123,34 +123,34 @@ class Ours:
         loaded = load_model(str(self.place.checkpoint), precision=self.place.precision)
         self._precision = loaded.precision
         self.engine = FullLengthEngine(loaded)
-        # Random weights repeat themselves when they write greedily: drafts would flatter us here.
+        # Random weights repeat themselves with greedy decoding: drafts would flatter us here.
         self.engine.drafts = False
         release()
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self.engine = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        """Write exactly so many tokens."""
+        """Write exactly `new` tokens."""
         sampling = Sampling(max_new_tokens=new)
         if sequences > 1:
             sampling = Sampling(sequences, new, TEMPERATURE, TOP_P)
         self.engine.write(ids, sampling, clock)
 
     def bytes_per_weight(self) -> float:
-        """Return the bytes of a weight, as far as they are read for every token."""
+        """Return the bytes per weight that are read for every token."""
         from cg2magic.models.placement import BYTES
 
         return BYTES[self.engine.loaded.precision]
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Return a text's tokens."""
+        """Return the tokens of a text."""
         return tuple(self.engine.vocabulary.encode(text))
 
     def drafts(self, ids: tuple[int, ...], script: tuple[int, ...], turn: int) -> tuple[float, float]:
-        """Write a text that is known beforehand; tokens a second, with drafts and without."""
+        """Write a text known in advance; return tokens per second, with and without drafts."""
         from benchmarks.speed.mini import with_and_without_drafts
 
         sampling = Sampling(max_new_tokens=len(script))

@@ -1,9 +1,9 @@
-"""How exact int8 stays where a few channels are far larger than the others.
+"""How accurate int8 is if a few channels are much larger than the others.
 
-Trained models have such channels in a few of their tokens. No such model can be shipped here, so one is
-made of random weights: in each block, some channels between the two layers of the MLP are 50 times as large
-as the others in the tokens in which they are not silent. Random logits nearly tie, so that rounding alone
-changes which one is the largest: the same model without such channels is what to compare with.
+Trained models have such outlier channels in a few tokens. We can't ship such a model, so we make one of
+random weights: in each block, some channels between the two layers of the MLP are 50 times as large as the
+others, in the tokens where they are active. Random logits are nearly equal, so rounding alone changes which
+one is the largest. So compare the result with the same model without such channels.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.speed.checkpoint import make_weights, random_ids, write_checkpoint
-from benchmarks.speed.shapes import Shape
+from benchmarks.speed.shapes import ModelShape
 
-SHAPE = Shape("outliers", layers=3, width=512, heads=8, rotary_dim=32, vocabulary=2048, tokens=1900)
+SHAPE = ModelShape("outliers", layers=3, width=512, heads=8, rotary_dim=32, vocabulary=2048, tokens=1900)
 FACTOR = 50
 _CHANNELS = (3, 77, 130)
-#: Below zero, so that GELU lets only the largest through.
+#: Below zero, so that only the largest values pass GELU.
 _THRESHOLD = -45.0
 _TEXTS, _LENGTH = 8, 256
 
@@ -38,12 +38,12 @@ def write(folder: Path) -> Path:
 
 
 def write_plain(folder: Path) -> Path:
-    """Write the checkpoint without them; return `folder`."""
+    """Write the checkpoint without outlier channels; return `folder`."""
     return write_checkpoint(folder, SHAPE)
 
 
 def agreement(folder: Path) -> float:
-    """Return the share of places where int8 and float32 have the same likeliest token."""
+    """Return the fraction of positions where int8 and float32 have the same likeliest token."""
     from benchmarks.speed.mini import distance
     from cg2magic.models.loading import load_model
 

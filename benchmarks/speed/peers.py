@@ -1,4 +1,4 @@
-"""The other ways to run the same weights on a CPU, each as its own documentation has it."""
+"""Other ways to run the same weights on a CPU, each as its own documentation recommends."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from benchmarks.speed.machine import version
-from benchmarks.speed.shapes import Shape
+from benchmarks.speed.shapes import ModelShape
 
 if TYPE_CHECKING:
     import torch
 
-#: Sequences written at once are sampled like this; one alone is greedy.
+#: Several sequences are sampled with these settings; a single one is greedy.
 TEMPERATURE, TOP_P = 0.8, 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a peer finds the model and may put what it makes of it."""
+    """Where a peer finds the model and stores its own files."""
 
     folder: Path
-    shape: Shape
+    shape: ModelShape
     threads: int
     precision: str = "auto"
 
@@ -35,7 +35,7 @@ class Place:
 
 
 class Clock:
-    """Notes when the sequences of a request got their first tokens, and how many came in all."""
+    """Records when the sequences of a request got their first tokens, and how many tokens there were."""
 
     def __init__(self, sequences: int) -> None:
         self.sequences = sequences
@@ -45,18 +45,18 @@ class Clock:
         self._started = time.perf_counter()
 
     def tick(self, sequence: int = 0) -> None:
-        """One token more, of this sequence."""
+        """Count one more token of this sequence."""
         self.tokens += 1
         self.begin(sequence)
 
     def begin(self, sequence: int) -> None:
-        """Note that this sequence has its first token."""
+        """Record that this sequence has its first token."""
         if len(self._begun) < self.sequences:
             self._begun.add(sequence)
             self.first = time.perf_counter() - self._started
 
     def tick_all(self) -> None:
-        """One token more of each sequence."""
+        """Count one more token of each sequence."""
         for sequence in range(self.sequences):
             self.tick(sequence)
 
@@ -69,13 +69,13 @@ class Peer(Protocol):
     key : str
         A short name.
     needs : tuple of str
-        Packages that may not be there.
+        Packages that may not be installed.
     bytes_per_weight_at_most : int
-        Of memory, once loaded.
+        Upper bound of its memory use after loading.
     converts : bool
-        Whether it needs the checkpoint in a form of its own.
+        Whether it needs the checkpoint in its own format.
     keeps_prompts : bool
-        Whether it reads only what is new in a prompt that begins like an earlier one.
+        Whether it reads only the new part of a prompt that begins like an earlier one.
     """
 
     key: ClassVar[str]
@@ -89,15 +89,15 @@ class Peer(Protocol):
 
     @property
     def label(self) -> str:
-        """How it is called in the table; after `load` it says what was really loaded."""
+        """Its name in the table; after `load` it says what was actually loaded."""
         ...
 
     def convert(self) -> None:
-        """Make of the checkpoint what it needs; nothing where that is already there."""
+        """Convert the checkpoint to its own format, unless that is already done."""
         ...
 
     def start(self) -> None:
-        """Import what any program with this engine would, and what its memory is counted from."""
+        """Import what any program with this engine would; the memory baseline includes it."""
         ...
 
     def load(self) -> None:
@@ -105,19 +105,19 @@ class Peer(Protocol):
         ...
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         ...
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        """Write exactly `new` tokens after the prompt, as so many sequences at once."""
+        """Write exactly `new` tokens after the prompt, in each of `sequences` at once."""
         ...
 
 
 class CardsWay:
-    """``CodeGenForCausalLM.generate`` of transformers, as the model card calls it.
+    """The model card's way: ``CodeGenForCausalLM.generate`` of transformers.
 
-    Today's transformers reads ``qkv_proj`` in 4 groups and the checkpoint has 8. The rows are put in
-    the order it expects, so that it runs the same model at its own speed.
+    Current transformers reads ``qkv_proj`` in 4 groups, but the checkpoint has 8. We put the rows in the
+    order that it expects, so that it runs the same model at its own speed.
     """
 
     key: ClassVar[str] = "card"
@@ -133,14 +133,14 @@ class CardsWay:
 
     @property
     def label(self) -> str:
-        """Say what is run, and how."""
-        return f"the card's way, {self.dtype}"
+        """What is run, and how."""
+        return f"the model card's way, {self.dtype}"
 
     def convert(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def start(self) -> None:
-        """Import what its memory is counted from."""
+        """Import the packages that the memory baseline includes."""
         import torch
 
         torch.set_num_threads(self.place.threads)
@@ -163,12 +163,12 @@ class CardsWay:
         self._model = model.eval()
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self._model = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        """Write exactly so many tokens."""
+        """Write exactly `new` tokens."""
         import torch
 
         def each_token(tokens: torch.Tensor, _: object) -> torch.Tensor:
@@ -193,7 +193,7 @@ class CardsWay:
 
 
 class CardsWayBfloat16(CardsWay):
-    """The same in bfloat16: half as much to read."""
+    """The model card's way in bfloat16, with half as many bytes to read."""
 
     key = "card-bf16"
     bytes_per_weight_at_most = 2
@@ -201,13 +201,13 @@ class CardsWayBfloat16(CardsWay):
 
 
 class CTranslate2:
-    """CTranslate2 in int8, made by its own converter, which knows CodeGen2's 8 groups."""
+    """CTranslate2 in int8, converted by its own converter, which knows CodeGen2's 8 groups."""
 
     key: ClassVar[str] = "ctranslate2"
     needs: ClassVar[tuple[str, ...]] = ("ctranslate2",)
     bytes_per_weight_at_most: ClassVar[int] = 1
     converts: ClassVar[bool] = True
-    keeps_prompts: ClassVar[bool] = False  # only one that is told to it beforehand
+    keeps_prompts: ClassVar[bool] = False  # only a prefix that is declared in advance
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -216,7 +216,7 @@ class CTranslate2:
 
     @property
     def label(self) -> str:
-        """Say what is run, and how."""
+        """What is run, and how."""
         return f"CTranslate2 {version('ctranslate2')}, int8"
 
     @property
@@ -224,7 +224,7 @@ class CTranslate2:
         return self.place.folder / "ctranslate2-int8"
 
     def convert(self) -> None:
-        """Make of the checkpoint what it needs, unless that is there."""
+        """Convert the checkpoint, unless that is already done."""
         if self._model.exists():
             return
         from ctranslate2.converters import TransformersConverter
@@ -239,7 +239,7 @@ class CTranslate2:
         unfinished.rename(self._model)
 
     def start(self) -> None:
-        """Import what its memory is counted from."""
+        """Import the packages that the memory baseline includes."""
         import ctranslate2  # noqa: F401
 
     def load(self) -> None:
@@ -248,19 +248,19 @@ class CTranslate2:
 
         import ctranslate2
 
-        # Its prompts are tokens, not ids.
+        # It takes prompts as tokens, not as ids.
         self._tokens = json.loads((self._model / "vocabulary.json").read_text("utf-8"))
         self._generator = ctranslate2.Generator(
             str(self._model), compute_type="int8", inter_threads=1, intra_threads=self.place.threads
         )
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self._generator = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        """Write exactly so many tokens."""
+        """Write exactly `new` tokens."""
 
         def each_token(step: Any) -> bool:
             clock.tick(step.hypothesis_id)
@@ -281,7 +281,7 @@ class CTranslate2:
 
 
 class LlamaCpp:
-    """llama.cpp's server engine in this process, on a Q8_0 of the same weights."""
+    """llama.cpp's server engine in this process, with the same weights in Q8_0."""
 
     key: ClassVar[str] = "llama.cpp"
     needs: ClassVar[tuple[str, ...]] = ("xllamacpp", "gguf")
@@ -295,7 +295,7 @@ class LlamaCpp:
 
     @property
     def label(self) -> str:
-        """Say what is run, and how."""
+        """What is run, and how."""
         return f"llama.cpp (xllamacpp {version('xllamacpp')}), Q8_0"
 
     @property
@@ -303,7 +303,7 @@ class LlamaCpp:
         return self.place.folder / "model-q8_0.gguf"
 
     def convert(self) -> None:
-        """Make of the checkpoint what it needs, unless that is there."""
+        """Convert the checkpoint, unless that is already done."""
         from cg2magic.models.export import export
 
         if self._model.exists():
@@ -314,7 +314,7 @@ class LlamaCpp:
             (exported / "model.gguf").replace(self._model)
 
     def start(self) -> None:
-        """Import what its memory is counted from."""
+        """Import the packages that the memory baseline includes."""
         import xllamacpp  # noqa: F401
 
     def load(self) -> None:
@@ -330,19 +330,19 @@ class LlamaCpp:
         self._server = xllamacpp.Server(params)
 
     def unload(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self._server = None
         gc.collect()
 
     def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        """Write exactly so many tokens."""
+        """Write exactly `new` tokens."""
 
         def each_chunk(chunk: dict[str, Any]) -> None:
             choice = chunk["choices"][0]
             if choice["finish_reason"] is None:
                 clock.begin(choice["index"])
             else:
-                # Half a character is not sent, so chunks are not counted.
+                # Half a character is not sent, so the number of chunks would be wrong.
                 clock.tokens += chunk["usage"]["completion_tokens"]
 
         how: dict[str, Any] = {"temperature": 0.0}
@@ -352,7 +352,7 @@ class LlamaCpp:
         self._server.handle_completions(request, each_chunk)
 
 
-def four_groups(shape: Shape) -> torch.Tensor:
+def four_groups(shape: ModelShape) -> torch.Tensor:
     """Return the rows of ``qkv_proj`` in the order in which transformers' own class expects them."""
     import torch
 

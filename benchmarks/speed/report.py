@@ -14,7 +14,7 @@ _OTHERS = {"machine": "this machine", "mini": "mini", "outliers": "random weight
 
 
 def markdown(results: Results) -> str:
-    """Write the report: what was measured on, the table, the ratios and the bars."""
+    """Write the report: the machine, the table, the ratios and the targets."""
     machine = results.machine
     versions = ", ".join(f"{name} {found}" for name, found in machine["versions"].items())
     parts = [
@@ -26,7 +26,7 @@ def markdown(results: Results) -> str:
         "Ours alone:",
         _alone(results),
     ]
-    if results.model["name"] == "1B":  # what the bars are about
+    if results.model["name"] == "1B":  # the targets are for this model
         parts += ["The bars:", _bars(results.bars())]
     missing = [f"- {key}: {why}" for key, why in results.missing.items()]
     remarks = [f"- {remark}" for remark in results.remarks]
@@ -43,7 +43,7 @@ def _conditions(results: Results) -> str:
         f"Median of {results.rounds} rounds, least and most in brackets. "
         "One sequence is greedy, several are sampled. Drafts are off in the first table: random weights "
         "repeat themselves and would flatter them. llama.cpp and ours read only what is new in a prompt "
-        "that begins like an earlier one; the others have no such thing, or need to be told beforehand."
+        "that begins like an earlier one; the others do not, or only if told in advance."
     )
 
 
@@ -104,14 +104,14 @@ def _cell(spread: Spread | None) -> str:
 
 
 def _number(value: float) -> str:
-    """Write three figures, as many as these measurements are good for."""
+    """Format a number with three digits, the precision of these measurements."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.{1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3}f}"
 
 
 def write_json(results: Results, file: Path) -> None:
-    """Write every single value, and the bars."""
+    """Write every value, and the targets."""
     bars = [asdict(bar) | {"met": bar.is_met} for bar in results.bars()]
     file.write_text(json.dumps(asdict(results) | {"bars": bars}, indent=1) + "\n", "utf-8")
 
@@ -125,7 +125,7 @@ def read_json(file: Path) -> Results:
 
 
 def draw_chart(results: Results, file: Path) -> None:
-    """Draw the main rows as bars, one panel a row; the format is that of the file's name."""
+    """Draw the main rows as a bar chart, one panel per row; the file name determines the format."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

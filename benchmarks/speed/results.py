@@ -1,4 +1,4 @@
-"""The figures of a run: rows of the table, and the bars they are held to."""
+"""The figures of a run: the rows of the table, and the targets (bars) for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.speed.rows import TIMES, Better, Meaning
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Median, least and most of several measurements."""
+    """Median, minimum and maximum of several measurements."""
 
     median: float
     least: float
@@ -20,20 +20,20 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Sum up at least one value."""
+        """Summarize one or more values."""
         return cls(statistics.median(values), min(values), max(values))
 
 
 @dataclass(slots=True)
 class Row:
-    """One figure, measured of each peer.
+    """One figure, measured for each peer.
 
     Attributes
     ----------
     key, label, unit : str
     better : {"more", "less"}
     values : dict of str to list of float
-        By the peer's key, one value a round.
+        By key of the peer, one value per round.
     """
 
     key: str
@@ -43,12 +43,12 @@ class Row:
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def spread(self, peer: str) -> Spread | None:
-        """Sum up what was measured of a peer."""
+        """Summarize the measurements of a peer."""
         values = self.values.get(peer)
         return Spread.of(values) if values else None
 
     def ratio(self, peer: str, other: str) -> Spread | None:
-        """How many times better a peer is than another, taken round by round and then summed up."""
+        """Summarize how many times better a peer is than another, compared round by round."""
         pairs = list(zip(self.values.get(peer, ()), self.values.get(other, ()), strict=False))
         if not pairs:
             return None
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What the package wants to reach: at least, or at most, so much."""
+    """A target for the package: at least, or at most, this much."""
 
     what: str
     wanted: float
@@ -67,7 +67,7 @@ class Bar:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the median reaches it; None where it was not measured."""
+        """Whether the median reaches the target; None if it was not measured."""
         if self.reached is None:
             return None
         return (
@@ -79,7 +79,7 @@ class Bar:
 
 @dataclass(slots=True)
 class Results:
-    """All that a run found.
+    """All results of a run.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Results:
     rows : dict of str to Row
         By key.
     missing : dict of str to str
-        Why a peer is not in the table at all.
+        Why a peer is missing in the table.
     remarks : list of str
     """
 
@@ -109,15 +109,15 @@ class Results:
 
     @classmethod
     def empty(cls, meanings: dict[str, Meaning], **about: Any) -> Results:
-        """Make results with rows for all that may be measured."""
+        """Make results with a row for every figure that may be measured."""
         return cls(rows={key: Row(key, *meaning) for key, meaning in meanings.items()}, **about)
 
     def add(self, row: str, peer: str, value: float) -> None:
-        """Note one measurement."""
+        """Add one measurement."""
         self.rows[row].values.setdefault(peer, []).append(value)
 
     def bars(self) -> list[Bar]:
-        """Hold the figures to the bars."""
+        """Compare the figures with the targets."""
 
         def ratio(what: str, wanted: float, key: str, other: str) -> Bar:
             row = self.rows.get(key)
@@ -128,7 +128,7 @@ class Results:
             better = row.better if row else "more"
             return Bar(what, wanted, unit, better, row.spread(peer) if row else None)
 
-        card, other = "against the card's way", "against CTranslate2 int8"
+        card, other = "against the model card's way", "against CTranslate2 int8"
         return [
             ratio(f"generation, 1 sequence, {card}", 5.5, "generation_1", "card"),
             plain("generation, 1 sequence, of the streaming-read limit", 65, "%", "limit_share"),

@@ -1,4 +1,4 @@
-"""The rows of the table: what each figure is, and whether more or less of it is better."""
+"""The rows of the table: what each figure means, and whether more or less is better."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Better = Literal["more", "less"]
 
 
 class Meaning(NamedTuple):
-    """What a row says, in which unit, and which way is better."""
+    """What a row means, its unit, and whether more or less is better."""
 
     label: str
     unit: str
@@ -48,7 +48,7 @@ def meanings(workload: Workload) -> dict[str, Meaning]:
     }
 
 
-#: Rows with a column for each engine; the others are about ours, `mini` or the machine.
+#: Rows with a column for each engine; the others are about our engine, `mini` or the machine.
 SIDE_BY_SIDE = (
     "prompt_",
     "generation_",

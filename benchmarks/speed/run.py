@@ -1,8 +1,7 @@
-"""One run: every engine is asked the same things in turn, round after round.
+"""One run: every engine does the same tasks in turn, round after round.
 
-The machine has other things to do, and they come and go. So the engines take turns at every single task,
-and only values of one round are divided by each other;
-the order of the turns is reversed from round to round.
+Other work on the machine comes and goes. So the engines take turns at every single task, and we divide only
+values of the same round by each other. Every round reverses the order of the turns.
 """
 
 from __future__ import annotations
@@ -25,46 +24,46 @@ from benchmarks.speed.ours import Ours
 from benchmarks.speed.peers import PEERS, Peer, Place
 from benchmarks.speed.results import Results
 from benchmarks.speed.rows import meanings
-from benchmarks.speed.shapes import SHAPES, WORKLOADS, Shape, Workload
+from benchmarks.speed.shapes import SHAPES, WORKLOADS, ModelShape, Workload
 from benchmarks.speed.tasks import TASKS, Tasks
 from benchmarks.speed.text_tasks import TextTasks
 from benchmarks.speed.worker import Loaded, Session, Worker, WorkerError
 from cg2magic.errors import UsageError
 from cg2magic.wording import gigabytes
 
-#: Seconds between two turns: a runtime's threads look for more work for a while before they sleep.
+#: Seconds between two turns: the threads of a runtime spin for a while before they sleep.
 _PAUSE = 0.4
 
 _PEERS: tuple[type[Peer], ...] = (Ours, *PEERS)
 ALL_PEERS = {peer.key: peer for peer in _PEERS}
-#: Without the card's way in bfloat16: where a CPU has no instructions for it, its long prompts take an hour.
+#: Without the model card's way in bfloat16: on CPUs without instructions for it, long prompts take an hour.
 USUAL_PEERS = tuple(key for key in ALL_PEERS if key != "card-bf16")
 
 
 class Run:
-    """A benchmark in the making.
+    """A run of the benchmark.
 
     Parameters
     ----------
     folder : Path
-        For the checkpoint and what the engines make of it; kept for the next run.
-    shape, workload : Shape, Workload
+        For the checkpoint and the files that engines make of it; kept for the next run.
+    shape, workload : ModelShape, Workload
     rounds : int
     peers : sequence of str
         Keys of `ALL_PEERS`.
     precision : str
-        Ours.
+        Precision of our engine.
 
     Attributes
     ----------
     results : Results
-        Complete when `steps` has ended.
+        Complete when `steps` has finished.
     """
 
     def __init__(
         self,
         folder: Path,
-        shape: Shape,
+        shape: ModelShape,
         workload: Workload,
         *,
         rounds: int = 5,
@@ -86,7 +85,7 @@ class Run:
         self._workers: dict[str, Worker] = {}
 
     def steps(self) -> Iterator[str]:
-        """Measure, and tell after each step what came of it; between two steps nothing runs."""
+        """Measure, and yield the result of each step; nothing runs between two steps."""
         with ExitStack() as closing:
             yield from self._checkpoint(closing)
             for key in self._wanted:
@@ -119,7 +118,7 @@ class Run:
         worker.close()
 
     def _load(self, closing: ExitStack, key: str) -> Iterator[str]:
-        """Convert the checkpoint for a peer, in a process that ends, and load it in one that stays."""
+        """Convert the checkpoint for a peer in a process that then ends, and load it in one that stays."""
         peer = ALL_PEERS[key]
         lacking = [name for name in peer.needs if find_spec(name) is None]
         if lacking:
@@ -143,7 +142,7 @@ class Run:
         yield f"{loaded.label}: loaded in {loaded.seconds:.1f} s"
 
     def _convert(self, key: str, make: Callable[[], object]) -> float:
-        """Seconds the conversion took, now or in an earlier run."""
+        """Return the seconds that the conversion took, now or in an earlier run."""
         if not ALL_PEERS[key].converts:
             return 0.0
         note = self.place.folder / "converted.json"
@@ -169,7 +168,7 @@ class Run:
                 try:
                     yield f"{key}: {task(tasks, key, turn)}"
                 except WorkerError as error:
-                    # What was measured so far stays; there is no use in asking it again.
+                    # Keep what was measured so far; it makes no sense to try this engine again.
                     self._workers.pop(key)
                     self.results.remarks.append(f"{self.results.peers[key]}: {error}")
                     yield f"{key}: {error}"
@@ -184,14 +183,14 @@ def plan(
     precision: str = "auto",
     draws: bool = False,
 ) -> Run:
-    """Prepare a run, and find out before it starts what would stop it.
+    """Prepare a run, and check in advance for anything that would stop it.
 
     Parameters
     ----------
     quick : bool
-        A tiny model, to see that everything is in place.
+        Use a tiny model, to check that everything works.
     folder : Path, optional
-        By default, one in the person's cache.
+        By default, a folder in the user's cache.
     rounds, peers, precision
         As in `Run`.
     draws : bool
@@ -200,7 +199,7 @@ def plan(
     Raises
     ------
     UsageError
-        In one line, with what to try next.
+        With a message of one line that says what to try next.
     """
     needs = ("psutil", "platformdirs", *(("matplotlib",) if draws else ()))
     lacking = [name for name in needs if find_spec(name) is None]
@@ -216,7 +215,7 @@ def plan(
         raise UsageError(f"--rounds must be at least 1, not {rounds}")
     name = "tiny" if quick else "1B"
     shape, wanted = SHAPES[name], peers or USUAL_PEERS
-    # A weight's bytes, and as much again as the prompts of a round keep.
+    # Bytes per weight, and an allowance for the KV caches of the prompts of a round.
     need = sum(ALL_PEERS[key].bytes_per_weight_at_most + 0.5 for key in wanted) * shape.parameters
     free = psutil.virtual_memory().available
     if need > free:
@@ -229,7 +228,7 @@ def plan(
 
 
 class _Maker:
-    """Writes the checkpoint, in a process that gives the memory back."""
+    """Writes the checkpoint in its own process, which frees the memory."""
 
     def __init__(self, place: Place) -> None:
         self.place = place

@@ -1,4 +1,4 @@
-"""The size of the model that is measured, and how much is asked of it."""
+"""The sizes of the models we measure, and of the tasks."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A model of CodeGen2's kind.
+class ModelShape:
+    """The size of a model like CodeGen2.
 
     Attributes
     ----------
     name : str
     layers, width, heads, rotary_dim : int
     vocabulary : int
-        Rows of the embedding.
+        Vocabulary size: rows of the embedding.
     tokens : int
-        Tokens the tokenizer has; as in CodeGen2, a few less than rows.
+        Tokens of the tokenizer; as in CodeGen2, slightly fewer than the vocabulary size.
     positions : int
-        The context.
+        Length of the context.
     groups : int
-        Of ``[q | v | k]`` in ``qkv_proj``.
+        Number of groups of ``[q | v | k]`` in ``qkv_proj``.
     """
 
     name: str
@@ -35,44 +35,44 @@ class Shape:
 
     @property
     def head_dim(self) -> int:
-        """Channels of a head; at 128 and 256 CTranslate2's converter knows that there are 8 groups."""
+        """Channels per head; with 128 or 256, CTranslate2's converter knows that there are 8 groups."""
         return self.width // self.heads
 
     @property
     def parameters(self) -> int:
-        """Weights of the matrices; the few others don't matter."""
+        """Number of weights in the matrices; the few others don't matter."""
         return self.layers * 12 * self.width**2 + 2 * self.vocabulary * self.width
 
     @property
     def read_per_token(self) -> int:
-        """Weights that have to be read to write a token: all the matrices, and one row of the embedding."""
+        """Number of weights read per token: all the matrices, and one row of the embedding."""
         return self.layers * 12 * self.width**2 + self.vocabulary * self.width + self.width
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is asked of each model.
+    """The size of the tasks for a model.
 
     Attributes
     ----------
     prompts : tuple of int
-        Tokens of the prompts whose speed is measured; the one in the middle is a typical request's.
+        Lengths of the prompts whose prefill is measured; the middle one is that of a typical request.
     first : int
-        Tokens of the prompt whose first token is waited for.
+        Length of the common prefix of the prompts that measure the time to first token.
     first_new : int
-        Tokens after those it shares with that one, in the prompt that is read warm.
+        Number of tokens after that prefix, different in each prompt.
     context, new : int
-        Tokens of a typical request's prompt and answer.
+        Lengths of the prompt and the answer of a typical request.
     more : int
-        Tokens by which the prompt of the next request is longer.
+        How many tokens longer the prompt of the next request is.
     short : int
-        Tokens of the prompt before which, and tokens that, a row of sequences writes.
+        Length of the short prompt used by the generation rows.
     sequences : tuple of (int, int)
-        How many at once, and the tokens that each writes.
+        Batch sizes, and how many tokens each sequence writes.
     draft_tokens : int
-        Tokens written with drafts and without.
+        Number of tokens written with and without drafts.
     accuracy_tokens : int
-        Tokens of held-out code on which the distance of int8 from float is measured.
+        Number of tokens of held-out code for comparing int8 with float.
     """
 
     prompts: tuple[int, ...]
@@ -90,8 +90,8 @@ class Workload:
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("1B", layers=16, width=2048, heads=16, rotary_dim=64, vocabulary=51200, tokens=50_400),
-        Shape("tiny", layers=2, width=1024, heads=8, rotary_dim=64, vocabulary=2048, tokens=1900),
+        ModelShape("1B", layers=16, width=2048, heads=16, rotary_dim=64, vocabulary=51200, tokens=50_400),
+        ModelShape("tiny", layers=2, width=1024, heads=8, rotary_dim=64, vocabulary=2048, tokens=1900),
     )
 }
 

@@ -1,31 +1,36 @@
-"""The tasks of a round: what an engine is asked, and the figures that come of it."""
+"""The tasks of a round, and the figures they measure."""
 
 from __future__ import annotations
 
 from benchmarks.speed.checkpoint import random_ids
 from benchmarks.speed.results import Results
-from benchmarks.speed.shapes import Shape, Workload
+from benchmarks.speed.shapes import ModelShape, Workload
 from benchmarks.speed.worker import Loaded, Timed, Worker
 
 
 class Tasks:
-    """Asks the engines, and notes the figures.
+    """Runs tasks on the engines, and records the figures.
 
-    A task takes the key of an engine and the number of the round, and returns what to tell.
+    A task takes the key of an engine and the number of the round, and returns a line for the user.
 
     Parameters
     ----------
     workers : dict of str to Worker
         The loaded engines.
     reader : Worker
-        Of a `machine.Reader`.
-    shape, workload : Shape, Workload
+        Runs a `machine.Reader`.
+    shape, workload : ModelShape, Workload
     results : Results
-        Gets the figures.
+        Receives the figures.
     """
 
     def __init__(
-        self, workers: dict[str, Worker], reader: Worker, shape: Shape, workload: Workload, results: Results
+        self,
+        workers: dict[str, Worker],
+        reader: Worker,
+        shape: ModelShape,
+        workload: Workload,
+        results: Results,
     ) -> None:
         self.workers = workers
         self.reader = reader
@@ -35,7 +40,7 @@ class Tasks:
         self.results = results
 
     def writing(self, key: str, turn: int) -> str:
-        """Write one sequence after a short prompt; the rate of what comes after the first token."""
+        """Write one sequence after a short prompt; measure the speed after the first token."""
         length, new = self.workload.short, self.workload.sequences[0][1]
         limit = self.reader.ask("read") if key == "ours" else None
         timed = self._ask(key, self._ids(turn, 1, length), new)
@@ -49,7 +54,7 @@ class Tasks:
         return f"prompt of {length} {prompt:.0f}, generation {speed:.1f} tokens/s"
 
     def request(self, key: str, turn: int) -> str:
-        """Answer a typical request, and the next one, whose prompt begins with the same text."""
+        """Run a typical request, and the next one, whose prompt begins with the same text."""
         work = self.workload
         ids = self._ids(turn, 2, work.context + work.more)
         first = self._ask(key, ids[: work.context], work.new)
@@ -62,13 +67,13 @@ class Tasks:
         return f"typical request {first.total:.2f} s, the next {following.total:.2f} s"
 
     def long_prompt(self, key: str, turn: int) -> str:
-        """Read a long prompt."""
+        """Prefill a long prompt."""
         length = self.workload.prompts[-1]
         speed = self._add_prompt(key, length, self._ask(key, self._ids(turn, 3, length), 1))
         return f"prompt of {length} {speed:.0f} tokens/s"
 
     def first_token(self, key: str, turn: int) -> str:
-        """Wait for the first token after two prompts that differ in their last tokens only."""
+        """Measure the time to first token of two prompts that differ only in their last tokens."""
         shared = self._ids(turn, 4, self.workload.first)
         colds, warms = (self._ids(turn, task, self.workload.first_new) for task in (5, 6))
         cold = self._ask(key, shared + colds, 1).total
@@ -81,17 +86,17 @@ class Tasks:
         return f"first token cold {cold:.2f} s, warm {warm:.3f} s"
 
     def load_again(self, key: str, turn: int) -> str:
-        """Load the model anew in the same process."""
+        """Load the model again in the same process."""
         del turn
         loaded: Loaded = self.workers[key].ask("load_again")
         self.results.add("load_again", key, loaded.seconds)
-        # What is made on first use is nobody's time.
+        # Initialization at first use should not count for any task.
         self.workers[key].ask("generate", self._ids(99, 7, self.workload.short), 2)
         return f"loaded again in {loaded.seconds:.1f} s"
 
     def batches(self, key: str, turn: int) -> str:
-        """Write several sequences at once, sampled, after one short prompt."""
-        told = []
+        """Write several sampled sequences in a batch, after one short prompt."""
+        parts = []
         alone = self.results.rows["generation_1"].values[key][-1]
         for sequences, new in self.workload.sequences[1:]:
             ids = self._ids(turn, 10 + sequences, self.workload.short)
@@ -99,11 +104,11 @@ class Tasks:
             speed = sequences * (new - 1) / (timed.total - timed.first)
             self.results.add(f"generation_{sequences}", key, speed)
             self.results.add(f"generation_{sequences}_to_1", key, speed / alone)
-            told.append(f"{sequences} sequences {speed:.1f} tokens/s")
-        return ", ".join(told)
+            parts.append(f"{sequences} sequences {speed:.1f} tokens/s")
+        return ", ".join(parts)
 
     def _ids(self, turn: int, task: int, length: int) -> tuple[int, ...]:
-        """Tokens that no engine has seen before."""
+        """Return tokens that no engine has seen before."""
         return random_ids(self.shape, length, seed=1000 * turn + task)
 
     def _ask(self, key: str, ids: tuple[int, ...], new: int, sequences: int = 1) -> Timed:
@@ -115,7 +120,7 @@ class Tasks:
         return speed
 
 
-# Loading comes first, so that the first use afterwards is over when speed is measured.
+# Loading comes first, so that initialization is finished before speed is measured.
 TASKS = (
     Tasks.load_again,
     Tasks.writing,

@@ -1,4 +1,4 @@
-"""What needs text: drafts, on the embedded model and at the size that is measured, and how exact int8 is."""
+"""Tasks that need text: drafts, with the embedded and the measured model, and the accuracy of int8."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from pathlib import Path
 from benchmarks.speed import texts
 from benchmarks.speed.mini import Distance
 from benchmarks.speed.results import Results
-from benchmarks.speed.shapes import Shape, Workload
+from benchmarks.speed.shapes import ModelShape, Workload
 from benchmarks.speed.worker import Worker, WorkerError
 
 _Ids = tuple[int, ...]
 
 
 class TextTasks:
-    """Asks our engine and `mini`, and notes the figures.
+    """Runs tasks on our engine and `mini`, and records the figures.
 
-    `mini` writes what it likes. Random weights know no text, so at the size that is measured the text is
-    given: each token is computed and chosen as always, and then the text's own is taken.
+    `mini` writes its own text. Random weights can't write text, so the measured model gets one: each token is
+    computed and chosen as usual, and then replaced by the token of the given text.
 
     Parameters
     ----------
     ours, mini : Worker or None
-        Ours may be left out of a run.
-    shape, workload : Shape, Workload
+        `ours` is None if a run does not include our engine.
+    shape, workload : ModelShape, Workload
     results : Results
     folder : Path
-        For a checkpoint with outlier channels.
+        Where to write a checkpoint with outlier channels.
     """
 
     def __init__(
         self,
         ours: Worker | None,
         mini: Worker,
-        shape: Shape,
+        shape: ModelShape,
         workload: Workload,
         results: Results,
         folder: Path,
@@ -51,11 +51,11 @@ class TextTasks:
             results.remarks.append(f"mini could not be loaded: {error}")
         self._texts = self._given_texts(shape) if ours else {}
 
-    def _given_texts(self, shape: Shape) -> dict[str, tuple[_Ids, _Ids]]:
-        """Return texts as prompt and continuation, in tokens."""
+    def _given_texts(self, shape: ModelShape) -> dict[str, tuple[_Ids, _Ids]]:
+        """Return texts as tokens, split into prompt and continuation."""
 
         def encode(text: str) -> _Ids:
-            # The embedded model's tokens are like those of CodeGen2; the random one's are letters.
+            # The tokens of the embedded model are like CodeGen2's; those of the random one are letters.
             ids: _Ids = self.mini.ask("encode", text) if self.mini else ()
             if ids and max(ids) < shape.tokens:
                 return ids
@@ -71,7 +71,7 @@ class TextTasks:
         }
 
     def drafts(self, turn: int) -> Iterator[str]:
-        """Write with drafts and without, in turns."""
+        """Write with and without drafts, in turns."""
         for row, (prompt, script) in self._texts.items():
             if self.ours is not None:
                 yield from self._compare(row, "ours", self.ours, "call", "drafts", prompt, script, turn)
@@ -90,7 +90,7 @@ class TextTasks:
         yield f"{key}: {self.results.rows[row].label}, {drafted:.1f} tokens/s, without {plain:.1f}"
 
     def accuracy(self) -> Iterator[str]:
-        """Say how far int8 is from float on code that `mini` was not trained on."""
+        """Compare int8 with float on code that `mini` was not trained on."""
         if self.mini is None:
             return
         try:

@@ -1,10 +1,10 @@
-"""Texts that drafts are tried on, and code that no model was trained on."""
+"""Texts for measuring drafts, and code that no model was trained on."""
 
 from __future__ import annotations
 
 from benchmarks import corpus
 
-#: A cell as people write them, panel by panel. Drafts should find the lines again.
+#: A typical cell that plots panel by panel. Drafts should find its lines again.
 REPEATING = """\
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -32,7 +32,7 @@ axes[0, 2].grid(alpha=0.3)
 
 """
 
-#: How it goes on.
+#: How it continues.
 REPEATED = """\
 axes[1, 0].plot(weather.index, weather["wind"], color="tab:orange", linewidth=1, label="wind")
 axes[1, 0].set_ylabel("wind")
@@ -49,5 +49,5 @@ axes[1, 1].grid(alpha=0.3)
 
 
 def own_source() -> str:
-    """Return code of this package, as it was: ordinary Python that is in no model's training text."""
+    """Return old code of this package: ordinary Python that no model was trained on."""
     return corpus.read("package.txt")

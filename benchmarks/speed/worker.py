@@ -1,8 +1,8 @@
-"""Each engine in a process of its own.
+"""Run each engine in its own process.
 
-In one process they would share OpenMP runtimes, thread settings and an allocator, and nobody could say
-whose memory is whose. In processes of their own they are all loaded at once and asked in turn, so that
-what the machine does meanwhile meets neighbours alike; one that crashes costs its own rows only.
+In one process they would share OpenMP runtimes, thread settings and an allocator, and we could not tell which
+memory belongs to which engine. In separate processes, all are loaded at once and take turns, so that other
+work on the machine affects them alike. If one crashes, only its own rows are lost.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from cg2magic.wording import one_line
 
 
 class WorkerError(Cg2Error):
-    """An engine could not do what was asked of it."""
+    """An engine failed to do a task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading took: seconds, and the most memory above the imports (None where it isn't known)."""
+    """The cost of loading: seconds, and peak memory above the imports (None if unknown)."""
 
     label: str
     seconds: float
@@ -38,7 +38,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One request: seconds to the first token and in all, and the most memory above the imports."""
+    """The cost of a request: seconds to the first token and in total, and peak memory above the imports."""
 
     first: float
     total: float
@@ -46,7 +46,7 @@ class Timed:
 
 
 class Session:
-    """A peer, and what is measured of it.
+    """Runs a peer and measures it.
 
     Parameters
     ----------
@@ -60,19 +60,19 @@ class Session:
         self._imports = 0
 
     def convert(self) -> float:
-        """Let the peer make its own files of the checkpoint; seconds."""
+        """Let the peer convert the checkpoint; return the seconds it took."""
         started = time.perf_counter()
         self.peer.convert()
         return time.perf_counter() - started
 
     def load(self) -> Loaded:
-        """Import what the peer stands on, then load the model."""
+        """Import the packages that the peer needs, then load the model."""
         self.peer.start()
         self._imports = memory.held()
         return self.load_again()
 
     def load_again(self) -> Loaded:
-        """Let the model go and load it anew."""
+        """Unload the model and load it again."""
         self.peer.unload()
         memory.forget_peak()
         started = time.perf_counter()
@@ -91,11 +91,11 @@ class Session:
         return Timed(clock.first, total, self._peak())
 
     def keeps_prompts(self) -> bool:
-        """Whether the engine reads only what is new in a prompt."""
+        """Whether the engine reads only the new part of a prompt."""
         return self.peer.keeps_prompts
 
     def call(self, name: str, *arguments: object) -> Any:
-        """Ask the peer for something that only it can do."""
+        """Call a method that only this peer has."""
         return getattr(self.peer, name)(*arguments)
 
     def _peak(self) -> int | None:
@@ -104,14 +104,14 @@ class Session:
 
 
 class Worker:
-    """A process that holds one object and answers calls of its methods.
+    """A process that owns one object and runs its methods.
 
     Parameters
     ----------
     make : callable
-        Makes the object, in the process.
+        Makes the object in the process.
     log : Path
-        Gets what the engine prints.
+        Receives the output of the engine.
     """
 
     def __init__(self, make: Callable[[], object], log: Path) -> None:
@@ -123,12 +123,12 @@ class Worker:
         theirs.close()
 
     def ask(self, method: str, *arguments: object) -> Any:
-        """Call a method of the object and wait for what it returns.
+        """Call a method of the object and return its result.
 
         Raises
         ------
         WorkerError
-            In one line.
+            With a message of one line.
         """
         try:
             self._connection.send((method, arguments))
@@ -165,7 +165,7 @@ def _serve(connection: Connection, make: Callable[[], object], log: Path) -> Non
         try:
             served = served or make()
             connection.send((True, getattr(served, method)(*arguments)))
-        except Exception as error:  # noqa: BLE001 - any failure of any engine becomes a line of the table
+        except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a line in the table
             import traceback
 
             traceback.print_exc()

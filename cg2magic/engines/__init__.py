@@ -1,1 +1,1 @@
-"""What runs a model: the local torch engine, or a server elsewhere."""
+"""Engines, which run a model: the local torch engine, or a server."""

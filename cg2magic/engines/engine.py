@@ -1,4 +1,4 @@
-"""What the manager asks of an engine, be it in this process or elsewhere."""
+"""The interface of an engine, whether it runs in this process or on a server."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Writes the candidates of a request."""
+    """Generates the candidates of a request."""
 
     @property
     def loaded(self) -> LoadedModel | RemoteModel:
-        """The model it writes with."""
+        """The model it uses."""
         ...
 
     def generate(
@@ -32,7 +32,7 @@ class Engine(Protocol):
         report: Report = ...,
         cancelled: Callable[[], bool] = ...,
     ) -> Written:
-        """Write them; `report` is called as they grow, and `cancelled` is asked whether to stop."""
+        """Generate them; call `report` as they grow, and `cancelled` to find out whether to stop."""
         ...
 
     def score(self, text: str, watch: Watch) -> Score:
@@ -44,11 +44,11 @@ class Engine(Protocol):
         ...
 
     def close(self) -> Callable[[], object | None]:
-        """Let go of the model; what is known about it stays.
+        """Release the model; keep the information about it.
 
         Returns
         -------
         callable
-            Gives the weights, as long as somebody else still holds them.
+            Returns the weights, as long as something else still refers to them.
         """
         ...

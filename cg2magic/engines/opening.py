@@ -1,4 +1,4 @@
-"""The engine for the model that a person wants: in this process, or on a server."""
+"""Open the engine for the requested model: in this process, or on a server."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def open_engine(
     watch: Watch,
     resident: LoadedModel | RemoteModel | None = None,
 ) -> Engine:
-    """Load a model here, or reach it on its server; the resident one stays in memory meanwhile.
+    """Load a model here, or connect to its server; meanwhile the resident one stays in memory.
 
     Raises
     ------
     LoadError
-        In one line, with what to try next.
+        With a message of one line that says what to try next.
     """
     if spec.is_remote:
         from cg2magic.engines.remote.engine import RemoteEngine

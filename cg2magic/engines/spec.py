@@ -1,4 +1,4 @@
-"""Which model a person wants: its name or address, and how it is to be held."""
+"""The requested model: its name or address, and how to load it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Protocol
 
 from cg2magic.errors import UsageError
 
-# What loading makes of "auto" and None.
+# Fields in which loading replaces "auto" and None by a value.
 _RESOLVED = ("device", "precision", "groups", "served")
 
 
-#: An address without its scheme: a host with a port.
+#: An address without a scheme: a host with a port.
 _HOST = re.compile(r"(?:(?:\[[0-9a-f:]+\]|[\w-][\w.-]+):\d+|localhost)(?:/|\Z)", re.IGNORECASE)
 
 
@@ -23,30 +23,30 @@ class ServerSettings:
     Attributes
     ----------
     timeout : float
-        Seconds to wait for the next piece of an answer; a busy server queues requests.
+        Seconds to wait for the next part of a response; a busy server queues requests.
     """
 
     timeout: float = 120.0
 
 
-#: Those of this kernel.
+#: The settings of this kernel.
 SERVERS = ServerSettings()
 
 
 class Named(Protocol):
-    """A model that was loaded, here or on a server."""
+    """A loaded model, here or on a server."""
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """Name to show."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Which model, and how it is to be held; None leaves a choice as it is.
+    """Which model to load, and how; None keeps the current choice.
 
-    The name may be the address of a server; ``served`` and ``tokenizer`` are for such a model.
+    The name may be the address of a server; ``served`` and ``tokenizer`` are only for servers.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ModelSpec:
         return self.name.casefold().startswith(("http://", "https://")) or bool(_HOST.match(self.name))
 
     def is_met_by(self, held: ModelSpec, loaded: Named) -> bool:
-        """Whether a model that was loaded for `held` meets this spec."""
+        """Whether a model loaded for `held` satisfies this spec."""
         held = replace(held, **{name: getattr(loaded, name) for name in _RESOLVED if hasattr(loaded, name)})
         return self.name in (held.name, loaded.name) and all(
             wanted in ("auto", None, there)
@@ -75,7 +75,7 @@ class ModelSpec:
 
 
 def refuse_secrets(name: str | None) -> None:
-    """Refuse an address that contains a key or a password: names of models are shown and saved.
+    """Reject an address that contains a key or a password: model names are shown and saved.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What an engine gives back: the candidates as they grow, and all that came of a request."""
+"""What an engine returns: the candidates as they grow, and the result of a request."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from cg2magic.request import Seen, Suggestion
 
-#: Gets all the candidates as they stand.
+#: Receives the current state of all candidates.
 Report = Callable[[tuple[Suggestion, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of a request: its candidates, what the model read, and what the person should know."""
+    """Result of a request: the candidates, what the model read, and notes to users."""
 
     suggestions: tuple[Suggestion, ...]
     seen: Seen

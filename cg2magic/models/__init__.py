@@ -1,1 +1,1 @@
-"""Models: the names they are known by, and how they get into memory."""
+"""Models: their names, and how they are loaded into memory."""

@@ -1,4 +1,4 @@
-"""The models known by name: where they are, what they can do, how their weights are grouped."""
+"""The models known by name: where to find them, what they can do, how their weights are grouped."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ class Entry:
     Attributes
     ----------
     name : str
-        What a person types.
+        The name that people type.
     repo : str or None
-        Its id on the Hugging Face Hub; None for the model that comes with the package.
+        Its id on the Hugging Face Hub; None for the model that is included in the package.
     family : str
-        How its prompts are written: a key of `families.FORMATS`.
+        The format of its prompts: a key of `families.FORMATS`.
     parameters : int
     groups : int or None
-        Groups of ``[q | v | k]`` in its ``qkv_proj``, where the checkpoint has CodeGen's layout.
+        Number of groups of ``[q | v | k]`` in its ``qkv_proj``, if the checkpoint has CodeGen's layout.
     licence : str
-        SPDX identifier of the licence of the weights, or its name.
+        SPDX identifier or name of the weights' licence.
     holes : {"none", "one", "many"}
-        How many holes it fills in one go.
+        How many holes it can fill in one request.
     saved : {"fp32", "bf16", "fp16"}
         Precision of the files on the Hub.
     gated : bool
-        Whether the Hub wants an agreement before the download.
+        Whether users must accept the authors' terms on the Hub before they can download it.
     refusal : str
-        Why it can't be loaded and what to take in its place; empty where it can.
+        Why it can't be loaded, and what to use instead; empty if it can be loaded.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Entry:
 
     @property
     def download(self) -> int:
-        """Bytes of the weights' files, by parameters and precision; 0 for what comes with the package."""
+        """Size of the weight files in bytes, from parameters and precision; 0 if included in the package."""
         return self.parameters * (4 if self.saved == "fp32" else 2) if self.repo else 0
 
 
@@ -93,8 +93,8 @@ def _fim(
     return Entry(name, repo, family, millions * 1_000_000, None, licence, "one", saved, gated)
 
 
-#: Names, sizes and licences are those of the models' cards on the Hub, as far as public copies of them show
-#: it; no Hub was reachable where this was written. CodeGen's parameters follow from their shapes.
+#: Names, sizes and licences are from public copies of the model cards; this was written without access to the
+#: Hub. The parameter counts of CodeGen follow from the shapes of its tensors.
 CATALOG: tuple[Entry, ...] = (
     Entry("mini", None, "codegen2", 8_938_000, 8, "Apache-2.0", "many"),
     _codegen2("1B", 1_015_000_000, 8),
@@ -140,7 +140,7 @@ CATALOG: tuple[Entry, ...] = (
 
 
 def find(name: str) -> Entry | None:
-    """Return the entry with this name or Hub id, in any case of letters."""
+    """Return the entry with this name or Hub id, ignoring case."""
     wanted = name.casefold()
     for entry in CATALOG:
         if wanted in (entry.name.casefold(), (entry.repo or entry.name).casefold()):
@@ -149,12 +149,12 @@ def find(name: str) -> Entry | None:
 
 
 def closest(name: str, n: int = 3) -> tuple[str, ...]:
-    """Return the known names a person may have meant, likeliest first."""
+    """Return the known names closest to this one, best match first."""
     wanted = name.casefold().rpartition("/")[2]
     known = {entry.name.casefold(): entry.name for entry in CATALOG}
     return tuple(known[match] for match in difflib.get_close_matches(wanted, known, n=n, cutoff=0.5))
 
 
 def did_you_mean(name: str) -> str:
-    """Return a question with the closest known names; where none is close, the shortest list there is."""
+    """Return a question that suggests the closest known names, or two common ones if none is close."""
     return f"did you mean {' or '.join(closest(name) or ('mini', 'codegen2-1B'))}?"

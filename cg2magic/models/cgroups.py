@@ -1,12 +1,12 @@
-"""What the control groups of Linux leave to this process, of the machine's processors and of its memory.
+"""How much CPU time and memory Linux control groups (cgroups) allow this process.
 
-A container, a JupyterHub's pod, a batch job or a service may use less than the machine has. Groups are
-nested, and each one's limit holds for all that are in it, so the whole chain of them is read, from the
-process's own group up to the root. Both versions of the interface are read, for both may be there at once: in
-the second one tree holds all limits, in the first each kind has a tree of its own.
+A container, a JupyterHub pod, a batch job or a service may use less than the machine has. Groups are nested,
+and the limit of a group applies to everything in it. So we read the whole chain, from the process's own group
+up to the root. We read both versions of the interface, because a system may use both at once: version 2 has
+one tree for all limits, version 1 has a tree for each kind of limit.
 
 Sources: the kernel's *Control Group v2*, *Memory Resource Controller* (v1) and *CFS Bandwidth Control*;
-``cgroups(7)`` and ``proc_pid_mountinfo(5)`` for where a process's group is found.
+``cgroups(7)`` and ``proc_pid_mountinfo(5)`` describe how to find a process's group.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-#: What is read of the process: ``cgroup`` and ``mountinfo``.
+#: Folder of the files about this process: ``cgroup`` and ``mountinfo``.
 _PROCESS = Path("/proc/self")
 
-#: Of the pages that count as used, those of files and of the kernel's caches make way for others.
+#: Memory that counts as used but that the kernel can free: file pages and the kernel's own caches.
 _MAKES_WAY = ("inactive_file", "active_file", "slab_reclaimable")
 _MAKES_WAY_V1 = ("total_inactive_file", "total_active_file")
 
 
 def free_memory() -> int | None:
-    """Return the bytes that the process may still take; None where no group has a limit."""
+    """Return how many more bytes the process may use; None if no group has a limit."""
     free = [
         *(_left(group, ("memory.max", "memory.high"), "memory.current", _MAKES_WAY) for group in _groups("")),
         *(
@@ -36,7 +36,7 @@ def free_memory() -> int | None:
 
 
 def processors() -> float | None:
-    """Return how many processors' time the process may use, such as 2.5; None where no group has a limit."""
+    """Return how many processors the process may use, such as 2.5; None if no group has a limit."""
     shares = [
         *(_quotient(_words(group / "cpu.max")) for group in _groups("")),
         *(
@@ -48,7 +48,7 @@ def processors() -> float | None:
 
 
 def _left(group: Path, limits: tuple[str, ...], used: str, makes_way: tuple[str, ...]) -> int | None:
-    """Return what a group's limit leaves, None where it has none."""
+    """Return how many bytes are left below a group's limit; None if it has no limit."""
     most = [size for name in limits if (size := _number(group / name)) is not None]
     taken = _number(group / used)
     if not most or taken is None:
@@ -58,7 +58,7 @@ def _left(group: Path, limits: tuple[str, ...], used: str, makes_way: tuple[str,
 
 
 def _quotient(quota_and_period: list[str]) -> float | None:
-    """Return how many processors a quota of time is, None for "max" or -1, which are none."""
+    """Convert a CPU quota to a number of processors; None for "max" or -1, which mean no limit."""
     try:
         quota, period = map(int, quota_and_period)
     except ValueError:
@@ -67,17 +67,17 @@ def _quotient(quota_and_period: list[str]) -> float | None:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """Yield the folders of the groups that the process is in, its own first, then what holds that.
+    """Yield the folders of the process's groups: its own first, then each parent.
 
     Parameters
     ----------
     controller : str
-        ``"cpu"`` or ``"memory"`` for its tree of the first version, ``""`` for the one of the second.
+        ``"cpu"`` or ``"memory"`` for that tree of version 1, ``""`` for the tree of version 2.
     """
     inside, mounts = _path(controller), list(_mounts(controller))
     if inside is None or not mounts:
         return
-    # Where the process's own group can't be seen (it is in a namespace above), what is mounted stands for it.
+    # If the process's own group isn't visible (it is in a parent namespace), use the mounted group instead.
     found = ((folder, steps) for folder, root in mounts if (steps := _below(inside, root)) is not None)
     folder, parts = next(found, (mounts[0][0], ()))
     for length in range(len(parts), -1, -1):
@@ -85,7 +85,7 @@ def _groups(controller: str) -> Iterator[Path]:
 
 
 def _below(path: str, root: str) -> tuple[str, ...] | None:
-    """Return the steps from one group down to another; None where it isn't below."""
+    """Return the path from one group down to another; None if the other is not below it."""
     steps, above = Path(path).parts, Path(root).parts
     if ".." in steps + above or steps[: len(above)] != above:
         return None
@@ -93,7 +93,7 @@ def _below(path: str, root: str) -> tuple[str, ...] | None:
 
 
 def _path(controller: str) -> str | None:
-    """Return the process's group in a tree, as ``/proc/self/cgroup`` has it."""
+    """Return the process's group in a tree, from ``/proc/self/cgroup``."""
     for line in _lines(_PROCESS / "cgroup"):
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -102,7 +102,7 @@ def _path(controller: str) -> str | None:
 
 
 def _mounts(controller: str) -> Iterator[tuple[Path, str]]:
-    """Yield where a tree is mounted, and which of its groups is the root there."""
+    """Yield where a tree is mounted, and which of its groups is mounted there as the root."""
     for line in _lines(_PROCESS / "mountinfo"):
         left, _, right = line.partition(" - ")
         kind, _, options = right.split(" ", 2)
@@ -112,12 +112,12 @@ def _mounts(controller: str) -> Iterator[tuple[Path, str]]:
 
 
 def _plain(field: str) -> str:
-    """Undo how spaces and the like are written in mountinfo."""
+    """Undo the escaping of spaces and similar characters in mountinfo."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
 
 
 def _number(file: Path) -> int | None:
-    """Return the number in a file; None where it isn't there or says "max"."""
+    """Return the number in a file; None if the file doesn't exist or says "max"."""
     try:
         return int(file.read_text())
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""A CodeGen checkpoint as one of Phi: what plain transformers, vLLM and llama.cpp can run.
+"""Export a CodeGen checkpoint as a Phi checkpoint, which plain transformers, vLLM and llama.cpp can run.
 
-The tensors are read, turned and written one after the other, so that a model far larger than the memory can
-be exported. What is written appears under its name only once it is whole.
+Tensors are read, converted and written one at a time, so a model much larger than memory can be exported. The
+folder gets its final name only when the export is complete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from cg2magic.errors import LoadError
 from cg2magic.models.codegen import grouping
 from cg2magic.models.codegen.checkpoint import (
-    Shape,
+    CodegenShape,
     check_tensors,
     codegen_config,
     expected_tensors,
@@ -39,7 +39,7 @@ from cg2magic.wording import gigabytes
 if TYPE_CHECKING:
     from transformers import CodeGenConfig, PreTrainedTokenizerBase
 
-#: Bytes of weights in one file, and in memory while it is being put together.
+#: Bytes of weights in one file, and in memory while the file is collected.
 SHARD = 1 << 30
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -55,11 +55,11 @@ class Exported:
     folder : Path
     precision : {"fp32", "bf16", "fp16"}
     groups : int
-        How ``qkv_proj`` was read.
+        Number of groups that ``qkv_proj`` was read with.
     proven : bool
-        Whether the groups were proven; a model that doesn't fit into memory is taken at its word.
+        Whether that number was verified; if the model doesn't fit into memory, the declared one is used.
     nbytes : int
-        Of all the weights.
+        Size of all the weights.
     """
 
     folder: Path
@@ -71,16 +71,16 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class PhiSource:
-    """A CodeGen checkpoint, looked at as one of Phi.
+    """A CodeGen checkpoint, seen as a Phi checkpoint.
 
     Attributes
     ----------
     weights : Weights
     config : CodeGenConfig
     groups : int
-        Groups in its ``qkv_proj``.
+        Number of groups in its ``qkv_proj``.
     dtype : torch.dtype
-        What its tensors are turned into.
+        Type that its tensors are converted to.
     """
 
     weights: Weights
@@ -89,17 +89,17 @@ class PhiSource:
     dtype: torch.dtype
 
     @property
-    def shape(self) -> Shape:
-        """The numbers that decide the size of each tensor."""
-        return Shape.of(self.config)
+    def shape(self) -> CodegenShape:
+        """The numbers that determine the size of each tensor."""
+        return CodegenShape.of(self.config)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that its tensors take, a little too much where masks are saved with them."""
+        """Size of its tensors in bytes; a little too much if masks are saved with them."""
         return self.weights.numel * self.dtype.itemsize
 
     def tensors(self, watch: Watch, what: str) -> Iterator[tuple[str, torch.Tensor]]:
-        """Read it tensor by tensor, by Phi's names; with the biases of zero that CodeGen doesn't have."""
+        """Read it tensor by tensor, with Phi's names; add zeros for the biases that CodeGen doesn't have."""
         shape, tied = self.shape, self.config.tie_word_embeddings
         expected = expected_tensors(shape, tied=tied)
         check_tensors(self.weights.infos, expected, spare=("lm_head.weight",) if tied else ())
@@ -111,7 +111,7 @@ class PhiSource:
             if name not in expected:
                 continue
             for target, part in phi_tensors(name, tensor, rows).items():
-                # A copy even where nothing changes: the tensor is a window on a file that is about to close.
+                # Copy even if nothing changes: the tensor is a view of a file that is about to be closed.
                 yield target, part.to(self.dtype, copy=part is tensor).contiguous()
                 if name.endswith((".qkv_proj.weight", ".out_proj.weight")):
                     yield target.removesuffix("weight") + "bias", torch.zeros(shape.width, dtype=self.dtype)
@@ -129,31 +129,31 @@ def export(
     shard: int = SHARD,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exported:
-    """Write a model of CodeGen's layout as a checkpoint of `PhiForCausalLM`.
+    """Write a model in CodeGen's layout as a checkpoint of `PhiForCausalLM`.
 
     Parameters
     ----------
     name : str
         A name of the catalog, an id of the Hugging Face Hub, or a local folder.
     folder : Path
-        Where to; it must not be there yet, or be empty.
+        Where to write it; must not exist yet, or must be empty.
     precision : {"auto", "fp32", "bf16", "fp16"}
-        ``"auto"``: that of the checkpoint.
+        ``"auto"`` is the checkpoint's precision.
     groups : int or None
-        Groups in its ``qkv_proj``, where it doesn't say.
+        Number of groups in its ``qkv_proj``, if the checkpoint doesn't say.
     gguf : bool
-        Write a ``model.gguf`` beside it, for llama.cpp.
+        Also write a ``model.gguf`` to the folder, for llama.cpp.
     outtype : {"auto", "q8_0"}
-        Precision of that, see `write_gguf`.
+        Precision of the GGUF, see `write_gguf`.
     shard : int
-        The most bytes of one file of weights.
+        Maximum size of one weight file in bytes.
     progress : callable, optional
-        Told how many bytes are done.
+        Receives the progress in bytes.
 
     Raises
     ------
     LoadError
-        In one line; nothing is left of what was begun.
+        With a message of one line; nothing is left on the disk.
     """
     watch = Watch(progress)
     folder = folder.expanduser().absolute()
@@ -197,7 +197,7 @@ def export(
 
 
 def _groups(found: Located, weights: Weights, groups: int | None, watch: Watch) -> tuple[int, bool]:
-    """Prove the count of groups by loading the model, or take the declared one where there is no room."""
+    """Verify the number of groups by loading the model; if it doesn't fit, use the declared number."""
     try:
         check_memory(weights.numel, "bf16", "cpu")
     except LoadError as too_large:
@@ -214,7 +214,7 @@ def _groups(found: Located, weights: Weights, groups: int | None, watch: Watch) 
         groups=groups or (found.entry.groups if found.entry else None),
         progress=watch.progress,
     )
-    assert loaded.groups is not None  # it is of CodeGen's layout
+    assert loaded.groups is not None  # it has CodeGen's layout
     return loaded.groups, True
 
 
@@ -232,7 +232,7 @@ def _write(
 
 @dataclass(slots=True)
 class _Shards:
-    """Files of weights with their index, or one file if that is enough."""
+    """Weight files with their index, or a single file if that is enough."""
 
     folder: Path
     limit: int
@@ -247,7 +247,7 @@ class _Shards:
         self._total += tensor.nbytes
 
     def close(self) -> int:
-        """Write what is left, name the files and index them; bytes of all the weights."""
+        """Write the rest, name the files and index them; return the size of all the weights."""
         self._flush()
         if len(self._where) == 1:
             self._file(0).rename(self.folder / "model.safetensors")
@@ -278,7 +278,7 @@ class _Shards:
 def _write_config(folder: Path, source: PhiSource) -> None:
     config = phi_config(source.config, source.dtype)
     config.architectures = ["PhiForCausalLM"]
-    # The names of before transformers 5 as well: llama.cpp's converter and older releases read those.
+    # Also write the names used before transformers 5: llama.cpp's converter and older releases read them.
     older = {
         "rope_theta": config.rope_parameters["rope_theta"],
         "partial_rotary_factor": config.rope_parameters["partial_rotary_factor"],
@@ -288,7 +288,7 @@ def _write_config(folder: Path, source: PhiSource) -> None:
 
 
 def _write_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase, config: CodeGenConfig) -> None:
-    """Write the tokenizer in the form that needs no class of its own, and what ends a text."""
+    """Write the tokenizer in a form that needs no custom class, and the tokens that end a text."""
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     special = ("bos_token", "eos_token", "unk_token", "pad_token")
     named = {name: str(token) for name in special if (token := getattr(tokenizer, name)) is not None}
@@ -299,7 +299,7 @@ def _write_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase, config: C
         "add_prefix_space": False,
     }
     _write_json(folder / "tokenizer_config.json", fields | named)
-    # A server ends at these without being asked: at the end of a text, and at that of a fill.
+    # A server stops at these by default: the end of a text and the end of a fill.
     ends = [config.eos_token_id]
     end_of_fill = tokenizer.get_vocab().get("<eom>")
     if end_of_fill is not None:

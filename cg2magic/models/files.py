@@ -1,4 +1,4 @@
-"""What a folder has to hold besides weights: a config, and a tokenizer."""
+"""The files a model folder needs besides the weights: a config and a tokenizer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises
     ------
     LoadError
-        It is not there, is not JSON, or names no type of model.
+        If it is missing, is not JSON, or names no model type.
     """
     path = folder / "config.json"
     try:
@@ -32,12 +32,12 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def check_tokenizer_files(folder: Path) -> None:
-    """Make sure that there is a tokenizer: transformers makes an empty one where there is none.
+    """Check that there is a tokenizer: if there is none, transformers creates an empty one.
 
     Raises
     ------
     LoadError
-        There is none.
+        If there is none.
     """
     there = [name for name in _TOKENIZERS if (folder / name).is_file()]
     if not there or (there == ["vocab.json"] and not (folder / "merges.txt").is_file()):

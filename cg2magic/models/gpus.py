@@ -1,7 +1,7 @@
-"""Which GPUs of this machine torch can work on, and what they can compute with.
+"""Which of this machine's GPUs torch can use, and which number formats they support.
 
-That a GPU is there does not mean so: torch comes with kernels for some generations only, another process may
-have taken all the memory, or the whole card.
+Not every GPU in a machine can be used: torch has kernels for some generations only, and another process may
+use all the memory or the whole GPU.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from cg2magic.wording import one_line
 
-#: The first generation of NVIDIA's that computes with bfloat16; those before it only imitate that, slowly.
+#: The first NVIDIA generation that computes in bfloat16; older ones only emulate it, slowly.
 _BFLOAT16 = (8, 0)
 
 
 def names() -> tuple[str, ...]:
-    """Return torch's names of the GPUs that are there, usable or not."""
+    """Return torch's names of all GPUs in the machine, usable or not."""
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -25,17 +25,17 @@ def names() -> tuple[str, ...]:
 
 
 def troubles() -> tuple[str, ...]:
-    """Say of each GPU that is there and can't be used why, for somebody whose model is on the CPU."""
+    """Explain why each GPU that can't be used can't, for people whose model runs on the CPU."""
     found = (trouble(name) for name in names())
     return tuple(f"not on the GPU: {said}" for said in found if said)
 
 
 def trouble(device: str) -> str | None:
-    """Say why torch can't work on a GPU that is there; None where it can."""
+    """Return why torch can't use a GPU; None if it can."""
     import torch
 
     with warnings.catch_warnings():
-        # torch tells the same in a paragraph for each card.
+        # torch warns about the same thing, with a paragraph for each GPU.
         warnings.simplefilter("ignore")
         try:
             name = torch.cuda.get_device_name(device)
@@ -43,20 +43,20 @@ def trouble(device: str) -> str | None:
             if said is not None and torch.version.hip is None:
                 return f"{name} {said}"
             _compute_on(device)
-        except Exception as error:  # noqa: BLE001 - torch's have classes of their own for this
+        except Exception as error:  # noqa: BLE001 - torch has several error classes for this
             return f"{device} can't be used: {one_line(error)}"
     return None
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether a GPU computes with bfloat16 itself."""
+    """Whether a GPU supports bfloat16 natively."""
     import torch
 
     return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= _BFLOAT16
 
 
 def _compute_on(device: str) -> None:
-    """Do a little of what a model does."""
+    """Run a small computation like those of a model."""
     import torch
 
     x = torch.ones(8, 8, device=device)
@@ -64,15 +64,15 @@ def _compute_on(device: str) -> None:
 
 
 def _no_kernels(capability: tuple[int, int], built_for: Sequence[str]) -> str | None:
-    """Say that torch has no kernels for a GPU of NVIDIA's of this generation.
+    """Return a message if torch has no kernels for this generation of NVIDIA GPUs; None if it has.
 
     Parameters
     ----------
     capability : tuple of int
         Its compute capability, such as ``(7, 5)``.
     built_for : sequence of str
-        `torch.cuda.get_arch_list()`: ``sm_75`` is machine code, which runs on the later ones of its
-        generation too; ``compute_75`` is translated for whatever is newer.
+        `torch.cuda.get_arch_list()`: ``sm_75`` is machine code, which also runs on later GPUs of the same
+        generation; ``compute_75`` is compiled at run time for anything newer.
     """
     known: list[tuple[int, int]] = []
     for arch in built_for:
@@ -84,7 +84,7 @@ def _no_kernels(capability: tuple[int, int], built_for: Sequence[str]) -> str | 
         is_for_all_above = found[1] == "compute" and not found[4]
         if capability == generation or (
             capability > generation
-            and found[4] != "a"  # for that very chip
+            and found[4] != "a"  # "a" is for that chip only
             and (is_for_all_above or capability[0] == generation[0])
         ):
             return None

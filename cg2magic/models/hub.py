@@ -1,4 +1,4 @@
-"""Models of the Hugging Face Hub: from its cache on this machine, or over the network into it."""
+"""Models of the Hugging Face Hub: read from the cache on this machine, or downloaded into it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cg2magic.wording import one_line
 if TYPE_CHECKING:
     from cg2magic.progress import Watch
 
-# modeling_codegen.py is fetched for the one number it names, and read as text.
+# modeling_codegen.py is downloaded for one number in it. It is read as text and never run.
 _TEXTS = (".json", ".txt", ".model")
 _CODE_TO_READ = "modeling_codegen.py"
 _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
@@ -25,25 +25,25 @@ _PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 
 
 def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
-    """Return the folder of a model of the Hub; what is in the cache is not asked for again.
+    """Return the folder of a model of the Hub; download it if it is not in the cache.
 
-    So a model stays at the commit at which it was fetched first, whatever is done to it at the Hub, until
-    another one is asked for. A connection that is cut is taken up where it was; of a download that is given
-    up, the files that were complete stay.
+    A cached model stays at the commit that was downloaded first, whatever changes on the Hub, until another
+    revision is requested. An interrupted download is resumed. If a download is cancelled, complete files stay
+    in the cache.
 
     Parameters
     ----------
     repo : str
         ``"owner/name"``.
     watch : Watch
-        Told the bytes fetched.
+        Receives the progress in bytes.
     revision : str, optional
         A branch, a tag or a commit; by default the main branch.
 
     Raises
     ------
     LoadError
-        There is no such model, or no way to it.
+        If there is no such model, or it can't be downloaded.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -96,7 +96,7 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
 
 
 def cached(repo: str, revision: str | None = None) -> Path | None:
-    """Return the folder of a model that was fetched before, if all of it is there."""
+    """Return the folder of a model in the cache, if it is complete."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -116,7 +116,7 @@ def cached(repo: str, revision: str | None = None) -> Path | None:
 
 
 def is_offline() -> bool:
-    """Whether the person forbids the network, even where they said so after the library was imported."""
+    """Whether the user has disabled the network, even if after the library was imported."""
     from huggingface_hub import constants
 
     said = os.environ.get("HF_HUB_OFFLINE", "").upper()
@@ -124,7 +124,7 @@ def is_offline() -> bool:
 
 
 def choose_files(names: Iterable[str]) -> tuple[str, ...]:
-    """Choose what a load needs: the texts and one set of weights, safetensors before pickles."""
+    """Choose the files that loading needs: text files and one set of weights, preferably safetensors."""
     top = [name for name in names if len(PurePosixPath(name).parts) == 1]
     texts = [name for name in top if name.endswith(_TEXTS) or name == _CODE_TO_READ]
     safetensors = [name for name in top if _SAFETENSORS.fullmatch(name)]
@@ -140,14 +140,14 @@ def _list(repo: str, revision: str | None) -> dict[str, int]:
 
 
 def _counter(total: int, what: str, watch: Watch) -> type:
-    """Make the class of "progress bar" that the Hub's library tells its bytes; it draws nothing."""
+    """Make a progress bar class for the Hub's library that reports bytes to `watch` and draws nothing."""
     from huggingface_hub.utils import tqdm
 
     done = 0
 
     class Counter(tqdm):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            # It also counts whole files, and once more the bytes on the wire.
+            # The library also has bars for whole files, and another one for the bytes on the network.
             description = str(kwargs.get("desc") or "")
             self._counts = kwargs.get("unit") == "B" and not description.startswith("Downloading bytes")
             super().__init__(*args, **{**kwargs, "disable": True})

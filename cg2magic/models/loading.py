@@ -1,4 +1,4 @@
-"""Load a model by its name: find it, check it, read it, prove it."""
+"""Load a model by name: find it, check it, read it, verify it."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ _RAN_OUT = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """A model in memory, ready to be asked.
+    """A model in memory, ready for requests.
 
-    A notebook keeps what it shows, so somebody may hold this for long: it is emptied when the model is
-    unloaded.
+    A notebook keeps every object it shows, so a reference to this may live long. It is therefore emptied when
+    the model is unloaded.
 
     Attributes
     ----------
     name : str
     model : PreTrainedModel
-        In eval mode; a `PhiForCausalLM` where the checkpoint has CodeGen's layout. It is here as long as the
-        model is the resident one.
+        In eval mode; a `PhiForCausalLM` if the checkpoint has CodeGen's layout. Available until the model is
+        unloaded.
     tokenizer : PreTrainedTokenizerBase
-        Likewise.
+        Available until the model is unloaded.
     family : str
-        How its prompts are written: a key of `families.FORMATS`.
+        The format of its prompts: a key of `families.FORMATS`.
     device : str
     precision : str
         ``"fp32"``, ``"bf16"``, ``"fp16"`` or ``"int8"``.
     parameters : int
     memory : int
-        Bytes of its weights and buffers.
+        Size of its weights and buffers in bytes.
     seconds : float
-        What loading took.
+        How long loading took.
     context : int
-        The most tokens it can see at once.
+        Maximum number of tokens that it can process at once.
     groups : int or None
-        Groups in the checkpoint's ``qkv_proj``; None for other layouts.
+        Number of groups in the checkpoint's ``qkv_proj``; None for other layouts.
     source : str
         The folder, or the Hub id and the commit.
     notes : tuple of str
-        What the person should know about it.
+        What users should know about it.
     """
 
     name: str
@@ -85,12 +85,12 @@ class LoadedModel:
     notes: tuple[str, ...] = ()
 
     def release(self) -> weakref.ref[PreTrainedModel]:
-        """Let go of the weights and the tokenizer; what is known about them stays.
+        """Release the weights and the tokenizer; keep the other attributes.
 
         Returns
         -------
         weakref.ref
-            Gives the weights, as long as somebody else holds them.
+            To the weights, which stay in memory as long as something else refers to them.
         """
         weights = weakref.ref(self.model)
         for name in _RELEASED:
@@ -103,7 +103,7 @@ class LoadedModel:
         raise AttributeError(f"a loaded model has no attribute {name!r}", name=name, obj=self)
 
 
-#: What a model that was unloaded has no longer.
+#: Attributes that an unloaded model no longer has.
 _RELEASED = ("model", "tokenizer")
 
 
@@ -117,9 +117,9 @@ def load_model(
     cancelled: Callable[[], bool] = lambda: False,
     resident: LoadedModel | None = None,
 ) -> LoadedModel:
-    """Load a model; this blocks, and belongs on a worker thread.
+    """Load a model. This blocks, so call it on a worker thread.
 
-    No code of a checkpoint is ever run.
+    Code in a checkpoint is never run.
 
     Parameters
     ----------
@@ -129,41 +129,41 @@ def load_model(
         ``"auto"``, or one of torch's: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     precision : {"auto", "fp32", "bf16", "fp16", "int8"}
     groups : int or None
-        Groups in a CodeGen checkpoint's ``qkv_proj``, where it doesn't say.
+        Number of groups in a CodeGen checkpoint's ``qkv_proj``, if the checkpoint doesn't say.
     progress : callable, optional
-        Told how many bytes are done.
+        Receives the progress in bytes.
     cancelled : callable
-        Asked between tensors; True ends the load with `LoadCancelled`.
+        Called between tensors; if it returns True, loading ends with `LoadCancelled`.
     resident : LoadedModel, optional
-        What is in memory while this one is loaded: where there is no room for both, the error says so.
+        The model that stays in memory during loading; if both don't fit, the error says so.
 
     Raises
     ------
     LoadError
-        In one line, with what to try next.
+        With a message of one line that says what to try next.
     """
     try:
         return _load(name, device, precision, groups, Watch(progress, cancelled), resident)
     except LoadError as error:
         _log.debug("loading %s failed", name, exc_info=True)
         failure = error
-    except Exception as error:  # noqa: BLE001 - whatever it is, the one before it stays
+    except Exception as error:  # noqa: BLE001 - after any error the previous model stays loaded
         _log.debug("loading %s failed", name, exc_info=True)
         if memory.ran_out(error):
             said = _RAN_OUT
         elif isinstance(error, (OSError, RuntimeError)):
             said = one_line(error)
         else:
-            said = f"{type(error).__name__}: {one_line(error)}"  # a bug of ours, or a file of an unknown form
+            said = f"{type(error).__name__}: {one_line(error)}"  # our bug, or an unknown file format
         failure = LoadError(f"{name} could not be loaded: {said}")
-    # The traceback's frames, and those of what caused it, would keep half a model in memory.
+    # The frames of the traceback, and of its cause, would keep half a model in memory.
     failure.__cause__ = failure.__context__ = None
     raise failure.with_traceback(None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is known before anything large is read."""
+    """Everything known before anything large is read."""
 
     found: Located
     config: PreTrainedConfig
@@ -171,7 +171,7 @@ class _Plan:
     device: str
     precision: str
     watch: Watch
-    is_spread: bool = False  # over several GPUs: it is read into the CPU's memory first
+    is_spread: bool = False  # over several GPUs; it is read into the CPU's memory first
 
     @property
     def what(self) -> str:
@@ -198,7 +198,7 @@ def _load(
         weights = Weights(found.folder)
         asked, precision = precision, resolve_precision(precision, device, weights.numel)
         is_codegen = fields["model_type"] == "codegen"
-        # transformers reads a whole model, which is quantized then; ours is quantized while it is read.
+        # transformers reads the whole model before we quantize it; CodeGen is quantized while it is read.
         is_whole = precision == "int8" and not is_codegen
         held = "bf16" if is_whole else precision
         device, is_spread = place(
@@ -255,7 +255,7 @@ def _load_config(folder: Path, fields: dict[str, Any]) -> PreTrainedConfig:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a checkpoint; LoadError where there is none that works."""
+    """Load the tokenizer of a checkpoint; raise LoadError if there is none that works."""
     from transformers import AutoTokenizer
 
     check_tokenizer_files(folder)
@@ -270,14 +270,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def _load_codegen(
     plan: _Plan, tokenizer: PreTrainedTokenizerBase, groups: int | None
 ) -> tuple[PreTrainedModel, int]:
-    """Read a CodeGen checkpoint into Phi's layout; return it with its proven count of groups."""
-    from cg2magic.models import cards
+    """Read a CodeGen checkpoint into Phi's layout; return it with the verified number of groups."""
+    from cg2magic.models import multi_gpu
     from cg2magic.models.codegen import grouping
-    from cg2magic.models.codegen.checkpoint import Shape, empty_phi, load_phi, phi_config
+    from cg2magic.models.codegen.checkpoint import CodegenShape, empty_phi, load_phi, phi_config
     from cg2magic.models.int8 import cache as int8_cache
     from cg2magic.models.int8 import files as int8_files
 
-    shape = Shape.of(plan.config)
+    shape = CodegenShape.of(plan.config)
     highest = max(tokenizer.get_vocab().values(), default=-1)
     if not 0 <= highest < shape.vocabulary:
         raise LoadError(
@@ -307,7 +307,7 @@ def _load_codegen(
     )
     proven = grouping.prove(model, tokenizer, shape, counts, declared)
     if plan.is_spread:
-        model = cards.spread(model)
+        model = multi_gpu.spread(model)
     if plan.precision == "int8":
         int8_cache.write(kept, model, proven, plan.watch, f"keeping {plan.found.name} in int8")
         _pack(model, plan)
@@ -315,7 +315,7 @@ def _load_codegen(
 
 
 def _pack(model: Phi, plan: _Plan) -> None:
-    """Make int8 layers as few and as quick as they can be, once nothing rearranges them any more."""
+    """Join int8 layers and pack them for the fastest kernel; nothing can rearrange them afterwards."""
     from cg2magic.models.int8 import linear as int8
 
     model.join()
@@ -323,7 +323,7 @@ def _pack(model: Phi, plan: _Plan) -> None:
 
 
 def _load_causal(plan: _Plan) -> PreTrainedModel:
-    """Load a causal language model that transformers knows by itself."""
+    """Load a causal language model that transformers supports."""
     from transformers import AutoModelForCausalLM
 
     plan.watch.report(0, plan.weights.nbytes, plan.what)
@@ -331,7 +331,7 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
         model, report = AutoModelForCausalLM.from_pretrained(
             plan.found.folder,
             config=plan.config,
-            # What is not a linear layer stays in 16 bits beside int8.
+            # With int8, everything except linear layers stays in 16 bits.
             dtype=torch_dtype("bf16" if plan.precision == "int8" else plan.precision),
             device_map="auto" if plan.is_spread else None,
             local_files_only=True,
@@ -355,12 +355,12 @@ def _context(model: PreTrainedModel) -> int:
         length = getattr(config, name, None)
         if isinstance(length, int) and length > 0:
             return length
-    return 2048  # recurrent models have no end; this much is quick
+    return 2048  # recurrent models have no limit; this length is fast
 
 
 @contextlib.contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Say of which model an error speaks."""
+    """Add the model's name to errors."""
     try:
         yield
     except LoadCancelled:
@@ -371,7 +371,7 @@ def _naming(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep transformers' own bars and warnings off the page: what matters of them we say ourselves."""
+    """Silence transformers' progress bars and warnings: we report what matters ourselves."""
     from transformers.utils import logging as transformers_logging
 
     verbosity = transformers_logging.get_verbosity()

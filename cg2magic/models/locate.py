@@ -1,4 +1,4 @@
-"""From a name to the folder that holds the model."""
+"""Find the folder of a model from its name."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Located:
     Attributes
     ----------
     name : str
-        What to call it: the catalog's name, the Hub id, or the folder's.
+        Name to show: the catalog's name, the Hub id, or the folder's name.
     folder : Path
     source : str
-        Where it came from: the folder, or the Hub id and the commit.
+        Where it comes from: the folder, or the Hub id and the commit.
     entry : Entry or None
-        What the catalog says of it.
+        Its entry in the catalog.
     """
 
     name: str
@@ -45,14 +45,14 @@ def locate(name: str, watch: Watch) -> Located:
     Parameters
     ----------
     name : str
-        For a model of the Hub ``@`` and a branch, tag or commit may follow: ``"owner/name@v1.0"``. Without
-        one it is the main branch, as it was when it was fetched.
+        A Hub id may end in ``@`` and a branch, tag or commit: ``"owner/name@v1.0"``. Without one, it means
+        the main branch, as it was when the model was downloaded.
     watch : Watch
 
     Raises
     ------
     LoadError
-        It is nowhere; the closest known names are given.
+        If it can't be found; the message names the closest known names.
     """
     path = Path(name).expanduser()
     if name and path.is_dir() and (find(name) is None or "/" in name):
@@ -76,12 +76,12 @@ def locate(name: str, watch: Watch) -> Located:
             "a folder by its path"
         )
     folder = fetch(repo, watch, revision)
-    # In the Hub's cache a folder is named by its commit.
+    # In the Hub's cache, the name of a folder is its commit.
     called = (entry.name if entry else repo) + (f"@{revision}" if revision else "")
     return Located(called, folder, f"{repo}@{folder.name[:12]}", entry)
 
 
 def split_revision(name: str) -> tuple[str, str | None]:
-    """Take the revision off a name: ``"owner/name@v1"`` gives ``("owner/name", "v1")``."""
+    """Split the revision from a name: ``"owner/name@v1"`` gives ``("owner/name", "v1")``."""
     found = _REVISION.fullmatch(name)
     return (found["name"], found["revision"]) if found else (name, None)

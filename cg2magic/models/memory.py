@@ -1,4 +1,4 @@
-"""The memory that this process holds, here and on a GPU: measured, and given back."""
+"""Measure and free the memory that this process uses, in RAM and on GPUs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import gc
 import sys
 from dataclasses import dataclass
 
-#: What torch, its allocators and cuBLAS say when there is none left; each has words of its own.
+#: What torch, its allocators and cuBLAS say when memory runs out; each says it differently.
 _RAN_OUT = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Bytes that the process holds: in the machine's memory, and in that of its GPUs."""
+    """Bytes that the process uses, in RAM and on GPUs."""
 
     process: int
     gpu: int
@@ -20,16 +20,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Unloaded:
-    """What unloading a model gave back.
+    """How much memory unloading a model freed.
 
     Attributes
     ----------
     name : str
-        The model's.
+        The model's name.
     process, gpu : int
-        Bytes that the process holds less than before, in the machine's memory and in that of its GPUs.
+        Bytes that were freed, in RAM and on GPUs.
     is_held : bool
-        Whether the weights are still in memory, because something outside of us refers to them.
+        Whether the weights are still in memory because other code refers to them.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Unloaded:
 
 
 def held() -> Held:
-    """Measure what the process holds now."""
+    """Measure the memory that the process uses now."""
     import psutil
 
     return Held(psutil.Process().memory_info().rss, _held_on_gpus())
 
 
 def release() -> None:
-    """Give back what nobody refers to any more."""
+    """Free memory that is no longer used."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
@@ -56,14 +56,14 @@ def release() -> None:
     if sys.platform == "linux":
         import ctypes
 
-        # glibc keeps freed memory for itself unless it is asked to give it back.
+        # glibc keeps freed memory unless we ask it to return it to the system.
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error means that there was no memory left."""
+    """Whether an error means that memory ran out."""
     said = str(error).lower()
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in said for words in _RAN_OUT)
@@ -75,7 +75,7 @@ def _held_on_gpus() -> int:
     if torch is None:
         return 0
     if torch.cuda.is_available():
-        # Asking for a card's memory must not be what opens it.
-        cards = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-        return sum(torch.cuda.memory_reserved(card) for card in cards)
+        # Asking how much memory a GPU has must not initialize CUDA.
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        return sum(torch.cuda.memory_reserved(device) for device in devices)
     return torch.mps.driver_allocated_memory() if torch.backends.mps.is_available() else 0

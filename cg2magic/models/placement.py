@@ -1,4 +1,4 @@
-"""Where a model goes and in which precision, and whether there is room for it."""
+"""Choose a device and a precision for a model, and check that it fits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cg2magic.errors import LoadError
-from cg2magic.models import cards, cgroups, gpus
+from cg2magic.models import cgroups, gpus, multi_gpu
 from cg2magic.wording import gigabytes
 
 if TYPE_CHECKING:
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
-# A CPU reads every weight once a token. Up to here that is quick in float32, which is also the exact one.
+# A CPU reads every weight once per token. Up to this size float32 is fast enough, and it is exact.
 _FP32_UP_TO = 300_000_000
 
-# What a load needs beside the weights: one tensor in two forms, and what the check of the grouping computes.
+# Loading needs a bit more than the weights: one tensor is held twice, and the grouping check computes.
 _HEADROOM = 1.1
 
 
 def resolve_device(device: str) -> str:
-    """Choose a device for ``"auto"``: a GPU that torch can work on; make sure that another one is there.
+    """Choose a device for ``"auto"``, a GPU if torch can use one; check that any other device exists.
 
     Raises
     ------
     LoadError
-        There is no such device, or torch can't work on it.
+        If there is no such device, or torch can't use it.
     """
     import torch
 
@@ -56,12 +56,12 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_precision(precision: str, device: str, parameters: int) -> str:
-    """Choose a precision for ``"auto"``, by the device and the size of the model.
+    """Choose a precision for ``"auto"``, from the device and the size of the model.
 
     Raises
     ------
     LoadError
-        There is no such precision.
+        If there is no such precision, or the device doesn't support it.
     """
     import torch
 
@@ -82,14 +82,14 @@ def resolve_precision(precision: str, device: str, parameters: int) -> str:
 
 
 def torch_dtype(precision: str) -> torch.dtype:
-    """Return torch's type for a precision; around int8 weights everything is float32."""
+    """Return torch's type for a precision; with int8 weights, everything else is float32."""
     import torch
 
     return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
 
 
 def fits(parameters: int, precision: str, device: str) -> bool:
-    """Whether the weights fit; True where the system doesn't tell what is free."""
+    """Whether the weights fit; True if the system doesn't report free memory."""
     free = free_memory(device)
     return free is None or parameters * BYTES[precision] * _HEADROOM <= free
 
@@ -99,46 +99,46 @@ class Resident(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """Name to show."""
         ...
 
     @property
     def device(self) -> str:
-        """Where its weights are."""
+        """Device of its weights."""
         ...
 
     @property
     def memory(self) -> int:
-        """Bytes that its weights take there."""
+        """Size of its weights on that device in bytes."""
         ...
 
 
 def place(
     parameters: int, precision: str, device: str, *, is_free: bool, resident: Resident | None = None
 ) -> tuple[str, bool]:
-    """Find room for the weights, before anything is read.
+    """Find a place for the weights, before anything is read.
 
     Parameters
     ----------
     parameters : int
     precision : str
     device : str
-        Where they are to go.
+        Preferred device.
     is_free : bool
-        Whether another GPU, or all of them, will do as well: nobody asked for that very one.
+        Whether another GPU, or all of them, may be used: the user did not choose this one.
     resident : Resident, optional
-        What is in memory, and stays there until these weights are.
+        The model that stays in memory until these weights are loaded.
 
     Returns
     -------
     device : str
     is_spread : bool
-        Whether it has to be laid over all GPUs.
+        Whether the model must be spread over all GPUs.
 
     Raises
     ------
     LoadError
-        There is no room; it says how much there is, and how to get more.
+        If they fit nowhere; the message says how much is free and how to free more.
     """
     if fits(parameters, precision, device):
         return device, False
@@ -147,19 +147,19 @@ def place(
             if fits(parameters, precision, other) and gpus.trouble(other) is None:
                 return other, False
         if not _fits_without(resident, parameters, precision, device):
-            cards.check_there()
+            multi_gpu.check_there()
             return "cuda", True
     check_memory(parameters, precision, device, resident)
     return device, False
 
 
 def check_memory(parameters: int, precision: str, device: str, resident: Resident | None = None) -> None:
-    """Make sure that the weights fit on a device, see `place`.
+    """Check that the weights fit on a device, see `place`.
 
     Raises
     ------
     LoadError
-        They don't; it names both sizes.
+        If they don't; the message names both sizes.
     """
     if fits(parameters, precision, device):
         return
@@ -177,7 +177,7 @@ def check_memory(parameters: int, precision: str, device: str, resident: Residen
 
 
 def _fits_without(resident: Resident | None, parameters: int, precision: str, device: str) -> bool:
-    """Whether the weights fit once the resident model, which is on the same device, is unloaded."""
+    """Whether the weights fit after the resident model on the same device is unloaded."""
     free = free_memory(device)
     if free is None or resident is None or _in_full(resident.device) != _in_full(device):
         return False
@@ -189,22 +189,22 @@ def _in_full(device: str) -> str:
 
 
 def free_memory(device: str) -> int | None:
-    """Return the bytes a load may take on a device; None where the system doesn't tell."""
+    """Return how many bytes loading may use on a device; None if the system doesn't report it."""
     if device.startswith("cuda"):
         import torch
 
-        # What torch has from the card and doesn't use at the moment is there for us too.
+        # Memory that torch has reserved on the GPU but doesn't use is also available.
         spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + spare
-    # The memory of Apple's GPUs is the machine's own. In a container (a JupyterHub's pod, say) not all that
-    # the machine has may be taken.
+    # Apple's GPUs use the machine's memory. A container, such as a JupyterHub pod, may not be allowed to use
+    # all of it.
     known = [size for size in (_free_of_machine(), cgroups.free_memory()) if size is not None]
     return min(known, default=None)
 
 
 def _free_of_machine() -> int | None:
     try:
-        # It is there with ipykernel, and knows macOS and Windows as well.
+        # ipykernel installs it, and it also supports macOS and Windows.
         import psutil
     except ImportError:
         pass

@@ -1,4 +1,4 @@
-"""What this machine can hold: its free memory against each model of the catalog."""
+"""Which models of the catalog fit into the free memory of this machine."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from cg2magic.models.placement import (
     resolve_precision,
 )
 
-#: A CPU reads all the weights for each token: with up to so many bytes it writes about as fast as one reads.
+#: A CPU reads all the weights for each token: up to this size it writes about as fast as people read.
 _QUICK_ON_CPU = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model of the catalog, as seen from this machine.
+    """A model of the catalog, and whether it fits on this machine.
 
     Attributes
     ----------
     entry : Entry
     memory : dict of str to int
-        Bytes of its weights in each precision it can have here, the most exact first.
+        Size of its weights in each precision possible here, most exact first.
     precision : str
-        What ``precision="auto"`` would choose here.
+        What ``precision="auto"`` chooses here.
     fits : str or None
-        The most exact precision in which it fits into what is free; None where none does.
+        Most exact precision in which it fits into free memory; None if it fits in none.
     commit : str or None
-        Where it is on this disk: its commit in the Hub's cache, or ``"package"``.
+        If it is on this disk: its commit in the Hub's cache, or ``"package"``.
     """
 
     entry: Entry
@@ -43,22 +43,22 @@ class Offer:
 
     @property
     def fits_as_chosen(self) -> bool:
-        """Whether it loads with no more said than its name."""
+        """Whether it loads with default settings."""
         return self.fits is not None and self.memory[self.fits] >= self.memory[self.precision]
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The machine and what it may be offered.
+    """The machine, and the models it can load.
 
     Attributes
     ----------
     device : str
         What ``device="auto"`` means here.
     free : int or None
-        Bytes of memory that are free there, where the system tells.
+        Free memory there in bytes; None if the system doesn't report it.
     offers : tuple of Offer
-        One an entry of the catalog, in its order.
+        One for each entry of the catalog, in the same order.
     """
 
     device: str
@@ -67,12 +67,12 @@ class Survey:
 
     @property
     def good(self) -> tuple[Offer, ...]:
-        """What fits and is quick here; those that fill many holes first, and of them the largest."""
+        """Models that fit and are fast here; those that fill most holes first, then the largest."""
         return self._chosen(slow=False)
 
     @property
     def slow(self) -> tuple[Offer, ...]:
-        """What fits, but makes a CPU slow."""
+        """Models that fit but are slow on a CPU."""
         return self._chosen(slow=True)
 
     def _chosen(self, *, slow: bool) -> tuple[Offer, ...]:
@@ -89,14 +89,14 @@ class Survey:
 
 
 def survey() -> Survey:
-    """Look at the machine and at the cache; nothing is asked of the network."""
+    """Look at the machine and the cache, without using the network."""
     device = resolve_device("auto")
     return Survey(device, free_memory(device), tuple(_offer(entry, device) for entry in CATALOG))
 
 
 def _offer(entry: Entry, device: str) -> Offer:
     on_cpu = device.startswith("cpu")
-    # fp16 weighs what bf16 does, and int8 is for the CPU.
+    # fp16 takes as much memory as bf16, and int8 is for the CPU only.
     precisions = [name for name in BYTES if name != "fp16" and (on_cpu or name != "int8")]
     memory = {name: entry.parameters * BYTES[name] for name in precisions}
     chosen = resolve_precision("auto", device, entry.parameters)
@@ -106,7 +106,7 @@ def _offer(entry: Entry, device: str) -> Offer:
 
 def _has_room(entry: Entry, precision: str, device: str) -> bool:
     if precision == "int8" and entry.groups is None:
-        precision = "bf16"  # in which a layout that is not ours is read first
+        precision = "bf16"  # other layouts than CodeGen's are read in bf16 first
     try:
         check_memory(entry.parameters, precision, device)
     except LoadError:

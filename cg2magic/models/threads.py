@@ -1,4 +1,4 @@
-"""How many threads torch may use while a model of ours runs; the person's own number comes back after."""
+"""How many threads torch uses while our models run; afterwards the user's own setting is restored."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pathlib import Path
 
 from cg2magic.models import cgroups
 
-#: Below this many parameters a second thread gains little on an idle machine, and loses nearly all
-#: the speed on a busy one: the threads wait for each other at every small product. (mini, two cores, other
-#: work going on: 51 tokens/s with one thread, 6 with two.)
+#: Below this many parameters, a second thread gains little on an idle machine and costs nearly all the speed
+#: on a busy one: the threads wait for each other at every small matrix product. (mini on two busy cores:
+#: 51 tokens/s with one thread, 6 with two.)
 _SMALL = 100_000_000
 
-#: Where a person says how many threads to use. torch reads them once, when it is imported.
+#: Variables that set the number of threads. torch reads them once, when it is imported.
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
 def is_small(parameters: int) -> bool:
-    """Whether a model of so many parameters is one that a second thread does not help."""
+    """Whether a model of this many parameters is too small to gain from a second thread."""
     return parameters < _SMALL
 
 
 @contextmanager
 def threads_for(parameters: int) -> Iterator[None]:
-    """Let torch use one thread for a small model, and for others as many as there are cores for it.
+    """Let torch use one thread for a small model, and one per available core for other models.
 
-    It is never more than the person allows, by `torch.set_num_threads` or in the environment.
+    It never uses more than the user allows, with `torch.set_num_threads` or in the environment.
     """
     import torch
 
@@ -41,22 +41,22 @@ def threads_for(parameters: int) -> Iterator[None]:
     try:
         yield
     finally:
-        if _set_in_torch() == wanted:  # and the person has not set another one meanwhile
+        if _set_in_torch() == wanted:  # unless the user has changed it since
             torch.set_num_threads(before)
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may keep busy: the least that anything on the machine says."""
+    """Return how many cores this process may use: the lowest of all limits on this machine."""
     cores, share = _cores(), cgroups.processors()
-    # A share of 2.5 is good for two: a third thread would get half a core, and the others wait for it.
+    # Round 2.5 down to two: a third thread would get half a core, and the others would wait for it.
     return cores if share is None else max(1, min(cores, math.floor(share)))
 
 
 def _set_in_torch() -> int:
-    """Return the number set last, by whichever thread.
+    """Return the number of threads that was set last, in any thread.
 
-    torch keeps one for each thread, and gives one that begins the number set last. So a thread that has
-    worked before, as ours, does not hear of what the person sets in a cell; a new one does.
+    torch keeps the number for each thread, and a new thread starts with the number set last. So our worker
+    thread doesn't see what the user sets in a cell, but a new thread does.
     """
     import torch
 
@@ -69,17 +69,17 @@ def _set_in_torch() -> int:
 
 def _set_in_environment() -> Iterator[int]:
     for name in _VARIABLES:
-        # OpenMP's may be a list, one number a level of nesting.
+        # The OpenMP variable may be a list, with one number per nesting level.
         first = os.environ.get(name, "").split(",")[0].strip()
         if first.isdecimal() and int(first) > 0:
             yield int(first)
 
 
 def _cores() -> int:
-    """Return the number of physical cores among the processors that the process may run on.
+    """Return the number of physical cores that the process may run on.
 
-    Two that share a core count once. A count of the whole machine's cores is wrong in a container that has
-    some of them, and where a process is bound to two halves of one core.
+    Two logical processors of one core count once. The number of cores in the machine would be wrong in a
+    container with fewer, and for a process bound to the two halves of one core.
     """
     import psutil
 
@@ -89,14 +89,14 @@ def _cores() -> int:
     siblings = {_siblings(number) for number in allowed}
     if None not in siblings:
         return len(siblings)
-    # No such files, as in some sandboxes.
+    # These files don't exist in some sandboxes.
     return min(len(allowed), psutil.cpu_count(logical=False) or len(allowed))
 
 
 def _affinity() -> set[int] | None:
-    """Return the processors that the process is bound to; None where the system can't say."""
+    """Return the processors that the process is bound to; None if the system doesn't report them."""
     if hasattr(os, "sched_getaffinity"):
-        # A thread keeps what it began with: what the person sets in a cell is the main thread's.
+        # A thread keeps its initial affinity; what the user sets in a cell applies to the main thread only.
         return os.sched_getaffinity(os.getpid()) & os.sched_getaffinity(0) or os.sched_getaffinity(0)
     try:
         import psutil

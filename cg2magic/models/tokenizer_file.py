@@ -1,4 +1,4 @@
-"""The tokenizer of a model that runs elsewhere: its files alone, without transformers and torch."""
+"""The tokenizer of a model on a server: read from its files, without transformers or torch."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _NAMED = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
 class FileTokenizer:
-    """What `Vocabulary` asks of a tokenizer of transformers, out of ``tokenizer.json``.
+    """The part of a transformers tokenizer that `Vocabulary` needs, read from ``tokenizer.json``.
 
     Parameters
     ----------
     folder : Path
-        With ``tokenizer.json``, and ``tokenizer_config.json`` where there is one.
+        Contains ``tokenizer.json``, and optionally ``tokenizer_config.json``.
 
     Raises
     ------
     LoadError
-        The files are not there or damaged.
+        If the files are missing or damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class FileTokenizer:
         try:
             self.backend_tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self.fields = _read(folder / "tokenizer_config.json")
-        except Exception as error:  # noqa: BLE001 - what tokenizers raises has no class of its own
+        except Exception as error:  # noqa: BLE001 - tokenizers raises plain Exception
             raise LoadError(
                 f"the tokenizer in {folder} can't be read: {one_line(error)}; give a folder with a complete "
                 "tokenizer.json, as python -m cg2magic export writes it"
@@ -48,12 +48,12 @@ class FileTokenizer:
         return len(self._vocabulary)
 
     def __call__(self, text: str) -> dict[str, list[int]]:
-        """Encode a text with what the tokenizer puts around it."""
+        """Encode a text, including the special tokens that the tokenizer adds."""
         return {"input_ids": self.backend_tokenizer.encode(text).ids}
 
     @property
     def all_special_tokens(self) -> list[str]:
-        """Tokens that never become text."""
+        """The special tokens, which never become text."""
         named = (self._named(name) for name in _NAMED)
         more = self.fields.get("additional_special_tokens") or ()
         return [token for token in (*named, *map(_content, more)) if token is not None]
@@ -70,7 +70,7 @@ class FileTokenizer:
 
     @property
     def added_tokens_decoder(self) -> dict[int, AddedToken]:
-        """The tokens that were added to the trained ones, by id."""
+        """The tokens that were added after training the tokenizer, by id."""
         return self.backend_tokenizer.get_added_tokens_decoder()
 
     def get_vocab(self) -> dict[str, int]:
@@ -78,11 +78,11 @@ class FileTokenizer:
         return self._vocabulary
 
     def convert_ids_to_tokens(self, ids: int | list[int]) -> Any:
-        """Give the token of an id, or those of several; None where there is none."""
+        """Return the token of an id, or the tokens of several ids; None for an unknown id."""
         return self._names.get(ids) if isinstance(ids, int) else [self._names.get(i) for i in ids]
 
     def encode(self, text: str, *, add_special_tokens: bool, verbose: bool = False) -> list[int]:
-        """Token ids of a text; there is nothing to be verbose about."""
+        """Return the token ids of a text; `verbose` has no effect."""
         del verbose
         return self.backend_tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
 
@@ -98,5 +98,5 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _content(token: Any) -> str | None:
-    """A special token is written as its text, or as an object with it."""
+    """Return the text of a special token, which is stored as the text or as an object that contains it."""
     return token.get("content") if isinstance(token, dict) else token

@@ -1,4 +1,4 @@
-"""The files that hold a checkpoint's tensors: looked into first, then read one tensor at a time."""
+"""The weight files of a checkpoint: inspected first, then read one tensor at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cg2magic.wording import one_line
 if TYPE_CHECKING:
     import torch
 
-# In the order of preference: the first one present is the checkpoint.
+# In order of preference: the first one that exists is used.
 SINGLE_AND_INDEX = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -23,12 +23,12 @@ SINGLE_AND_INDEX = (
     "pytorch_model.bin.index.json",
 )
 _FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-_ZIP = b"PK\x03\x04"  # how a file written by torch.save begins, since torch 1.6
+_ZIP = b"PK\x03\x04"  # start of files written by torch.save since torch 1.6
 
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """What a file's header says of one tensor; ``dtype`` in safetensors' words (``F16``, ``BF16``, …)."""
+    """What a file's header says about a tensor; ``dtype`` as in safetensors (``F16``, ``BF16``, …)."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -40,19 +40,19 @@ class TensorInfo:
 
     @property
     def is_float(self) -> bool:
-        """Whether these are plain floating-point weights, not packed integers."""
+        """Whether it holds plain floating-point weights, not packed integers."""
         return self.dtype in _FLOATS
 
     @property
     def nbytes(self) -> int:
-        """Bytes in the file, for plain floating-point weights; one an element otherwise."""
+        """Size in the file in bytes, if floating-point; otherwise one byte per element."""
         return self.numel * _FLOATS.get(self.dtype, 1)
 
 
 class Weights:
     """The tensors of a checkpoint.
 
-    Opening reads the headers only, and finds files that are missing, cut short or no weights at all.
+    Opening reads only the headers. It detects files that are missing, truncated or not weights at all.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ class Weights:
     Attributes
     ----------
     infos : dict of str to TensorInfo
-        By the tensor's name in the checkpoint, in the order of the files.
+        By name of the tensor in the checkpoint, in the order of the files.
 
     Raises
     ------
     LoadError
-        There are no weights, or they can't be read without risk.
+        If there are no weights, or they can't be read safely.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -80,30 +80,30 @@ class Weights:
 
     @property
     def numel(self) -> int:
-        """Number of weights; masks and packed integers don't count."""
+        """Number of weights, without masks and packed integers."""
         return sum(info.numel for info in self.infos.values() if info.is_float)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all tensors, as they are in the files."""
+        """Size of all tensors in the files in bytes."""
         return sum(info.nbytes for info in self.infos.values())
 
     def stream(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Read the tensors, one at a time, on the CPU and in the type of the file.
+        """Read the tensors one at a time, on the CPU and in the type of the file.
 
-        A tensor may be a window on the file: copy it before going on.
+        A tensor may be a view of the file: copy it before reading the next one.
         """
         for file in self.files:
             yield from _safetensors_stream(file) if file.suffix == ".safetensors" else _pickle_stream(file)
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
-    """Return the files that hold the weights of a checkpoint, safetensors before pickles.
+    """Return the weight files of a checkpoint, preferring safetensors to pickles.
 
     Raises
     ------
     LoadError
-        There are none, or the index names one that is not there.
+        If there are none, or the index names a missing file.
     """
     for name in SINGLE_AND_INDEX:
         path = folder / name
@@ -116,7 +116,7 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
-    """Return the files an index names, in its order; only ones beside it are accepted."""
+    """Return the files an index names, in its order; they must be in the same folder."""
     try:
         names = tuple(dict.fromkeys(json.loads(index.read_text("utf-8"))["weight_map"].values()))
         plain = bool(names) and all(name == Path(name).name for name in names)
@@ -136,7 +136,7 @@ def _safetensors_infos(file: Path) -> dict[str, TensorInfo]:
     from safetensors import safe_open
 
     try:
-        # safetensors checks that the header's offsets cover the file exactly.
+        # safetensors checks that the offsets in the header cover the file exactly.
         with safe_open(file, framework="pt", device="cpu") as handle:
             names = handle.keys()
             slices = ((name, handle.get_slice(name)) for name in names)
@@ -149,7 +149,7 @@ def _safetensors_stream(file: Path) -> Iterator[tuple[str, torch.Tensor]]:
     from safetensors import safe_open
 
     for name in _safetensors_infos(file):
-        # Opened for each tensor: closing it lets go of the pages that were read.
+        # Reopen the file for each tensor: closing it releases the pages that were read.
         with safe_open(file, framework="pt", device="cpu") as handle:
             tensor = handle.get_tensor(name)
         yield name, tensor
@@ -173,7 +173,7 @@ def _pickle_stream(file: Path) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _unpickle(file: Path) -> dict[str, torch.Tensor]:
-    """Read a ``.bin`` through torch's weights-only unpickler, which builds tensors and runs nothing."""
+    """Read a ``.bin`` with torch's weights-only unpickler, which builds tensors and runs no code."""
     import pickle
 
     import torch
@@ -181,7 +181,7 @@ def _unpickle(file: Path) -> dict[str, torch.Tensor]:
     with file.open("rb") as handle:
         is_zip = handle.read(4) == _ZIP
     try:
-        # Only the zip format can be mapped, so that tensors are read when they are wanted.
+        # Only the zip format can be memory-mapped, so that tensors are read when needed.
         loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
     except pickle.UnpicklingError as error:
         raise LoadError(

@@ -1,1 +1,1 @@
-"""Text to token ids and back: vocabularies, the families' formats, budgets, candidates. No tensor."""
+"""Convert text to token ids and back, without tensors: vocabularies, formats, the budget, candidates."""

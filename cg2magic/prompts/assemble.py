@@ -1,4 +1,4 @@
-"""The prompt of a request: what of its surroundings fits, and what a person should know about it."""
+"""Assemble the prompt of a request, with as much context as fits, and the notes to users about it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from cg2magic.syntax.languages import find
 
 
 def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt:
-    """Write a request's prompt, with room left for its answer.
+    """Write the prompt of a request, leaving room for the answer.
 
     Parameters
     ----------
     request : Request
     vocabulary : Vocabulary
     context : int
-        The most tokens the model can see at once.
+        Maximum number of tokens that the model can process at once.
 
     Raises
     ------
     FormatError
-        If the model can't do what is asked, see `formats.encode`.
+        If the model can't fill these holes, see `encoding.encode`.
     """
-    # A short context is not given away to an answer that hardly ever becomes so long.
+    # Reserve at most half of a short context: answers are hardly ever that long.
     answer = min(request.sampling.max_new_tokens * request.holes, context // 2)
-    # Asked each time: a format may be registered while the model is loaded.
+    # Look this up each time: a format may be registered after the model was loaded.
     form = request.form or FORMATS[family_of(vocabulary)]
     vocabulary.steer(form.steering)
     prompt = encode(request.parts, form, vocabulary, context - answer)
     if request.context is None:
         return prompt
     whole = min(request.context.tokens, context)
-    # One token may be needed more where text comes before the prompt.
+    # With text before it, the prompt may need one more token.
     room = max(0, whole - answer - len(prompt.ids) - 1)
     comments = find(request.language).comments
     gap = "\n" if comments and request.parts[0].startswith(comments) else ""
@@ -45,13 +45,13 @@ def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt
 
 
 def seen(prompt: Prompt, vocabulary: Vocabulary) -> Seen:
-    """Tell what the model read, for people who want to look."""
+    """Describe what the model read, for people who want to see it."""
     around = prompt.around
     return Seen(vocabulary.spelled(prompt.ids), around.cells, around.variables, len(around))
 
 
 def notes_on(request: Request, prompt: Prompt, context: int) -> tuple[str, ...]:
-    """Tell what the person should know about a prompt."""
+    """Return what users should know about a prompt."""
     notes = [request.context.note] if request.context is not None and request.context.note else []
     if prompt.cut:
         notes.append(f"prompt cut to {len(prompt.ids):,} tokens: the model's context is {context:,}")

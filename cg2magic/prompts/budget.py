@@ -1,21 +1,21 @@
-"""What of a `Context` stands around the prompt: one function, and its reasons.
+"""Choose the parts of a `Context` to put around the prompt, within a token budget.
 
-`choose` fills a number of tokens in this order, and what it takes keeps the order of the document:
+`choose` uses the budget in this order; the chosen text keeps the order of the document:
 
-1. **Variables**, a quarter at most: one line tells what a screen of code would. They change most often, so
-   they stand last, right above the prompt, where a change leaves all that is before it in the KV cache.
-2. **Cells below**, an eighth at most, the nearest first. They are behind the hole, and so behind all that
-   could be kept in a cache; and a small model loses sight of the hole behind a long text
+1. **Variables**, a quarter at most: one line says as much as a screen of code. They change most often, so
+   they come last, right above the prompt; then a change keeps everything before them in the KV cache.
+2. **Cells below**, an eighth at most, the nearest first. They come after the hole, and so after everything
+   that a KV cache could keep; and a small model loses sight of the hole behind a long text
    (`benchmarks/context.py`).
-3. **Cells above**, with what is left. All of them where they fit. Else the nearest, and before those, in up
-   to a quarter, whatever defines a name that the prompt uses and that the nearest don't define: the imports
-   on top of the notebook, most of the time; of several definitions the last one.
+3. **Cells above**, with the rest. All of them if they fit. Otherwise the nearest and, in up to a quarter,
+   earlier passages that define names which the prompt uses and the nearest cells don't define: usually the
+   imports at the top of the notebook. Of several definitions it takes the last one.
 
-The same cells, prompt and model give the same choice. A cell that is added at the bottom, or edited in the
-prompt, must not change the text above it, or the KV cache of the request before is lost. So where the
-cells no longer fit, they go in steps of about a quarter: the text begins at the first passage behind a
-multiple of so many characters, counted from the top of the notebook, and stays there until the next step is
-needed. The room for them counts in steps too, since it shrinks with each token of the prompt.
+The same cells, prompt and model give the same choice. Adding a cell at the bottom or editing the prompt must
+not change the text above, or the KV cache of the previous request is lost. So if the cells no longer fit,
+they are dropped in steps of about a quarter: the text begins at the first passage after a multiple of a
+number of characters, counted from the top of the notebook, and stays the same until the next step is needed.
+The budget for cells above also changes in steps, because it shrinks with each token of the prompt.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from cg2magic.context.passages import Context, Passage
 
 Encode = Callable[[str], Sequence[int]]
 
-#: A token of code has about so many characters.
+#: Typical number of characters in a token of code.
 _CHARACTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What was chosen, in tokens.
+    """The chosen context, in tokens.
 
     Attributes
     ----------
     before, after : tuple of int
-        Ids to stand in front of the prompt and behind it.
+        Ids to put before and after the prompt.
     cells, variables : int
-        Of how many it is made.
+        How many of them it contains.
     """
 
     before: tuple[int, ...] = ()
@@ -55,7 +55,7 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A passage, the place of its cell, and how many characters are above it."""
+    """A passage, the index of its cell, and the number of characters above it."""
 
     passage: Passage
     cell: int
@@ -63,17 +63,17 @@ class _Piece:
 
 
 def choose(context: Context, room: int, whole: int, encode: Encode, *, gap: str = "") -> Around:
-    """Choose what stands around a prompt.
+    """Choose the context around a prompt.
 
     Parameters
     ----------
     context : Context
     room : int
-        The most tokens.
+        The budget: maximum number of tokens.
     whole : int
-        The most tokens of the prompt, its answer and what stands around it; what steps are parts of.
+        Maximum number of tokens of the prompt, its answer and its context; steps are fractions of this.
     encode : callable
-        The tokens of a text; asked for the same texts again and again, so it should remember.
+        Returns the tokens of a text; called for the same texts again and again, so it should be cached.
     gap : str
         What stands between the variables and the prompt: without a blank line a comment reads as if it were
         about them, and models end the cell at once.
@@ -98,7 +98,7 @@ def choose(context: Context, room: int, whole: int, encode: Encode, *, gap: str 
 def _above(
     pieces: list[_Piece], uses: frozenset[str], room: int, stride: int, encode: Encode
 ) -> list[_Piece]:
-    """The nearest pieces, and those before them that define what the prompt uses."""
+    """Return the nearest pieces, and those before them that define names the prompt uses."""
     start = _start(pieces, room, stride, encode)
     if start and _definitions(pieces, start, uses, room // 4, encode):
         start = _start(pieces, room - room // 4, stride, encode)
@@ -106,7 +106,7 @@ def _above(
 
 
 def _start(pieces: list[_Piece], room: int, stride: int, encode: Encode) -> int:
-    """Index of the first piece of the nearest ones that take at most `room` tokens, see the module."""
+    """Return the index of the first of the nearest pieces that fit into `room`, see the module."""
     start = len(pieces)
     while start and (room := room - len(encode(pieces[start - 1].passage.text))) >= 0:
         start -= 1
@@ -114,14 +114,14 @@ def _start(pieces: list[_Piece], room: int, stride: int, encode: Encode) -> int:
         return start
     edge = -(-pieces[start].offset // stride) * stride
     later = next((i for i in range(start, len(pieces)) if pieces[i].offset >= edge), None)
-    # What there is room for may lie between two steps.
+    # All that fits may lie between two steps.
     return start if later is None else later
 
 
 def _definitions(
     pieces: list[_Piece], start: int, uses: frozenset[str], room: int, encode: Encode
 ) -> list[_Piece]:
-    """Pieces before `start` that define names which are used and not defined behind it."""
+    """Return pieces before `start` that define used names which the pieces after it don't define."""
     missing = set(uses).difference(*(piece.passage.defines for piece in pieces[start:]))
     found = []
     for piece in reversed(pieces[:start]):
@@ -145,7 +145,7 @@ def _tokens(pieces: Iterable[_Piece], encode: Encode) -> list[int]:
 
 
 def _fitting(texts: Iterable[str], room: int, encode: Encode) -> list[str]:
-    """The first of the texts, as many as fit."""
+    """Return as many of the first texts as fit."""
     taken = []
     for text in texts:
         room -= len(encode(text))

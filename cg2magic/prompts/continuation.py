@@ -1,4 +1,4 @@
-"""Another token in the place of one that was chosen, and the suggestion goes on from there."""
+"""Replace a chosen token by one of its alternatives, and continue the suggestion from there."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from cg2magic.request import Request, Suggestion
 def continuation(
     request: Request, suggestion: Suggestion, place: int, token_id: int
 ) -> tuple[Request, Suggestion]:
-    """Ask for a candidate that is as this one up to a token, has another there, and is written anew after it.
+    """Request a candidate with the same text up to a token, another token there, and new text after it.
 
-    In an infill the holes before that token stay as they are, and those after it are written again. Its
-    check is not run again: what is there was already ranked by it.
+    In an infill, the holes before that token stay the same, and those after it are written again. The check
+    is not run again: the candidates were already ranked by it.
 
     Parameters
     ----------
     request : Request
-        That the candidate answers.
+        The request of the candidate.
     suggestion : Suggestion
     place : int
-        Of the token in `Suggestion.tokens`.
+        Index of the token in `Suggestion.tokens`.
     token_id : int
         One of the token's alternatives.
 
     Returns
     -------
     request : Request
-        For one candidate; the tokens before the place are not computed again, they are read.
+        For one candidate; the tokens before the place are prefilled, not generated again.
     beginning : Suggestion
-        What is known of the answer already.
+        The part of the answer that is already known.
 
     Raises
     ------
     UsageError
-        If the candidate does not say how it was made, or has no such token.
+        If the candidate does not record how it was made, or has no such token.
     """
     if not suggestion.places:
         raise UsageError("what this model wrote can't be continued from the middle; use Edit instead")
@@ -55,7 +55,7 @@ def continuation(
 
 
 def _cut(suggestion: Suggestion, place: int) -> Suggestion:
-    """The candidate up to a token."""
+    """Return the candidate up to a token."""
     tokens = list(suggestion.tokens[:place])
     spans, left = [], len(tokens)
     used = 0

@@ -1,4 +1,4 @@
-r"""How a family of models wants prompts and infills written.
+r"""Write prompts and infills in the format of a family of models.
 
 CodeGen2's formats are those of its model card and of the paper, *CodeGen2: Lessons for Training
 LLMs on Programming and Natural Languages* (arXiv 2305.02309): a completion is the text alone; an
@@ -8,18 +8,18 @@ infill is ::
 
 to which the model answers ``fill_1 <eom> <mask_2> fill_2 <eom> …``.
 
-At the seams, text and tokens have to agree on what the model saw in training:
+At the seams, text and tokens must match what the model saw in training:
 
 - A newline right after a hole moves into the fill: the model sees the next part from the start of
-  its next line, as the card's example has it.
-- A prefix that ends in indentation stays as it is where a token ends there, as in CodeGen2's vocabulary;
-  where the vocabulary joins the last space to the word, all the indentation is given back. Otherwise its
-  last token is given back. The fill has to start with that text (*token healing*): after ``x = `` the model
-  writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
+  its next line, as in the example of the model card.
+- A prefix that ends in indentation is kept if a token ends there, as in CodeGen2's vocabulary; if the
+  vocabulary joins the last space to the next word, all the indentation is removed. From any other prefix, the
+  last token is removed. The fill must then start with the removed text (*token healing*): after ``x = `` the
+  model writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
 - Line ends are ``\n``.
 
-The models that fill one hole in the middle (`families.py` has their tokens) were trained on texts cut
-anywhere, and get the two texts exactly as they are, in the order and with the tokens that were published.
+Models that fill one hole in the middle (`families.py` lists their tokens) were trained on texts cut at any
+place. They get the two texts unchanged, in the order and with the tokens that were published.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ _LONGEST_TOKEN = 32
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is fed before it writes.
+    """The input of the model before it writes.
 
     Attributes
     ----------
     ids : tuple of int
         Token ids.
     starts : tuple of bytes
-        For each hole, what its fill has to start with; taken off again from the output.
+        For each hole, the text that its fill must start with; it is removed from the output.
     newlines : tuple of bool
         For each hole, whether the newline after it was moved into the fill.
     between : tuple of tuple of int
-        For each hole, the ids that follow its fill: the end of the fill and the next mask.
+        For each hole, the ids to feed after its fill: the end of the fill and the next mask.
     ends : frozenset of int
         Ids that end a fill.
     top, bottom : int
-        Where in `ids` the first of the texts begins, and where the last one ends, without a context.
+        Where the first text begins in `ids` and where the last one ends, without context.
     cut : bool
-        Whether text at the far end from the hole was left out.
+        Whether text was cut at the far end from the hole.
     around : Around
-        What of `ids` is the context.
+        The part of `ids` that is context.
     """
 
     ids: tuple[int, ...]
@@ -71,9 +71,9 @@ class Prompt:
     around: Around = field(default_factory=Around)
 
     def within(self, around: Around) -> Prompt:
-        """Put the context where its text would stand if it were part of the first and of the last text."""
+        """Insert the context where it would be if it were part of the first and the last text."""
         ids = list(self.ids)
-        # From the back, so that the other place stays where it is.
+        # Insert from the back, so that the other position does not move.
         for at, more in sorted([(self.top, around.before), (self.bottom, around.after)], reverse=True):
             ids[at:at] = more
         return replace(self, ids=tuple(ids), around=around)
@@ -82,21 +82,21 @@ class Prompt:
 def encode(
     parts: tuple[str, ...], family: str | Format, vocabulary: Vocabulary, room: int, *, inside: bool = False
 ) -> Prompt:
-    """Write a request the way the family wants it.
+    """Write a request in the format of the family.
 
     Parameters
     ----------
     parts : tuple of str
         One text to complete, or the texts around the holes.
     family : str or Format
-        A key of `FORMATS`, or a format that is in none.
+        A key of `FORMATS`, or a format that is not registered.
     vocabulary : Vocabulary
-        One that takes the format's tokens for steering ones.
+        Must treat the format's tokens as special tokens.
     room : int
-        The most tokens the prompt may take. What is too long is cut at the far end from the hole,
-        at a line.
+        The token budget of the prompt. A longer text is cut at the far end from the hole, at the start or
+        end of a line.
     inside : bool
-        Whether other text will come before it, see `Vocabulary.encode`.
+        Whether other text will be put before it, see `Vocabulary.encode`.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def encode(
         If the family has no format for infills, if there are more holes than masks, or if the text
         between the holes does not fit.
     """
-    # Lone surrogates can come out of a broken file; no tokenizer takes them.
+    # A broken file can contain lone surrogates, which no tokenizer accepts.
     parts = tuple(part.replace("\r\n", "\n").encode(errors="replace").decode() for part in parts)
     ends = set(vocabulary.steering_ids)
     eos = vocabulary.tokenizer.eos_token_id
@@ -131,7 +131,7 @@ def _completion(
     cut = _dropped(text, vocabulary, ids)
     ids, start = _heal(text, ids, vocabulary)
     if not ids and not opening:
-        # A text of a single token: there is nothing to go on without it.
+        # The text is a single token: without it, the prompt would be empty.
         ids, start = vocabulary.encode(text, inside=inside), b""
     ids = [*opening, *ids]
     return Prompt(tuple(ids), (start,), (False,), ((),), ends, len(opening), len(ids), cut)
@@ -152,8 +152,8 @@ def _in_the_middle(
             "the other, or load a model that fills several, such as codegen2-1B"
         )
     opening = vocabulary.opening
-    prefix, suffix = _steer(vocabulary, form.prefix), _steer(vocabulary, form.suffix)
-    middle = [_steer(vocabulary, form.middle)] if form.middle is not None else []
+    prefix, suffix = _special_id(vocabulary, form.prefix), _special_id(vocabulary, form.suffix)
+    middle = [_special_id(vocabulary, form.middle)] if form.middle is not None else []
     before, after, cut = _fit(
         parts[0], parts[1], vocabulary, room - len(opening) - 2 - len(middle), inside=inside
     )
@@ -182,8 +182,8 @@ def _masked(
 
     newlines = tuple(part.startswith("\n") for part in parts[1:])
     seen = [parts[0], *(part[1:] if moved else part for part, moved in zip(parts[1:], newlines, strict=True))]
-    masks = [_steer(vocabulary, form.mask.format(k)) for k in range(1, holes + 1)]
-    tail = [_steer(vocabulary, token) for token in form.tail]
+    masks = [_special_id(vocabulary, form.mask.format(k)) for k in range(1, holes + 1)]
+    tail = [_special_id(vocabulary, token) for token in form.tail]
     middle = [vocabulary.encode(text, inside=True) for text in seen[1:-1]]
 
     room -= len(vocabulary.opening) + holes + len(tail) + 1 + sum(map(len, middle))
@@ -204,13 +204,13 @@ def _masked(
     ids += bodies[-1]
     bottom = len(ids)
     ids += [*tail, masks[0]]
-    end = _steer(vocabulary, form.end)
+    end = _special_id(vocabulary, form.end)
     between = (*((end, mask) for mask in masks[1:]), ())
     top = len(vocabulary.opening)
     return Prompt(tuple(ids), tuple(starts), newlines, between, ends, top, bottom, cut)
 
 
-def _steer(vocabulary: Vocabulary, token: str) -> int:
+def _special_id(vocabulary: Vocabulary, token: str) -> int:
     found = vocabulary.id(token)
     if found is None:
         raise FormatError(
@@ -221,7 +221,7 @@ def _steer(vocabulary: Vocabulary, token: str) -> int:
 
 
 def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int], bytes]:
-    """Give back the last token, or the indentation, unless the text ends where a token naturally ends."""
+    """Remove the last token, or the indentation, unless the text ends where a token naturally ends."""
     line = text[text.rfind("\n") + 1 :]
     if not ids or (not line.strip() and vocabulary.ends_at(line)):
         return ids, b""
@@ -235,7 +235,7 @@ def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int],
 def _fit(
     prefix: str, suffix: str, vocabulary: Vocabulary, room: int, *, inside: bool
 ) -> tuple[list[int], list[int], bool]:
-    """Prefix and suffix within `room` tokens; the suffix keeps a quarter, or what the prefix leaves."""
+    """Fit prefix and suffix into `room` tokens; the suffix gets a quarter, or what the prefix leaves."""
     before = _last(prefix, vocabulary, room, inside=inside)
     kept = max(room // 4, room - len(before))
     after = _first(suffix, vocabulary, kept)
@@ -249,7 +249,7 @@ def _dropped(text: str, vocabulary: Vocabulary, ids: list[int]) -> bool:
 
 
 def _last(text: str, vocabulary: Vocabulary, room: int, *, inside: bool) -> list[int]:
-    """Tokens of the last whole lines of `text` that take at most `room`; of a longer line, its end."""
+    """Return tokens of the last whole lines of `text` that fit into `room`, or the end of a longer line."""
     text = text[-room * _LONGEST_TOKEN :]
     ids = vocabulary.encode(text, inside=inside)
     while len(ids) > room:
@@ -262,7 +262,7 @@ def _last(text: str, vocabulary: Vocabulary, room: int, *, inside: bool) -> list
 
 
 def _first(text: str, vocabulary: Vocabulary, room: int) -> list[int]:
-    """Tokens of the first whole lines of `text` that take at most `room`; of a longer line, its start."""
+    """Return tokens of the first whole lines of `text` that fit, or the start of a longer line."""
     text = text[: room * _LONGEST_TOKEN]
     ids = vocabulary.encode(text, inside=True)
     while len(ids) > room:

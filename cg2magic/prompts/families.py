@@ -1,6 +1,6 @@
-"""The families of models, and how each of them wants holes written.
+"""The families of models, and the format in which each fills holes.
 
-The tokens of its own tokenizer tell which family a checkpoint is of.
+We recognize the family of a checkpoint by the tokens of its tokenizer.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Collection
 from cg2magic.errors import FormatError
 from cg2magic.formats import FillInMiddle, Format, Masks
 
-#: What each family wants, in the order in which a vocabulary is tried: CodeGen2.5's has StarCoder's tokens
-#: too, and CodeGemma's has all that Qwen's needs. Sources, in this order: the model card of codegen2-1B;
-#: ai.google.dev/gemma/docs/codegemma/prompt-structure; the README of QwenLM/Qwen2.5-Coder; the cards of
-#: starcoder and of gpt_bigcode-santacoder; the README of deepseek-ai/DeepSeek-Coder, "code insertion"; the
-#: Code Llama paper (arXiv 2308.12950), transformers' `CodeLlamaTokenizer`; mistralai/cookbook's templates.
+#: The format of each family, in the order in which they are tried: CodeGen2.5's vocabulary also has
+#: StarCoder's tokens, and CodeGemma's has all of Qwen's. Sources, in this order: the model card of
+#: codegen2-1B; ai.google.dev/gemma/docs/codegemma/prompt-structure; the README of QwenLM/Qwen2.5-Coder; the
+#: model cards of starcoder and of gpt_bigcode-santacoder; the README of deepseek-ai/DeepSeek-Coder, "code
+#: insertion"; the Code Llama paper (arXiv 2308.12950), transformers' `CodeLlamaTokenizer`;
+#: mistralai/cookbook's templates.
 FORMATS: dict[str, Format] = {
     "codegen2": Masks("<mask_{}>", ("<|endoftext|>", "<sep>"), "<eom>"),
     "codegemma": FillInMiddle("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", end="<|file_separator|>"),
@@ -34,7 +35,7 @@ FORMATS: dict[str, Format] = {
     "santacoder": FillInMiddle(
         "<fim-prefix>", "<fim-suffix>", "<fim-middle>", stops=("<|endoftext|>", "<fim-pad>")
     ),
-    # Its middle token stands for the hole, and the end of the text is where it writes.
+    # Its second token marks the hole; the model writes at the end of the text.
     "deepseek-coder": FillInMiddle("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", stops=("<|EOT|>",)),
     "codellama": FillInMiddle("▁<PRE>", "▁<SUF>", "▁<MID>", end="▁<EOT>"),
     "codestral": FillInMiddle("[PREFIX]", "[SUFFIX]", suffix_first=True, stops=("[MIDDLE]",)),
@@ -45,7 +46,7 @@ _BUILT_IN = tuple(FORMATS)
 
 
 def family_of(vocabulary: Collection[str]) -> str:
-    """Tell the family by the tokens a vocabulary has; formats that a person registered are tried first."""
+    """Find the family by the tokens of a vocabulary; formats that users registered are tried first."""
     own = [name for name in FORMATS if name not in _BUILT_IN]
     for name in (*reversed(own), *_BUILT_IN):
         needed = FORMATS[name].needed
@@ -63,27 +64,27 @@ def register_format(
     suffix_first: bool = False,
     end: str | None = None,
 ) -> None:
-    """Teach how a family of models wants its holes written, so that ``%%infill`` can fill them.
+    """Register the format in which a family of models fills holes, so that ``%%infill`` can use it.
 
-    Every model whose vocabulary has these tokens is of the family from now on, a loaded one too.
+    From now on, every model whose vocabulary has these tokens belongs to the family, even a loaded one.
 
     Parameters
     ----------
     name : str
-        What to call the family; registering it again replaces the format.
+        Name of the family; registering it again replaces the format.
     prefix, suffix : str
-        Tokens in front of the text before the hole, and of the text after it.
+        Tokens that precede the text before the hole, and the text after it.
     middle : str, optional
-        Token behind which the model writes. Needed unless the suffix comes first.
+        Token after which the model writes. Required unless the suffix comes first.
     suffix_first : bool
         Whether the order is suffix, prefix (and middle) instead of prefix, suffix, middle.
     end : str, optional
-        Token that closes a fill, where that is not the end of text.
+        Token that ends a fill, if that is not the end-of-text token.
 
     Raises
     ------
     FormatError
-        A token is missing, or the name is that of a family that is known.
+        If a token is missing, or the name belongs to a built-in family.
 
     Examples
     --------

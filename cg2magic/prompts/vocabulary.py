@@ -1,4 +1,4 @@
-"""What a tokenizer's tokens are, in bytes: for streaming, and for healing the seam at a hole."""
+"""The tokens of a tokenizer as bytes: for streaming, and for token healing at the seams of a hole."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Any, Protocol
 
-#: What may follow on a line that is blank so far, and on one that has not begun.
+#: Code that may follow on a line that is blank so far, and on an empty line.
 _CODE = (("x", "return", "self.x", "#", "(", "1"), ("    x", "\treturn"))
 
 
 def _byte_of_character() -> dict[str, int]:
-    """The printable stand-ins that GPT-2's byte-level BPE writes its 256 bytes with, undone.
+    """Return the byte that each character stands for in GPT-2's byte-level BPE.
 
-    Bytes that are printable in Latin-1 stand for themselves; the others follow from U+0100 on.
+    Bytes that are printable in Latin-1 stand for themselves; the others are numbered from U+0100.
     Source: *Language Models are Unsupervised Multitask Learners* (GPT-2), its published encoder.
     """
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -27,7 +27,7 @@ def _byte_of_character() -> dict[str, int]:
 
 
 def in_pieces(pieces: Iterable[bytes]) -> list[str]:
-    """Read the pieces of one UTF-8 text; a character is in the piece that completes it."""
+    """Decode the pieces of one UTF-8 text; a character belongs to the piece that completes it."""
     reader = codecs.getincrementaldecoder("utf-8")("replace")
     texts = [reader.decode(piece) for piece in pieces]
     if texts:
@@ -36,17 +36,17 @@ def in_pieces(pieces: Iterable[bytes]) -> list[str]:
 
 
 class Tokenizer(Protocol):
-    """What is asked of a tokenizer: one of transformers, or a `FileTokenizer`."""
+    """The interface that we use of a tokenizer: one of transformers, or a `FileTokenizer`."""
 
     def __len__(self) -> int: ...
 
     def __call__(self, text: str, /) -> Mapping[str, Any]:
-        """Encode a text with what the tokenizer puts around it."""
+        """Encode a text, including the special tokens that the tokenizer adds."""
         ...
 
     @property
     def all_special_tokens(self) -> list[str]:
-        """Tokens that never become text."""
+        """The special tokens, which never become text."""
         ...
 
     @property
@@ -61,7 +61,7 @@ class Tokenizer(Protocol):
 
     @property
     def added_tokens_decoder(self) -> Mapping[int, object]:
-        """The tokens that were added to the trained ones, by id."""
+        """The tokens that were added after training the tokenizer, by id."""
         ...
 
     def get_vocab(self) -> dict[str, int]:
@@ -69,28 +69,28 @@ class Tokenizer(Protocol):
         ...
 
     def convert_ids_to_tokens(self, ids: Any, /) -> Any:
-        """Give the token of an id, or those of several; None where there is none."""
+        """Return the token of an id, or the tokens of several ids; None for an unknown id."""
         ...
 
     def encode(self, text: str, /, *, add_special_tokens: bool, verbose: bool) -> list[int]:
-        """Token ids of a text."""
+        """Return the token ids of a text."""
         ...
 
 
 class Vocabulary:
-    """Tokens as bytes, and text as tokens, for any tokenizer of transformers.
+    """Converts tokens to bytes and text to tokens, for any tokenizer of transformers.
 
     Parameters
     ----------
     tokenizer : Tokenizer
     steering : tuple of str
-        Tokens with a meaning for the model (``<mask_1>``, ``<eom>``, …). Where a person's text
-        spells one, it is encoded as plain text.
+        More special tokens, such as ``<mask_1>`` and ``<eom>``. If the user's text contains the name of a
+        special token, it is encoded as plain text.
     """
 
     def __init__(self, tokenizer: Tokenizer, steering: tuple[str, ...] = ()) -> None:
         self.tokenizer = tokenizer
-        # Not convert_tokens_to_ids: GPT-2's unknown token is <|endoftext|>, one of those looked for.
+        # Don't use convert_tokens_to_ids: GPT-2's unknown token is <|endoftext|>, which we also look up.
         self._ids: dict[str, int] = tokenizer.get_vocab()
         self.steering: dict[str, int] = {}
         self.steer((*tokenizer.all_special_tokens, *steering))
@@ -105,7 +105,7 @@ class Vocabulary:
         return iter(self._ids)
 
     def steer(self, tokens: Iterable[str]) -> None:
-        """Take these tokens, as far as there are such, for steering ones from now on."""
+        """Treat those of these tokens that exist as special tokens from now on."""
         new = {t: self._ids[t] for t in tokens if t in self._ids and t not in self.steering}
         if not new and self.steering:
             return
@@ -115,17 +115,17 @@ class Vocabulary:
             self.__dict__.pop(derived, None)
 
     def id(self, token: str) -> int | None:
-        """The id of a steering token, None where the vocabulary has none."""
+        """Return the id of a special token; None if the vocabulary doesn't have it."""
         return self.steering.get(token)
 
     @cached_property
     def steering_ids(self) -> frozenset[int]:
-        """Ids that never become text."""
+        """Ids of the special tokens, which never become text."""
         return frozenset(self.steering.values())
 
     @cached_property
     def pieces(self) -> list[bytes]:
-        """The bytes of each token by its id; empty for steering tokens and for ids without one."""
+        """The bytes of each token by its id; empty for special tokens and for unused ids."""
         tokens = self.tokenizer.convert_ids_to_tokens(list(range(len(self))))
         added = {i: str(token) for i, token in self.tokenizer.added_tokens_decoder.items()}
         byte_level = self._is_byte_level()
@@ -147,52 +147,52 @@ class Vocabulary:
     def _is_byte_level(self) -> bool:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         if backend is None:
-            # The slow tokenizers that are byte-level carry the table themselves.
+            # Slow tokenizers that are byte-level have the table themselves.
             return hasattr(self.tokenizer, "byte_decoder")
         return "ByteLevel" in repr(backend.decoder)
 
     @cached_property
     def opening(self) -> tuple[int, ...]:
-        """Ids that the tokenizer puts before every text: the beginning of text, for those trained with it."""
+        """Ids that the tokenizer puts before every text: the beginning-of-text token, if it uses one."""
         begin = self.tokenizer.bos_token_id
         return tuple(i for i in self.tokenizer("")["input_ids"] if i == begin)
 
     @cached_property
     def _opens_with_space(self) -> bool:
-        """Whether a text is read as if a space stood before it, as SentencePiece does."""
+        """Whether the tokenizer adds a space before a text, like SentencePiece."""
         return self.decode(self._encode("x")) == " x"
 
     def encode(self, text: str, *, inside: bool = False) -> list[int]:
-        """Token ids of a person's text; nothing in it steers the model, nothing is added.
+        """Return the token ids of a user's text; without special tokens, even if it contains their names.
 
         Parameters
         ----------
         text : str
         inside : bool
-            Whether other text comes before it: then no space is put in front, whatever the tokenizer does
-            with a text that stands alone.
+            Whether other text comes before it: then no space is added, whatever the tokenizer does with a
+            separate text.
         """
         ids: list[int] = []
         start = 0
         if self._spelled.pattern:
             for spelled in self._spelled.finditer(text):
-                # Cut inside of the spelled token: neither half is one.
+                # Cut inside the name: neither half is a special token.
                 ids += self._encode(text[start : spelled.start() + 1], inside=inside or start > 0)
                 start = spelled.start() + 1
         return ids + self._encode(text[start:], inside=inside or start > 0)
 
     @cached_property
     def passage(self) -> Callable[[str], tuple[int, ...]]:
-        """`encode` for text that other text comes before, and that is asked for again and again."""
+        """`encode` with a cache, for text that follows other text and is used again and again."""
         return lru_cache(maxsize=4096)(lambda text: tuple(self.encode(text, inside=True)))
 
     def _encode(self, text: str, *, inside: bool = False) -> list[int]:
         if not text:
             return []
-        # Not verbose: how long a text may be is looked at later, when it has been cut.
+        # verbose=False: no warning about the length, because the text is cut later.
         if not (inside and self._opens_with_space):
             return self.tokenizer.encode(text, add_special_tokens=False, verbose=False)
-        # A newline before it takes the space in its place, and no token reaches over it.
+        # Put a newline before the text: the space goes before that, and no token crosses it.
         ids = self.tokenizer.encode("\n" + text, add_special_tokens=False, verbose=False)
         read = b""
         for i, token in enumerate(ids):
@@ -202,36 +202,36 @@ class Vocabulary:
         return self.tokenizer.encode(text, add_special_tokens=False, verbose=False)
 
     def leads_to(self, start: bytes, i: int) -> bool:
-        """Whether a token may come next where the text has to go on with `start`.
+        """Whether a token may come next if the text must continue with `start`.
 
-        Its bytes begin with that. White space may also come in several tokens: a model goes on from three
-        spaces to four, where the last one belongs to the word, or to eight.
+        The bytes of the token must begin with `start`. White space may also be split over several tokens: a
+        model may continue three spaces to four, if the last one belongs to the word, or to eight.
         """
         piece = self.pieces[i]
         return piece.startswith(start) or (bool(piece) and start.isspace() and start.startswith(piece))
 
     def leading_to(self, start: bytes) -> list[int]:
-        """Ids of the tokens that may come next, see `leads_to`."""
+        """Return the ids of the tokens that may come next, see `leads_to`."""
         return self._leading_to(start)
 
     @cached_property
     def _leading_to(self) -> Callable[[bytes], list[int]]:
-        # Asked for each candidate and each seam, and a vocabulary has up to some 250,000 tokens.
+        # Called for each candidate and each seam, and a vocabulary has up to some 250,000 tokens.
         return lru_cache(maxsize=64)(
             lambda start: [i for i in range(len(self.pieces)) if self.leads_to(start, i)]
         )
 
     def ends_at(self, blank: str) -> bool:
-        r"""Whether tokens end where a line is blank so far, whatever code follows on it.
+        r"""Whether a token always ends after this white space, whatever code follows on the line.
 
-        So it is where runs of spaces have tokens of their own, as in CodeGen2's vocabulary. Others join the
-        last space to the word, or a newline to the indentation behind it: text that is cut there has other
-        tokens than the model was trained on.
+        This is true if runs of spaces have their own tokens, as in CodeGen2's vocabulary. Other vocabularies
+        join the last space to the next word, or a newline to the indentation after it: a text cut there has
+        other tokens than those the model was trained on.
 
         Parameters
         ----------
         blank : str
-            Spaces and tabs; nothing for the begin of a line.
+            Spaces and tabs; empty for the start of a line.
         """
         return self._ends_at(blank)
 
@@ -245,21 +245,21 @@ class Vocabulary:
         return lru_cache(maxsize=256)(ends_at)
 
     def text(self, i: int) -> str:
-        """How a token is shown: its text, or the name of one that steers."""
+        """Return how to show a token: its text, or the name of a special token."""
         piece = self.pieces[i] if i < len(self.pieces) else b""
         return piece.decode("utf-8", errors="replace") or self.tokenizer.convert_ids_to_tokens(i) or ""
 
     def spelled(self, ids: Iterable[int]) -> str:
-        """The text of tokens as a person can read it, those that steer by their names."""
+        """Return the readable text of tokens, with the names of special tokens."""
         runs = groupby(ids, key=self.steering_ids.__contains__)
         return "".join(
-            "".join(map(self.text, run)) if steers else self.decode(list(run)) for steers, run in runs
+            "".join(map(self.text, run)) if special else self.decode(list(run)) for special, run in runs
         )
 
     def texts(self, ids: Iterable[int]) -> list[str]:
-        """The text of each token, see `in_pieces`; joined they are the whole."""
+        """Return the text of each token, see `in_pieces`; joined, they are the whole text."""
         return in_pieces(self.pieces[i] for i in ids)
 
     def decode(self, ids: list[int]) -> str:
-        """The text of tokens; an unfinished UTF-8 sequence becomes U+FFFD."""
+        """Return the text of tokens; an incomplete UTF-8 sequence becomes U+FFFD."""
         return b"".join(self.pieces[i] for i in ids).decode("utf-8", errors="replace")

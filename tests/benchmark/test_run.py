@@ -55,7 +55,7 @@ def make_results():
         machine={"description": "a machine", "cpu": "a CPU", "cores": 2, "versions": {"torch": "2"}},
         model={"name": "1B", "layers": 16, "width": 2048, "vocabulary": 51200},
         rounds=3,
-        peers={"ours": "cg2magic, int8", "card": "the card's way, float32"},
+        peers={"ours": "cg2magic, int8", "card": "the model card's way, float32"},
         missing={"llama.cpp": "xllamacpp not installed"},
     )
     for mine, its in ((24.0, 4.0), (30.0, 3.0), (20.0, 5.0)):
@@ -77,8 +77,8 @@ def test_ratios_are_taken_round_by_round_and_the_better_way_is_above_one():
 
 def test_a_bar_is_met_missed_or_not_measured():
     bars = {bar.what: bar.is_met for bar in make_results().bars()}
-    assert bars["generation, 1 sequence, against the card's way"] is True
-    assert bars["typical request, against the card's way"] is False
+    assert bars["generation, 1 sequence, against the model card's way"] is True
+    assert bars["typical request, against the model card's way"] is False
     assert bars["int8 on mini: top-1 agreement"] is None
 
 
@@ -110,7 +110,7 @@ def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, c
     for key in ("prompt_64", "generation_1", "generation_2", "request", "next_request", "load_again"):
         assert len(rows[key]["values"]["ours"]) == len(rows[key]["values"]["card"]) == 1, key
     assert "ours" in rows["drafts_repeating"]["values"]
-    assert "the card's way, float32" in told.out
+    assert "the model card's way, float32" in told.out
     assert "round 1 of 1" in told.err
 
 

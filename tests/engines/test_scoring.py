@@ -78,7 +78,7 @@ def test_each_token_has_its_own_logprob_and_the_five_likeliest(codegen, mini_tok
 
 def test_the_pieces_a_text_goes_through_in_change_nothing(engine, monkeypatch):
     whole = engine.score(TEXT, Watch())
-    monkeypatch.setattr(scoring, "_ROWS", 7)
+    monkeypatch.setattr(scoring, "_PIECE", 7)
     rows = []
     forward = engine._forward
     monkeypatch.setattr(

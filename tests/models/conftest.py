@@ -24,7 +24,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Card:
+class FakeGpu:
     """A GPU as torch.cuda describes it."""
 
     name: str
@@ -34,26 +34,26 @@ class Card:
 
 
 @pytest.fixture
-def cards_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def fake_gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A stand-in for a machine's GPUs, of which there are none here: it answers as torch.cuda does.
 
     Nothing computes on them: what is chosen, and what is said, is all that can be looked at.
     """
 
-    def put(*cards: Card, kernels: str = "sm_70 sm_75 sm_80 sm_86 sm_90 compute_90") -> None:
-        def card(device: str) -> Card:
-            return cards[torch.device(device).index or 0]
+    def put(*fakes: FakeGpu, kernels: str = "sm_70 sm_75 sm_80 sm_86 sm_90 compute_90") -> None:
+        def fake(device: str) -> FakeGpu:
+            return fakes[torch.device(device).index or 0]
 
         def compute(device: str) -> None:
-            if card(device).broken:
-                raise RuntimeError(card(device).broken)
+            if fake(device).broken:
+                raise RuntimeError(fake(device).broken)
 
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cards))
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(cards))
-        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: card(device).name)
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: card(device).capability)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(fakes))
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(fakes))
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: fake(device).name)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: fake(device).capability)
         monkeypatch.setattr(torch.cuda, "get_arch_list", kernels.split)
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (card(device).free, 80_000_000_000))
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (fake(device).free, 80_000_000_000))
         monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 0)
         monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import CodeGenConfig, CodeGenForCausalLM, PhiForCausalLM
 
-from cg2magic.models.codegen.checkpoint import Shape, qkv_rows, rotary_factor
+from cg2magic.models.codegen.checkpoint import CodegenShape, qkv_rows, rotary_factor
 from cg2magic.models.loading import LoadedModel, load_model
 from tests.checkpoints import make_config, make_weights, reference_logits, write_checkpoint
 
@@ -207,11 +207,11 @@ def test_rotary_channels_survive_the_fraction_that_phi_keeps_them_as():
     # For some pairs int(head_dim * (rotary_dim / head_dim)) is one too few: 30 of 44 is one.
     for head_dim in range(2, 257):
         for rotary_dim in range(2, head_dim + 1, 2):
-            shape = Shape(1, 8 * head_dim, 8, rotary_dim, 4, 10)
+            shape = CodegenShape(1, 8 * head_dim, 8, rotary_dim, 4, 10)
             assert int(head_dim * rotary_factor(shape)) == rotary_dim
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4, 8])
 def test_every_row_of_qkv_is_used_once(groups):
-    shape = Shape(layers=1, width=96, heads=8, rotary_dim=6, inner=384, vocabulary=10)
+    shape = CodegenShape(layers=1, width=96, heads=8, rotary_dim=6, inner=384, vocabulary=10)
     assert torch.equal(qkv_rows(shape, groups).sort().values, torch.arange(3 * 96))

@@ -1,4 +1,4 @@
-"""Which GPU is chosen, with what numbers, and why not. There is none here: see `cards_of`."""
+"""Which GPU is chosen, with what numbers, and why not. There is none here: see `fake_gpus`."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from cg2magic.models.placement import free_memory, place, resolve_device, resolv
 from cg2magic.models.survey import survey
 from cg2magic.service.manager import Manager
 from tests.checkpoints import write_checkpoint
-from tests.models.conftest import Card
+from tests.models.conftest import FakeGpu
 
-P100, T4, A100 = Card("Tesla P100", (6, 0)), Card("Tesla T4", (7, 5)), Card("NVIDIA A100", (8, 0))
+P100, T4, A100 = FakeGpu("Tesla P100", (6, 0)), FakeGpu("Tesla T4", (7, 5)), FakeGpu("NVIDIA A100", (8, 0))
 TOO_OLD = (
     r"Tesla P100 \(compute capability 6\.0\) is too old for this torch, whose kernels are for 7\.0 to 9\.0"
 )
 LARGE = 30_000_000_000
 
 
-def test_a_gpu_that_torch_has_no_kernels_for_is_left_alone(cards_of):
-    cards_of(P100)
+def test_a_gpu_that_torch_has_no_kernels_for_is_left_alone(fake_gpus):
+    fake_gpus(P100)
     assert resolve_device("auto") == "cpu"
     assert survey().device == "cpu"
     with pytest.raises(LoadError, match=f"{TOO_OLD}; use device='cpu'"):
         resolve_device("cuda")
-    cards_of(P100, kernels="sm_50 sm_60 sm_70")
+    fake_gpus(P100, kernels="sm_50 sm_60 sm_70")
     assert resolve_device("auto") == resolve_device("cuda") == "cuda"
 
 
-def test_the_next_gpu_is_taken_where_the_first_is_too_old(cards_of):
-    cards_of(P100, T4)
+def test_the_next_gpu_is_taken_where_the_first_is_too_old(fake_gpus):
+    fake_gpus(P100, T4)
     assert resolve_device("auto") == resolve_device("cuda:1") == "cuda:1"
     with pytest.raises(LoadError, match="too old"):
         resolve_device("cuda:0")
 
 
-def test_one_that_cannot_be_opened_says_why(cards_of):
-    cards_of(Card("A", (8, 0), broken="CUDA error: all CUDA-capable devices are busy\nor unavailable"))
+def test_one_that_cannot_be_opened_says_why(fake_gpus):
+    fake_gpus(FakeGpu("A", (8, 0), broken="CUDA error: all CUDA-capable devices are busy\nor unavailable"))
     assert resolve_device("auto") == "cpu"
     with pytest.raises(LoadError, match=r"cuda can't be used: .* busy or unavailable; use"):
         resolve_device("cuda")
 
 
-def test_a_model_that_is_on_the_cpu_beside_a_gpu_says_why(cards_of, checkpoint):
-    cards_of(P100)
+def test_a_model_that_is_on_the_cpu_beside_a_gpu_says_why(fake_gpus, checkpoint):
+    fake_gpus(P100)
     loaded = load_model(str(checkpoint))
     assert loaded.device == "cpu"
     (note,) = loaded.notes
@@ -83,8 +83,8 @@ def test_one_that_is_newer_than_torch_is_called_so():
     assert said == "(compute capability 12.0) is too new for this torch, whose kernels are for 7.5 to 9.0"
 
 
-def test_bfloat16_that_is_only_imitated_is_not_used(cards_of, monkeypatch):
-    cards_of(T4, A100)
+def test_bfloat16_that_is_only_imitated_is_not_used(fake_gpus, monkeypatch):
+    fake_gpus(T4, A100)
     assert resolve_precision("auto", "cuda", LARGE) == "fp16"
     assert resolve_precision("auto", "cuda:1", LARGE) == "bf16"
     assert resolve_precision("bf16", "cuda", LARGE) == "bf16"  # whoever asks for it gets it
@@ -92,8 +92,8 @@ def test_bfloat16_that_is_only_imitated_is_not_used(cards_of, monkeypatch):
     assert resolve_precision("auto", "cuda", LARGE) == "bf16"  # AMD's have it
 
 
-def test_another_gpu_with_room_is_taken_but_not_for_one_that_was_asked_for(cards_of):
-    cards_of(Card("a", (8, 0), free=10**9), P100, Card("c", (8, 0), free=70 * 10**9))
+def test_another_gpu_with_room_is_taken_but_not_for_one_that_was_asked_for(fake_gpus):
+    fake_gpus(FakeGpu("a", (8, 0), free=10**9), P100, FakeGpu("c", (8, 0), free=70 * 10**9))
     assert place(LARGE, "bf16", "cuda", is_free=True) == ("cuda:2", False)
     with pytest.raises(
         LoadError, match=r"not enough memory of cuda: it needs 66\.0 GB in bf16, but only 1\.0 GB"
@@ -102,8 +102,8 @@ def test_another_gpu_with_room_is_taken_but_not_for_one_that_was_asked_for(cards
 
 
 @pytest.mark.parametrize("is_free", [True, False])
-def test_a_second_model_without_room_beside_the_first_is_told_to_wait(cards_of, checkpoint, is_free):
-    cards_of(Card("a", (8, 0), free=30_000_000_000))
+def test_a_second_model_without_room_beside_the_first_is_told_to_wait(fake_gpus, checkpoint, is_free):
+    fake_gpus(FakeGpu("a", (8, 0), free=30_000_000_000))
     loaded = load_model(str(checkpoint), device="cpu")
     first = Resident(loaded.name, "cuda:0", 40_000_000_000)
     with pytest.raises(LoadError) as caught:
@@ -141,8 +141,8 @@ def test_on_the_cpu_the_second_is_told_the_same_and_the_first_stays(monkeypatch,
         manager.load(str(tmp_path / "second"))
 
 
-def test_what_torch_has_and_does_not_use_is_free(cards_of, monkeypatch):
-    cards_of(Card("a", (8, 0), free=1000))
+def test_what_torch_has_and_does_not_use_is_free(fake_gpus, monkeypatch):
+    fake_gpus(FakeGpu("a", (8, 0), free=1000))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 500)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 200)
     assert free_memory("cuda") == 1300

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cg2magic.errors import LoadError
-from cg2magic.models.codegen.checkpoint import Shape
+from cg2magic.models.codegen.checkpoint import CodegenShape
 from cg2magic.models.codegen.grouping import declared_in, judge, possible_counts
 from cg2magic.models.loading import load_model
 from tests.checkpoints import make_config, make_weights, write_checkpoint
@@ -82,7 +82,7 @@ def test_a_count_that_does_not_divide_the_heads_is_refused(tmp_path):
         load_model(six)
     assert load_model(six, groups=3).groups == 3
     with pytest.raises(LoadError, match="into -8 groups"):
-        possible_counts(Shape(1, 64, 8, 4, 256, 100), -8)
+        possible_counts(CodegenShape(1, 64, 8, 4, 256, 100), -8)
 
 
 @pytest.mark.parametrize(

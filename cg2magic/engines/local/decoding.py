@@ -1,8 +1,11 @@
-"""The loops that write: one sequence with drafts, or several in a batch.
+"""The decoding loops and the sampler: one sequence with drafts, or several in a batch.
 
-They are our own, and not ``generate`` of transformers, because candidates of one request share the pass over
-the prompt, end at different times, have tokens forced on them between holes, and are shown while they are
-written. The KV cache is the model's, and temperature, top-k and top-p mean what they mean there.
+We don't use ``generate`` of transformers, because the candidates of a request share the prefill, end at
+different times, have forced tokens between holes, and are shown while they are written. The KV cache is the
+model's own. Temperature, top-k and top-p have the same meaning as in transformers.
+
+Shapes: B is the batch size, S the tokens fed in one pass, V the vocabulary size of the model, N the tokens
+that may be sampled.
 """
 
 from __future__ import annotations
@@ -22,26 +25,26 @@ if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache, Forward
 
 _ALTERNATIVES = 5
-#: How many of the likeliest tokens are looked at before all of them are.
+#: Look for the nucleus in this many of the likeliest tokens first, before looking at all of them.
 _NUCLEUS = 1024
-#: How often the room for the least probability in a larger nucleus is halved: to float32's precision.
+#: Steps of the binary search for the lowest probability in a larger nucleus: float32's precision.
 _HALVINGS = 24
 
 
 class Decoding:
-    """What the loops need to know for one request.
+    """The decoding loops of one request.
 
     Parameters
     ----------
     forward : Forward
     choosers : sequence of Chooser
-        One a candidate.
+        One for each candidate.
     room : int
-        Tokens that still fit into the model's context after the prompt.
+        How many tokens still fit into the model's context after the prompt.
     changed : callable
         Called after each pass.
     cancelled : callable
-        Asked before each pass; once true, what was written is kept.
+        Called before each pass; if it returns True, decoding stops and what was written is kept.
     """
 
     def __init__(
@@ -61,13 +64,13 @@ class Decoding:
     def one(
         self, candidate: Candidate, logits: torch.Tensor, cache: Cache, drafts: PromptLookup | None
     ) -> tuple[int, ...]:
-        """Write one sequence; the ids that went into the cache after the prompt.
+        """Write one sequence; return the ids that were added to the cache after the prompt.
 
         Parameters
         ----------
         candidate : Candidate
         logits : Tensor
-            After the prompt, ``(1, rows)``.
+            After the prompt, ``[1, V]``.
         cache : Cache
         drafts : PromptLookup or None
         """
@@ -86,14 +89,14 @@ class Decoding:
                 for i in new:
                     drafts.extend(i)
                 draft = drafts.propose(min(self.room, most_that_can_go(cache) - len(new)))
-            step = torch.tensor([new + draft], device=logits.device)
-            logits = self.forward(step, cache, keep=len(draft) + 1)[0]
+            step = torch.tensor([new + draft], device=logits.device)  # [1, S]
+            logits = self.forward(step, cache, keep=len(draft) + 1)[0]  # [len(draft) + 1, V]
             accepted = 0
-            for row in range(len(draft) + 1):
-                candidate.take(self.choosers[0](logits[row], candidate.start, candidate.barred))
-                if row == len(draft) or list(candidate.feed) != [draft[row]]:
+            for place in range(len(draft) + 1):
+                candidate.take(self.choosers[0](logits[place], candidate.start, candidate.barred))
+                if place == len(draft) or list(candidate.feed) != [draft[place]]:
                     break
-                # The draft's token is already in the cache.
+                # This token of the draft is already in the cache.
                 candidate.feed.clear()
                 accepted += 1
             fed += new + draft[:accepted]
@@ -106,22 +109,22 @@ class Decoding:
         return tuple(fed)
 
     def many(self, candidates: Sequence[Candidate], logits: torch.Tensor, cache: Cache) -> None:
-        """Write several sequences in one batch; those that have ended leave it.
+        """Write several sequences in one batch; finished ones are removed from it.
 
         Parameters
         ----------
         candidates : sequence of Candidate
         logits : Tensor
-            After the prompt they share, ``(1, rows)``.
+            After their common prompt, ``[1, V]``.
         cache : Cache
             Of that prompt.
         """
         import torch
 
-        # Not batch_repeat_interleave and batch_select_indices: recurrent layers don't have them.
+        # We don't use batch_repeat_interleave and batch_select_indices: recurrent layers lack them.
         cache.reorder_cache(torch.zeros(len(candidates), dtype=torch.long, device=logits.device))
-        logits = logits.expand(len(candidates), -1)
-        batch = list(range(len(candidates)))  # the candidates in it, by row
+        logits = logits.expand(len(candidates), -1)  # [B, V]
+        batch = list(range(len(candidates)))  # index of the candidate in each row of the batch
         while True:
             for row, i in enumerate(batch):
                 if not candidates[i].feed:
@@ -134,25 +137,26 @@ class Decoding:
             if len(going) < len(batch):
                 cache.reorder_cache(torch.tensor(going, device=logits.device))
                 batch = [batch[row] for row in going]
+            # The step has the shape [B, 1].
             step = torch.tensor([[candidates[i].feed.popleft()] for i in batch], device=logits.device)
-            logits = self.forward(step, cache)[:, -1]
+            logits = self.forward(step, cache)[:, -1]  # [B, V]
 
     def _over(self, tokens: int) -> bool:
-        """Whether to stop before feeding so many tokens."""
+        """Whether to stop before feeding this many more tokens."""
         self.room -= tokens
         return self.room < 0 or self.cancelled()
 
 
 class Chooser:
-    """Chooses the tokens of one candidate, greedily or by chance.
+    """The sampler of one candidate, which also decodes greedily.
 
-    Each candidate has a generator of its own, so that the third of five is the third of ten.
+    Each candidate has its own random generator, so that the third of five is the same as the third of ten.
 
     Parameters
     ----------
     sampling : Sampling
     index : int
-        Of the candidate.
+        Index of the candidate.
     vocabulary : Vocabulary
     """
 
@@ -165,15 +169,15 @@ class Chooser:
         if sampling.seed is None:
             self.generator.seed()
         else:
-            # Seeds of neighbouring requests and candidates must not meet.
+            # Similar seeds of requests and candidates must not lead to the same seed.
             self.generator.manual_seed(sampling.seed * 1_000_003 + index)
 
     def __call__(self, logits: torch.Tensor, start: bytes, barred: Collection[int] = ()) -> TokenLogprob:
-        """Choose from logits ``(rows,)`` a token that leads to the bytes `start` and is not barred."""
+        """Choose a token from logits ``[V]`` that leads to the bytes `start` and is not barred."""
         import torch
 
-        # Checkpoints round the vocabulary up (CodeGen2: to 51200 rows); the rest was never trained.
-        logits = logits[: len(self.vocabulary)].float()
+        # Checkpoints round the vocabulary size up (CodeGen2: to 51200); the rest was never trained.
+        logits = logits[: len(self.vocabulary)].float()  # [tokens of the tokenizer]
         if start:
             allowed = torch.tensor(self.vocabulary.leading_to(start), device=logits.device)
             logits = torch.full_like(logits, -torch.inf).index_copy(0, allowed, logits[allowed])
@@ -181,7 +185,7 @@ class Chooser:
             logits = logits.index_fill(0, torch.tensor(sorted(barred), device=logits.device), -torch.inf)
         logprobs = logits.log_softmax(-1)
         chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)
-        best, ids = logprobs.topk(_ALTERNATIVES)
+        best, ids = logprobs.topk(_ALTERNATIVES)  # [_ALTERNATIVES]
         alternatives = tuple(
             TokenLogprob(i, self.vocabulary.text(i), logprob)
             for i, logprob in zip(ids.tolist(), best.tolist(), strict=True)
@@ -192,22 +196,22 @@ class Chooser:
     def _draw(self, logits: torch.Tensor) -> int:
         import torch
 
-        ids, probabilities = nucleus(logits, self.sampling)
-        # `torch.multinomial` draws a number for each token; here it is one for all.
-        bounds = probabilities.cpu().double().cumsum(-1)
+        ids, probabilities = nucleus(logits, self.sampling)  # [N]
+        # `torch.multinomial` draws a random number for each token; here we draw only one.
+        bounds = probabilities.cpu().double().cumsum(-1)  # [N]
         drawn = torch.rand(1, dtype=torch.double, generator=self.generator) * bounds[-1]
         return int(ids[torch.searchsorted(bounds, drawn, right=True)])
 
 
 def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the tokens that may be drawn, and probabilities in proportion, which need not sum to 1.
+    """Return the tokens that may be sampled, and their probabilities, which need not sum to 1.
 
-    Temperature, then top-k, then top-p, each on what the one before left, as in transformers.
+    We apply temperature, then top-k, then top-p, each to the result of the one before, as in transformers.
 
     Parameters
     ----------
     logits : Tensor
-        ``(rows,)``
+        ``[V]``, or fewer.
     sampling : Sampling
         With a temperature above 0.
     """
@@ -215,34 +219,35 @@ def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, tor
 
     scores, kept = logits / sampling.temperature, None
     if sampling.top_k:
-        scores, kept = scores.topk(min(sampling.top_k, len(scores)))
-    probabilities = scores.softmax(-1)
+        scores, kept = scores.topk(min(sampling.top_k, len(scores)))  # [top_k]
+    probabilities = scores.softmax(-1)  # [V], or [top_k]
     if sampling.top_p == 1:
         return torch.arange(len(probabilities)) if kept is None else kept, probabilities
-    ids = _likeliest(probabilities, sampling.top_p)
+    ids = _likeliest(probabilities, sampling.top_p)  # [N]
     return (ids if kept is None else kept[ids]), probabilities[ids]
 
 
 def _likeliest(probabilities: torch.Tensor, mass: float) -> torch.Tensor:
-    """Indices of the fewest tokens that hold so much of the probability together.
+    """Return the indices of the fewest tokens whose probabilities sum to `mass` or more.
 
-    Sorting 51200 rows costs more than a pass through a small model. The nucleus is nearly always small; where
-    it is not, a bound is looked for that nearly all of it is above, and only what is near that is sorted.
+    Sorting 51200 tokens takes longer than a pass through a small model. The nucleus is nearly always small.
+    If it is not, we search for a bound that is exceeded by nearly all of it, and sort only the tokens near
+    that.
     """
     import torch
 
-    best, ids = probabilities.topk(min(_NUCLEUS, len(probabilities)))
+    best, ids = probabilities.topk(min(_NUCLEUS, len(probabilities)))  # [_NUCLEUS] at most
     if best.sum() >= mass:
         return ids[best.cumsum(-1) - best < mass]
-    low, high = 0.0, float(best[0])  # what is above `low` holds enough, what is above `high` too little
+    low, high = 0.0, float(best[0])  # the tokens above `low` are enough, those above `high` too few
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if torch.threshold(probabilities, middle, 0.0).sum() < mass:
             high = middle
         else:
             low = middle
-    sure = probabilities > high
-    near = torch.nonzero((probabilities > low) & ~sure).flatten()
+    sure = probabilities > high  # [V]
+    near = torch.nonzero((probabilities > low) & ~sure).flatten()  # indices of the tokens to sort
     best, order = probabilities[near].sort(descending=True)
     before = best.cumsum(-1) - best + probabilities[sure].sum()
-    return torch.cat((torch.nonzero(sure).flatten(), near[order[before < mass]]))
+    return torch.cat((torch.nonzero(sure).flatten(), near[order[before < mass]]))  # [N]

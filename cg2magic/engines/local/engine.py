@@ -1,4 +1,4 @@
-"""The engine in this process: a request's prompt goes through the model, and candidates come out."""
+"""The engine in this process: prefills the prompt of a request and decodes its candidates."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache
     from cg2magic.models.loading import LoadedModel
 
-#: Tokens of a prompt that go through the model in one pass; between passes it can be cancelled. Those of a
-#: small model are so short that what somebody types meanwhile is answered at once. (mini, 2 cores: 48 tokens
-#: take 35 ms and 256 take 130; a whole prompt takes a sixth longer for it.)
+#: Tokens per prefill pass; it can be cancelled between passes. The passes of a small model are so short that
+#: it reacts to typing at once. (mini, 2 cores: 48 tokens take 35 ms and 256 take 130 ms; a whole prompt takes
+#: a sixth longer because of it.)
 _CHUNK, _SMALL_CHUNK = 256, 48
 
 
 class LocalEngine:
-    """Answers requests with a loaded model.
+    """Runs requests on a loaded model.
 
     Parameters
     ----------
     loaded : LoadedModel
     compile : bool
-        Whether a single candidate is written with `torch.compile`, see `CompiledSteps`.
+        Whether to write a single candidate with `torch.compile`, see `CompiledSteps`.
 
     Attributes
     ----------
     prefixes : PrefixCache
-        Of earlier requests.
+        KV caches of earlier requests.
     drafts : bool
-        Whether a single candidate may be written with drafts; the text is the same either way.
+        Whether a single candidate may be written with drafts; the text is the same with and without.
     """
 
     def __init__(self, loaded: LoadedModel, *, compile: bool = False) -> None:  # noqa: A002 - its name in torch
@@ -76,20 +76,21 @@ class LocalEngine:
         report: Report = lambda _: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Written:
-        """Write the candidates of a request.
+        """Generate the candidates of a request.
 
         Parameters
         ----------
         request : Request
         report : callable
-            Gets all the candidates as they stand, after each token.
+            Receives the current state of all candidates after each token.
         cancelled : callable
-            Asked before each pass through the model; once true, what was written is kept.
+            Called before each pass through the model; if it returns True, generation stops and what was
+            written is kept.
 
         Raises
         ------
         FormatError
-            If the model can't do what is asked, see `formats.encode`.
+            If the model can't fill these holes, see `encoding.encode`.
         """
         import torch
 
@@ -123,7 +124,7 @@ class LocalEngine:
             return scoring.embed(texts, self.loaded, self.vocabulary, watch)
 
     def close(self) -> weakref.ref[PreTrainedModel]:
-        """Let go of the model and all that was computed with it, see `LoadedModel.release`."""
+        """Release the model and everything computed with it, see `LoadedModel.release`."""
         self.prefixes.clear()
         if self._steps is not None:
             self._steps.close()
@@ -132,7 +133,7 @@ class LocalEngine:
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """Where memory runs out, give back what can go, and say what helps."""
+        """If memory runs out, free what we can, and raise an error that says what helps."""
         try:
             with quiet():
                 yield
@@ -161,7 +162,7 @@ class LocalEngine:
             candidate.replay()
         if candidates[0].finish_reason is not None:
             return
-        # All begin alike: what they begin with is part of what is read.
+        # All candidates begin with the same tokens: prefill these too.
         ids = prompt.ids + tuple(candidates[0].feed)
         for candidate in candidates:
             candidate.feed.clear()
@@ -178,14 +179,14 @@ class LocalEngine:
             else:
                 drafts = PromptLookup(ids) if self.drafts else None
                 fed = decoding.one(candidates[0], logits, cache, drafts)
-                # A person who accepts goes on from here.
+                # If the suggestion is accepted, the next request continues from here.
                 self.prefixes.keep(ids + fed, cache)
             room = decoding.room
         for candidate in candidates:
             candidate.cancel() if room >= 0 else candidate.run_out()
 
     def _read(self, ids: tuple[int, ...], cancelled: Callable[[], bool]) -> tuple[torch.Tensor | None, Cache]:
-        """Logits after the prompt, ``(1, rows)``, and its KV cache; None if cancelled."""
+        """Prefill the prompt; return the logits after it, ``[1, V]``, and its KV cache; None if cancelled."""
         import torch
 
         done, cache = self.prefixes.longest(ids)

@@ -1,4 +1,4 @@
-"""One pass through a model, as the loops see it: token ids and a KV cache in, logits out."""
+"""One pass through a model, as the decoding loops see it: token ids and a KV cache in, logits out."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 
 class Forward(Protocol):
-    """One pass through the model."""
+    """One pass through the model.
+
+    Shapes: B is the batch size, S the tokens fed, V the vocabulary size of the model.
+    """
 
     def __call__(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
-        """Feed `ids` ``(batch, length)``; logits after the last `keep` of them, ``(batch, keep, rows)``."""
+        """Feed `ids`, ``[B, S]``; return the logits after the last `keep` of them, ``[B, keep, V]``."""
         ...

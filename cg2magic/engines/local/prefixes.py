@@ -1,8 +1,8 @@
-"""KV caches of earlier prompts, so that a request computes only what is new in it.
+"""KV caches of earlier prompts, so that a request computes only the part that is new.
 
-Earlier cells, the same cell edited, *Regenerate* and more candidates all share a beginning with a request
-before them. Keys and values of a token depend on the tokens before it only, so those of the shared
-beginning can be used again as they are.
+Requests often share a prefix with an earlier request: they have the same cells above, an edited cell, or come
+from *Regenerate* or a request for more candidates. Keys and values of a token depend only on the tokens
+before it, so those of the common prefix can be reused as they are.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache
 
-#: Bytes of keys and values that are kept: a full context of codegen2-1B in int8, whose keys are in 16 bits.
+#: Bytes of keys and values to keep: a full context of codegen2-1B in int8, whose KV cache is in 16 bits.
 BYTES = 1 << 28
-#: Tokens that a cache may have of its own and still be let go for a newer one: what costs no time to compute
-#: anew. While somebody types, each key would leave a cache behind that differs in its last tokens only.
+#: A newer cache replaces an older one that has at most this many tokens of its own: recomputing them takes no
+#: time. Otherwise every keystroke would leave a cache behind that differs only in its last tokens.
 _TAIL = 64
 
 
 class PrefixCache:
-    """The caches used last, within a bound of memory.
+    """The most recently used caches, within a memory limit.
 
     Parameters
     ----------
     limit : int
-        Bytes of keys and values in all; the one used longest ago goes first. The newest is kept even where
-        it alone is larger.
+        Maximum size of all keys and values in bytes; the least recently used cache is dropped first. The
+        newest is kept even if it alone is larger.
     """
 
     def __init__(self, limit: int = BYTES) -> None:
@@ -37,9 +37,9 @@ class PrefixCache:
         self._kept: OrderedDict[tuple[int, ...], Cache] = OrderedDict()
 
     def longest(self, ids: tuple[int, ...]) -> tuple[int, Cache | None]:
-        """Give the cache that shares the longest beginning with `ids`, cropped to it, and its length.
+        """Return the length of the longest prefix of `ids` in a cache, and the cache, cropped to it.
 
-        The last of `ids` is never part of it: it has to go through the model to give logits.
+        The prefix never includes the last id, which must go through the model to produce logits.
         """
         best, length = None, 0
         for kept in self._kept:
@@ -54,22 +54,22 @@ class PrefixCache:
         return length, cache
 
     def keep(self, ids: tuple[int, ...], cache: Cache) -> None:
-        """Remember the cache of `ids`, of one sequence; it must not be written to afterwards."""
+        """Keep the cache of one sequence, `ids`; it must not be modified afterwards."""
         if most_that_can_go(cache) < 0 or cache.get_seq_length() != len(ids):
             return
         for kept in [kept for kept in self._kept if len(kept) - _shared(kept, ids) <= _TAIL]:
-            del self._kept[kept]  # this one is as good, but for a few tokens
+            del self._kept[kept]  # the new one is as good, except for a few tokens
         self._kept[ids] = cache
         while len(self._kept) > 1 and self.memory > self.limit:
             self._kept.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all caches."""
         self._kept.clear()
 
     @property
     def memory(self) -> int:
-        """Bytes of keys and values that are held."""
+        """Size of all keys and values in bytes."""
         return sum(
             tensor.untyped_storage().nbytes()
             for cache in self._kept.values()
@@ -80,17 +80,17 @@ class PrefixCache:
 
 
 def fork(cache: Cache) -> Cache:
-    """Copy a cache without its tensors: a layer that grows makes new ones and leaves these alone."""
+    """Copy a cache but not its tensors: a layer that grows does not change those of its copies."""
     forked = copy.copy(cache)
     forked.layers = [copy.copy(layer) for layer in cache.layers]
     return forked
 
 
 def most_that_can_go(cache: Cache) -> int:
-    """Return how many tokens may be added to a cache and be taken out again; negative if none ever can.
+    """Return how many tokens can be added to a cache and removed again; negative if none can.
 
-    A window that slides forgets what it leaves behind, and a recurrent layer's state can't be taken back at
-    all. (``is_croppable`` is true of a window also where `crop` refuses.)
+    A sliding window forgets the tokens it has passed, and the state of a recurrent layer can't be reverted at
+    all. (``is_croppable`` is true for a sliding window even if `crop` refuses.)
     """
     if not cache.is_croppable:
         return -1
@@ -100,7 +100,7 @@ def most_that_can_go(cache: Cache) -> int:
 
 
 def _shared(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """Length of the common beginning."""
+    """Return the length of the common prefix."""
     low, high = 0, min(len(a), len(b))
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""transformers' warnings, kept off the page while a model of ours computes: they are for developers."""
+"""Silence transformers' warnings while our models compute: they are for developers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _here = threading.local()
 
 
 class _Elsewhere(logging.Filter):
-    """Drops what a thread logs that is to be quiet; what the person does with transformers is on another."""
+    """Drops what our thread logs; what users do with transformers happens on another thread."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= logging.ERROR or not getattr(_here, "is_quiet", False)
@@ -22,9 +22,9 @@ _ELSEWHERE = _Elsewhere()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let this thread cause no warnings of transformers."""
+    """Silence warnings that this thread causes in transformers."""
     for handler in logging.getLogger("transformers").handlers:
-        handler.addFilter(_ELSEWHERE)  # once, however often
+        handler.addFilter(_ELSEWHERE)  # adds it only once
     _here.is_quiet = True
     try:
         yield

@@ -1,7 +1,11 @@
-"""What a model thinks of a text that is there already: log-probabilities of its tokens, and its features.
+"""Score an existing text: the log-probabilities of its tokens, and its features.
 
-The logits of a long text would not fit into memory (tokens times vocabulary), so it goes through in pieces,
-each with the KV cache of those before it, and of every row only the token's own and the likeliest are kept.
+The logits of a long text would not fit into memory (tokens times vocabulary size). So we process it in
+pieces, each with the KV cache of the ones before, and keep the logits of the actual and the likeliest tokens
+only.
+
+Shapes: S is the tokens of a piece, V the vocabulary size of the model, B the batch size, L the longest text
+in a batch, W the width of the model.
 """
 
 from __future__ import annotations
@@ -24,10 +28,10 @@ if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache, Forward
     from cg2magic.models.loading import LoadedModel
 
-#: Rows of logits in memory at once: at 51,200 tokens in the vocabulary, 26 MB in float32.
-_ROWS = 128
+#: Tokens in a piece: with a vocabulary size of 51,200, their logits take 26 MB in float32.
+_PIECE = 128
 _ALTERNATIVES = 5
-#: Tokens of which features are computed in one pass, and the most of one text in one window.
+#: Maximum number of tokens per pass when computing features, and per window of a text.
 _BATCH, _WINDOW = 4096, 2048
 
 
@@ -39,7 +43,7 @@ def score(
     new_cache: Callable[[], Cache],
     watch: Watch,
 ) -> Score:
-    """Compute the log-probability of each token of a text, given those before it.
+    """Compute the log-probability of each token of a text, given the tokens before it.
 
     Raises
     ------
@@ -60,16 +64,16 @@ def score(
     with threads_for(loaded.parameters), torch.inference_mode():
         for begin, first, end in spans:
             cache = new_cache()
-            for at, rows in _pieces(begin, first, end):
+            for at, size in _pieces(begin, first, end):
                 if watch.cancelled():
                     raise GenerationError("the scoring was stopped")
-                piece = torch.tensor([ids[at : at + rows]], device=loaded.model.device)
-                # Where the window overlaps the one before, only what it leaves in the cache is wanted.
-                wanted = rows if at + 1 >= first else 1
-                logits = forward(piece, cache, keep=wanted)[0]
+                piece = torch.tensor([ids[at : at + size]], device=loaded.model.device)  # [1, S]
+                # Where the window overlaps the one before, we need only the KV cache.
+                wanted = size if at + 1 >= first else 1
+                logits = forward(piece, cache, keep=wanted)[0]  # [S, V], or [1, V]
                 if at + 1 >= first:
-                    tokens += _chosen(logits, ids[at + 1 : at + 1 + rows], vocabulary)
-                    watch.tell(Progress(at + rows, len(ids), "tokens", "scoring"))
+                    tokens += _chosen(logits, ids[at + 1 : at + 1 + size], vocabulary)
+                    watch.send(Progress(at + size, len(ids), "tokens", "scoring"))
     texts = vocabulary.texts(ids)[len(opening) :]
     start = "" if opening else texts.pop(0)
     tokens = [
@@ -79,12 +83,12 @@ def score(
 
 
 def windows(length: int, window: int) -> Iterator[tuple[int, int, int]]:
-    """Walk a text of `length` tokens in windows that overlap by half.
+    """Split a text of `length` tokens into windows that overlap by half.
 
     Yields
     ------
     begin, first, end : int
-        The model sees the tokens ``begin`` to ``end``, and predicts those from ``first`` on.
+        The model reads the tokens ``begin`` to ``end``, and predicts those from ``first`` on.
     """
     begin, first = 0, 1
     while True:
@@ -92,27 +96,29 @@ def windows(length: int, window: int) -> Iterator[tuple[int, int, int]]:
         yield begin, first, end
         if end == length:
             return
-        # The token at `end` is predicted next, and at least half a window is seen before it.
+        # Continue with the token at `end`; the model reads at least half a window before it.
         begin, first = end - window // 2, end
 
 
 def _pieces(begin: int, first: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cut a window into pieces of rows, ``(at, rows)``, with a cut before the row that predicts `first`.
+    """Cut a window into pieces, ``(start, size)``; one starts at the token that predicts `first`.
 
-    The last token predicts nothing inside of the window and is not fed.
+    The last token predicts nothing in this window and is not fed.
     """
     for start, stop in ((begin, first - 1), (first - 1, end - 1)):
-        for at in range(start, stop, _ROWS):
-            yield at, min(_ROWS, stop - at)
+        for at in range(start, stop, _PIECE):
+            yield at, min(_PIECE, stop - at)
 
 
 def _chosen(logits: torch.Tensor, ids: Sequence[int], vocabulary: Vocabulary) -> list[TokenLogprob]:
-    """Read logits ``(rows, vocabulary)`` for the tokens that came, ``(rows,)``, and the likeliest."""
+    """Return the log-probabilities of the actual and the likeliest tokens from logits ``[S, V]``."""
     import torch
 
-    # Over all the rows of the checkpoint's vocabulary, trained or not, as the loss has it.
-    logprobs = logits.float().log_softmax(-1)
+    # Over the checkpoint's whole vocabulary, trained or not, like the loss.
+    logprobs = logits.float().log_softmax(-1)  # [S, V]
+    # [S, V] -> [S]
     own = logprobs.gather(1, torch.tensor(ids, device=logits.device)[:, None])[:, 0].tolist()
+    # [S, _ALTERNATIVES] each
     best, best_ids = (each.tolist() for each in logprobs[:, : len(vocabulary)].topk(_ALTERNATIVES))
     return [
         TokenLogprob(
@@ -133,50 +139,51 @@ def embed(
 ) -> NDArray[np.float32]:
     """Compute the mean of the last hidden states of each text, ``(len(texts), width)``.
 
-    Texts of about the same length share a pass, padded at their right: what stands at the right of a token is
-    not seen by it, so the padding changes nothing and is left out of the mean. A text longer than a window
-    (the model's context, 2,048 tokens at most) is read window by window, and the mean is over all its tokens.
+    Texts of similar length share a batch, padded on the right. A token does not attend to the tokens on its
+    right, so padding changes nothing, and it is left out of the mean. A text longer than a window (the
+    model's context, 2,048 tokens at most) is read window by window, and the mean is over all its tokens.
     """
     import numpy as np
     import torch
 
     opening = vocabulary.opening
     window = min(loaded.context, _WINDOW) - len(opening)
-    rows: list[tuple[int, list[int]]] = []  # (text, ids of a window)
+    inputs: list[tuple[int, list[int]]] = []  # (index of the text, ids of a window)
     for number, text in enumerate(texts):
         ids = vocabulary.encode(text.encode(errors="replace").decode())
         if not ids:
             raise UsageError(f"text {number} is empty: a text needs at least one token")
-        rows += [(number, [*opening, *ids[at : at + window]]) for at in range(0, len(ids), window)]
-    rows.sort(key=lambda row: len(row[1]))
+        inputs += [(number, [*opening, *ids[at : at + window]]) for at in range(0, len(ids), window)]
+    inputs.sort(key=lambda item: len(item[1]))
 
     width = loaded.model.config.get_text_config().hidden_size
     sums = np.zeros((len(texts), width))
     counts = np.zeros(len(texts))
     done = 0
     with threads_for(loaded.parameters), torch.inference_mode():
-        for batch in _batches(rows):
+        for batch in _batches(inputs):
             if watch.cancelled():
                 raise GenerationError("the embedding was stopped")
             longest = len(batch[-1][1])
-            padded = torch.tensor(
+            padded = torch.tensor(  # [B, L]
                 [ids + [0] * (longest - len(ids)) for _, ids in batch], device=loaded.model.device
             )
+            # The hidden states have the shape [B, L, W].
             hidden = loaded.model.base_model(input_ids=padded, use_cache=False).last_hidden_state
             for (number, ids), states in zip(batch, hidden, strict=True):
                 sums[number] += states[len(opening) : len(ids)].cpu().double().sum(0).numpy()
                 counts[number] += len(ids) - len(opening)
             done += len(batch)
-            watch.tell(Progress(done, len(rows), "texts", "embedding"))
+            watch.send(Progress(done, len(inputs), "texts", "embedding"))
     return (sums / counts[:, None]).astype(np.float32)
 
 
-def _batches(rows: Sequence[tuple[int, list[int]]]) -> Iterator[Sequence[tuple[int, list[int]]]]:
-    """Cut rows sorted by length into batches of a bounded number of tokens, padding counted."""
+def _batches(inputs: Sequence[tuple[int, list[int]]]) -> Iterator[Sequence[tuple[int, list[int]]]]:
+    """Split inputs sorted by length into batches of limited size in tokens, including padding."""
     start = 0
-    for end, (_, ids) in enumerate(rows):
+    for end, (_, ids) in enumerate(inputs):
         if (end + 1 - start) * len(ids) > _BATCH and end > start:
-            yield rows[start:end]
+            yield inputs[start:end]
             start = end
-    if rows:
-        yield rows[start:]
+    if inputs:
+        yield inputs[start:]

@@ -1,1 +1,1 @@
-"""The model on a server: what it can do, and how it is asked."""
+"""The model on a server: how to connect to it, send requests and read its tokens."""

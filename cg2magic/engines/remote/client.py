@@ -1,4 +1,4 @@
-"""A client for OpenAI-compatible servers: requests, retries, and errors in one line."""
+"""A client for OpenAI-compatible servers: requests, retries, and one-line errors."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from cg2magic.wording import one_line
 
 _T = TypeVar("_T")
 
-#: Seconds to connect.
+#: Seconds to wait for a connection.
 _CONNECT = 10.0
 
-#: What a busy server answers, how often we ask it, and the pauses in seconds: the first one, which is then
-#: doubled each time, and the longest.
+#: Status codes of a busy server, how often we try, and the pauses in seconds: the first one, which is doubled
+#: after each try, and the longest.
 _BUSY = (429, 503)
 _TRIES, _PAUSE, _LONGEST_PAUSE = 5, 0.5, 30.0
 
-#: What may follow the base in an address that somebody copied.
+#: What may follow the base URL in an address that was copied.
 _CALL = re.compile(r"(?:/(?:chat/)?(?:completions|models))?/*(?:#.*)?$")
 
 _LOOK = 0.05  # seconds between two checks for cancellation
 
-#: How servers name the context they have: llama.cpp in a field or in words, vLLM in words.
-_TOLD_CONTEXT = re.compile(
+#: How servers state their context length: llama.cpp in a field or in words, vLLM in words.
+_STATED_CONTEXT = re.compile(
     r'"n_ctx"\s*:\s*(\d+)|(?:context (?:length|size|window)|model length)[^.\d]{0,20}(\d[\d,]*)'
 )
 
 
 class Cancelled(Exception):  # noqa: N818 - nothing went wrong
-    """The person stopped it."""
+    """The user cancelled the request."""
 
 
 class ContextExceededError(ServerError):
@@ -49,7 +49,7 @@ class ContextExceededError(ServerError):
     Attributes
     ----------
     context : int
-        How many tokens it has room for.
+        The server's context length in tokens.
     """
 
     def __init__(self, text: str, context: int, status: int | None = None) -> None:
@@ -58,14 +58,14 @@ class ContextExceededError(ServerError):
 
 
 class _BusyError(Exception):
-    """The server is busy and should be asked again."""
+    """The server is busy; try again."""
 
 
 class _Patience(Retry):
-    """When to ask a busy server again.
+    """When to try a busy server again.
 
-    If the server asks for a wait that is too long for us, httpx-retries alone would wait less and come back
-    too early. So the status does not decide here: `_check_busy` does, which sees the whole answer.
+    If the server asks for a longer wait than we allow, httpx-retries alone would wait less and try again too
+    early. So the status code does not decide here. `_check_busy` does, which sees the whole response.
     """
 
     def is_retryable_status_code(self, status_code: int) -> bool:
@@ -74,11 +74,11 @@ class _Patience(Retry):
         return False
 
     def parse_retry_after(self, retry_after: str) -> float:
-        """Return the seconds to wait; 0, which stands for the usual pause, if they can't be read."""
+        """Return the seconds to wait; 0, which means the usual pause, if the header can't be parsed."""
         try:
             return super().parse_retry_after(retry_after)
         except ValueError:
-            return 0.0  # httpx-retries would log a warning, which ends up in the cell
+            return 0.0  # httpx-retries would log a warning, which would appear in the cell
 
 
 def _patience() -> _Patience:
@@ -87,7 +87,7 @@ def _patience() -> _Patience:
         allowed_methods=("GET", "POST"),
         retry_on_exceptions=(_BusyError,),
         # The first pause is twice this factor. Up to half of each pause is random: all notebooks of a class
-        # get the same answer, and should not come back at the same moment.
+        # get the same response, and should not try again at the same moment.
         backoff_factor=_PAUSE / 2,
         backoff_jitter=0.5,
         max_backoff_wait=_LONGEST_PAUSE,
@@ -96,7 +96,7 @@ def _patience() -> _Patience:
 
 
 def _check_busy(answer: httpx.Response) -> None:
-    """Raise `_BusyError` if the server is busy and does not ask for too long a wait."""
+    """Raise `_BusyError` if the server is busy, unless it asks for too long a wait."""
     wait = _Patience().parse_retry_after(answer.headers.get("retry-after", ""))
     if answer.status_code in _BUSY and wait <= _LONGEST_PAUSE:
         raise _BusyError
@@ -108,7 +108,7 @@ class Client:
     Parameters
     ----------
     url : str
-        Its base, such as ``http://host:8000/v1``.
+        The base URL, such as ``http://host:8000/v1``.
     """
 
     def __init__(self, url: str) -> None:
@@ -117,7 +117,7 @@ class Client:
 
     @property
     def timeout(self) -> httpx.Timeout:
-        """How long to wait for a connection, and for the next piece of an answer."""
+        """How long to wait for a connection, and for the next part of a response."""
         return httpx.Timeout(SERVERS.timeout, connect=_CONNECT)
 
     @property
@@ -131,12 +131,12 @@ class Client:
             return self._parsed((await answer.aread()).decode(errors="replace"))
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Send JSON and fetch the answer."""
+        """Send JSON and return the response."""
         async with self._answer("POST", path, body) as answer:
             return self._parsed((await answer.aread()).decode(errors="replace"))
 
     async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """Send JSON and yield the events of the answer as they come; closing this closes the connection."""
+        """Send JSON and yield the events of the response as they arrive; closing it closes the connection."""
         ended = False
         async with self._answer("POST", path, {**body, "stream": True}) as answer:
             async for data in _events(answer):
@@ -145,7 +145,7 @@ class Client:
                     break
                 event = self._parsed(data)
                 yield event
-                # After the reason some servers send no [DONE]; some even keep the connection open.
+                # After finish_reason, some servers send no [DONE], and some even keep the connection open.
                 if _says_why(event):
                     ended = True
                     break
@@ -168,7 +168,7 @@ class Client:
                     await answer.aclose()
         except Cg2Error:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever fails below may hold the key
+        except Exception as error:  # noqa: BLE001 - any error below may contain the key
             raise self._unreached(error) from None
 
     def _parsed(self, text: str) -> Any:
@@ -184,14 +184,14 @@ class Client:
             raise ServerError(f"{self.host} gave up: {self._said(_message(parsed))}", 200)
         return parsed
 
-    def _said(self, told: object) -> str:
-        """Put a message from below into one short line; secrets are removed before it is cut."""
-        text = str(told) or type(told).__name__
+    def _said(self, message: object) -> str:
+        """Shorten a message from below to one line; secrets are removed first."""
+        text = str(message) or type(message).__name__
         return _short(text.replace(self._route.password, "…") if self._route.password else text)
 
     @property
     def _whoever(self) -> str:
-        """Who may have sent the answer."""
+        """The possible senders of a response, for messages."""
         return f"{self.host}, or {self._route.name}," if self._route.proxy else self.host
 
     def _refused(self, answer: httpx.Response, text: str) -> ServerError:
@@ -200,11 +200,11 @@ class Client:
             fields = json.loads(text)
         except (ValueError, RecursionError):
             fields = None
-        told = self._said(text if fields is None else _message(fields))
-        # The API's errors are JSON; a proxy answers with a page.
+        message = self._said(text if fields is None else _message(fields))
+        # The API's errors are JSON; a proxy responds with an HTML page.
         if self._route.proxy and (status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED or fields is None):
             return ServerError(
-                f"{self._route.name} answered {status} for {self.host} ({told}): if the server can be "
+                f"{self._route.name} answered {status} for {self.host} ({message}): if the server can be "
                 "reached directly, add it to NO_PROXY",
                 status,
             )
@@ -217,7 +217,7 @@ class Client:
             return ServerError(f"{self.host} is too busy ({status}): {when}", status)
         if status == httpx.codes.NOT_FOUND:
             return ServerError(
-                f"{self.host} has no such model or address ({told}); the address of vLLM and llama.cpp "
+                f"{self.host} has no such model or address ({message}); the address of vLLM and llama.cpp "
                 "ends in /v1",
                 status,
             )
@@ -225,8 +225,8 @@ class Client:
             return ServerError(
                 f"{self.host} redirects elsewhere ({status}): give the address it redirects to", status
             )
-        said = f"{self.host} refused the request ({status}): {told}"
-        if context := _TOLD_CONTEXT.search(text):
+        said = f"{self.host} refused the request ({status}): {message}"
+        if context := _STATED_CONTEXT.search(text):
             return ContextExceededError(said, int((context[1] or context[2]).replace(",", "")), status)
         return ServerError(said, status)
 
@@ -256,10 +256,10 @@ class Client:
 
 
 async def _events(answer: httpx.Response) -> AsyncIterator[str]:
-    """Yield the data of server-sent events; several lines of one are joined.
+    """Yield the data of server-sent events; the lines of an event are joined.
 
-    Lines end as that standard says, not as in `str.splitlines`: JSON may contain U+2028. Some servers leave
-    out the blank line between two events, so data that is complete is yielded at once.
+    Lines end as the standard says, not as in `str.splitlines`: JSON may contain U+2028. Some servers omit the
+    blank line between two events, so complete data is yielded at once.
     """
     lines: list[str] = []
     left = b""
@@ -288,7 +288,7 @@ def _is_whole(data: str) -> bool:
 
 
 def _says_why(event: Mapping[str, Any]) -> bool:
-    """Whether an event says why the answer ends."""
+    """Whether an event has a finish_reason, so it is the last one."""
     choices = event.get("choices")
     return isinstance(choices, list) and any(
         isinstance(c, dict) and isinstance(c.get("finish_reason"), str) for c in choices
@@ -296,7 +296,7 @@ def _says_why(event: Mapping[str, Any]) -> bool:
 
 
 def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
-    """Run work with a client to its end; raise `Cancelled` as soon as `cancelled` returns True."""
+    """Run a coroutine to its end; raise `Cancelled` as soon as `cancelled` returns True."""
 
     async def watched() -> _T:
         task = asyncio.ensure_future(work)
@@ -307,13 +307,13 @@ def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:
                 raise Cancelled
         return task.result()
 
-    # On its own thread: the caller's may already run a loop, as a notebook's main thread does.
+    # Use a new thread: the caller's may already run an event loop, like a notebook's main thread.
     with ThreadPoolExecutor(1, "cg2magic server") as thread:
         return thread.submit(asyncio.run, watched()).result()
 
 
 def _checked(url: str) -> httpx.URL:
-    """Parse the address of an API; the address of one of its calls stands for its base."""
+    """Parse the address of an API, or of one of its calls, and return the base URL."""
     try:
         parsed = httpx.URL(_CALL.sub("", url.strip()))
     except httpx.InvalidURL as error:
@@ -322,7 +322,7 @@ def _checked(url: str) -> httpx.URL:
             f"that is not an address ({one_line(error)}); an address looks like http://host:8000/v1"
         ) from None
     if parsed.userinfo or parsed.query:
-        # It would be shown, and kept in the history.
+        # It would be shown, and saved in the history.
         raise ServerError(f"an address must not contain a key or password: put the key into {KEY}")
     if not parsed.host:
         raise ServerError(f"{url} names no server; an address looks like http://host:8000/v1")
@@ -330,7 +330,7 @@ def _checked(url: str) -> httpx.URL:
 
 
 def _message(fields: Any) -> str:
-    """Find the message in an error's JSON, which comes in several shapes."""
+    """Find the message in the JSON of an error, which has several forms."""
     error = fields.get("error", fields) if isinstance(fields, dict) else fields
     if isinstance(error, dict):
         error = error.get("message") or error.get("detail") or error
@@ -338,5 +338,5 @@ def _message(fields: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """Put a text from the server into one short line."""
+    """Shorten a text from the server to one line."""
     return one_line(without_key(text)) or "nothing"

@@ -1,15 +1,15 @@
-"""The engine elsewhere: a server that speaks OpenAI's completions API writes the candidates.
+"""The engine on a server: a server with OpenAI's completions API writes the candidates.
 
-Formats, seams and endings are this side's business, as with a model in this process: prompts go out as token
-ids, tokens come back with their ids, and where a candidate is finished the connection is closed, which ends
-the work on the server too. Tokens that are forced (the end of a fill and the next mask) and a token that
-has to begin with some text (see `formats`) are a new request each; servers keep the prompt's KV cache.
+Formats, seams and endings are handled here, as with a model in this process. We send prompts as token ids and
+receive tokens with their ids. When a candidate is finished we close the connection, which also stops the work
+on the server. Forced tokens (the end of a fill and the next mask), and a token that must begin with some text
+(see `formats`), need a new request; servers keep the KV cache of the prompt.
 
-Each candidate is a request with a seed of its own, instead of one request for ``n`` of them: so the third of
-five is the third of ten (nearly: side by side, a server's sums round differently from time to time),
-candidates may end at different holes, and vLLM takes no ``n`` with greedy decoding. The server works on them
-side by side all the same. Texts to stop at are not sent either: servers keep back the tokens in which they
-find them.
+Each candidate is a request with its own seed. We don't use one request with ``n``, for several reasons. The
+third of five candidates should be the third of ten (nearly: in a batch, a server's sums may round
+differently). Candidates may end at different holes. And vLLM doesn't accept ``n`` with greedy decoding. The
+server still processes them as a batch. We don't send stop texts either: servers hold back the tokens that
+contain them.
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ from cg2magic.prompts.families import FORMATS
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling, TokenLogprob
 
-#: Added to the logits of the tokens that may come where a token has to begin with some text: the most the API
-#: allows, and more than any model's logits differ by. Among themselves they keep their distances.
+#: Added to the logits of the allowed tokens if a token must begin with some text. It is the maximum of the
+#: API, and larger than the differences between any model's logits. The differences between allowed tokens
+#: stay.
 _BIAS = 100
 
-#: A request is cut to the context that a refusal tells, in so many tries; no server has less than this.
+#: How often a prompt is cut to the context length in a refusal, and the shortest context that we believe.
 _TRIES, _SHORTEST = 3, 16
 
 
 class RemoteEngine:
-    """Answers requests with a model on a server.
+    """Runs requests on a model on a server.
 
     Parameters
     ----------
@@ -61,14 +62,14 @@ class RemoteEngine:
         report: Report = lambda _: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Written:
-        """Write the candidates of a request, see `LocalEngine.generate`.
+        """Generate the candidates of a request, see `LocalEngine.generate`.
 
         Raises
         ------
         FormatError
-            If the model can't do what is asked.
+            If the model can't fill these holes.
         GenerationError
-            If the server fails before anything is written. What is written before it fails is kept.
+            If the server fails before it writes anything. If it fails later, what it wrote is kept.
         """
         if has_too_many_holes(request, self.vocabulary):
             return one_by_one(request, self.generate, report, cancelled)
@@ -87,7 +88,7 @@ class RemoteEngine:
             except ServerError as error:
                 written = any(candidate.suggestion().tokens for candidate in candidates)
                 if tries_left and not written and self._may_learn(error):
-                    # Each of a server's slots may have less than the model; only now it says how much.
+                    # A server's slots may have a shorter context than the model; only the refusal says so.
                     self.loaded = replace(self.loaded, context=error.context)
                     continue
                 if not written:
@@ -95,30 +96,30 @@ class RemoteEngine:
                 notes.append(f"{error}; what it wrote before is kept")
             break
         for candidate in candidates:
-            candidate.cancel()  # those that are not finished
+            candidate.cancel()  # if it is not finished
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
         return Written(suggestions, seen(prompt, self.vocabulary), tuple(notes))
 
     def _may_learn(self, error: ServerError) -> TypeGuard[ContextExceededError]:
-        """Whether the server tells a context that is shorter than what was known, and no nonsense."""
+        """Whether the server states a shorter context than the known one, and a plausible one."""
         return isinstance(error, ContextExceededError) and _SHORTEST <= error.context < self.loaded.context
 
     def score(self, *_: object) -> NoReturn:
-        """Refuse: the API tells the log-probabilities of what it writes, not of what it reads."""
+        """Refuse: the API returns log-probabilities of what it writes, not of the prompt."""
         raise UsageError("a model on a server can't score text: load one here, such as `%cg2 load mini`")
 
     def embed(self, *_: object) -> NoReturn:
-        """Refuse, as `score`: hidden states stay on the server."""
+        """Refuse, like `score`: hidden states stay on the server."""
         raise UsageError("a model on a server gives no features: load one here, such as `%cg2 load mini`")
 
     def close(self) -> Callable[[], None]:
-        """Nothing is held here: connections end with their requests."""
+        """Do nothing: connections end with their requests."""
         return lambda: None
 
     async def _write(
         self, sampling: Sampling, prompt: Prompt, candidates: list[Candidate], changed: Callable[[], None]
     ) -> None:
-        """Write all the candidates side by side; the first that fails ends the others."""
+        """Write all candidates concurrently; the first failure cancels the others."""
         tasks = [
             asyncio.ensure_future(self._write_one(sampling, i, prompt, candidate, changed))
             for i, candidate in enumerate(candidates)
@@ -154,7 +155,7 @@ class RemoteEngine:
     async def _follow(
         self, events: Any, candidate: Candidate, prompt: Prompt, changed: Callable[[], None]
     ) -> list[int]:
-        """Let the candidate read a stream until something else than its next token is to be fed; what was."""
+        """Read a stream until the candidate needs other tokens; return the ids that it took."""
         fed: list[int] = []
         reason = None
         async for event in events:
@@ -170,7 +171,7 @@ class RemoteEngine:
                 candidate.feed.clear()
                 fed.append(token.id)
         if reason == "stop":
-            # The server knows the token that ends a text and kept it to itself.
+            # The server stopped at the token that ends a text, which it does not send.
             candidate.take(TokenLogprob(min(prompt.ends), "", 0.0))
             changed()
         elif not fed:
@@ -184,25 +185,25 @@ class RemoteEngine:
             "max_tokens": min(room, sampling.max_new_tokens),
             "temperature": sampling.temperature,
             "logprobs": ALTERNATIVES,
-            "return_tokens_as_token_ids": True,  # vLLM's; others don't mind it
+            "return_tokens_as_token_ids": True,  # for vLLM; others ignore it
         }
         if sampling.temperature:
-            # What servers would add of their own is switched off: llama.cpp has a top_k of 40 and a min_p.
+            # Disable the defaults of servers: llama.cpp has a top_k of 40 and a min_p.
             body |= {"top_p": sampling.top_p, "top_k": sampling.top_k, "min_p": 0.0}
             if sampling.seed is not None:
-                # Neither candidates nor the requests that one is made of may meet in the same numbers.
+                # Different candidates, and the requests of one candidate, must not have the same seed.
                 body["seed"] = (sampling.seed * 1_000_003 + index * 10_007 + len(ids)) % 2**31
         return body
 
     def _healing(self, start: bytes) -> dict[str, Any]:
-        """Ask for one token that leads to `start`, where there is one."""
+        """Request one token that leads to `start`, if there is any."""
         if not start:
             return {}
         allowed = self.vocabulary.leading_to(start)
         return {"max_tokens": 1, "logit_bias": {str(i): _BIAS for i in allowed}}
 
     def _healed(self, token: TokenLogprob, start: bytes) -> TokenLogprob:
-        """The token without alternatives that were not allowed; the server tells those too."""
+        """Remove alternatives that were not allowed, which the server also returns."""
         if not start:
             return token
         if not self.vocabulary.leads_to(start, token.id):

@@ -1,4 +1,4 @@
-"""A model on a server: which one it is, and the tokenizer that goes with it."""
+"""A model on a server, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from cg2magic.progress import LoadCancelled
 from cg2magic.prompts.families import FORMATS, family_of
 from cg2magic.prompts.vocabulary import Vocabulary
 
-#: Where neither the server nor the tokenizer tells: what CodeGen2 has.
+#: CodeGen2's context length, used if neither the server nor the tokenizer states one.
 _CONTEXT = 2048
 
-# Two tokenizers that cut this into as many tokens are the same, or near enough to be told by their ids.
+# Two tokenizers that split this into the same number of tokens are the same, or similar enough to exchange
+# token ids.
 _SAMPLE = '''\
 import numpy as np
 
@@ -41,24 +42,24 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
-    """A model on a server, ready to be asked.
+    """A model on a server, ready for requests.
 
     Attributes
     ----------
     name : str
-        What to call it, with the server.
+        Name to show, including the server.
     served : str
         Its name on the server.
     client : Client
     tokenizer : FileTokenizer
     tokenizer_source : str
-        Its name or folder.
+        Name or folder of the tokenizer.
     family : str
-        How its prompts are written: a key of `families.FORMATS`.
+        The format of its prompts: a key of `families.FORMATS`.
     context : int
-        The most tokens it can see at once.
+        Maximum number of tokens that it can process at once.
     seconds : float
-        What it took to reach it.
+        How long connecting took.
     """
 
     name: str
@@ -83,60 +84,60 @@ def reach(
     tokenizer: str | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> RemoteModel:
-    """Find out what a server serves, and prove that the tokenizer here is that of its model.
+    """Find out which model a server has, and verify that our tokenizer belongs to it.
 
     Parameters
     ----------
     url : str
-        Base of an OpenAI-compatible API, such as ``http://host:8000/v1``.
+        Base URL of an OpenAI-compatible API, such as ``http://host:8000/v1``.
     served : str, optional
-        The model's name there, where there are several.
+        The model's name on the server, if it has several.
     tokenizer : str, optional
-        A name of the catalog, an id of the Hugging Face Hub or a folder; by default what the served name
-        is, of what is on this disk.
+        A name of the catalog, an id of the Hugging Face Hub or a folder; by default the served name, if that
+        tokenizer is on this disk.
     cancelled : callable
 
     Raises
     ------
     LoadError
-        In one line, with what to try next.
+        With a message of one line that says what to try next.
     """
     started = time.perf_counter()
     try:
         client, listed = _find(url, cancelled)
-        told = _choose(listed, served, client.host)
-        found, source = _tokenizer(told, tokenizer)
-        counted = run(_count(client, told["id"]), cancelled)
+        info = _choose(listed, served, client.host)
+        found, source = _tokenizer(info, tokenizer)
+        counted = run(_count(client, info["id"]), cancelled)
         family = family_of(found.get_vocab())
-        run(_prove(client, told["id"], Vocabulary(found, FORMATS[family].steering)), cancelled)
+        run(_prove(client, info["id"], Vocabulary(found, FORMATS[family].steering)), cancelled)
     except ServerError as error:
         raise LoadError(str(error)) from None
     except Cancelled:
         raise LoadCancelled("the load was cancelled") from None
-    # With or without the beginning of text in front.
+    # With or without a special token for the beginning of the text.
     ours = len(found.encode(_SAMPLE, add_special_tokens=False))
     if counted is not None and counted not in (ours, ours + 1):
         raise LoadError(
-            f"the tokenizer {source} does not belong to {told['id']} at {client.host}: it splits a text into "
+            f"the tokenizer {source} does not belong to {info['id']} at {client.host}: it splits a text into "
             f"{ours} tokens, the server into {counted}; name the right one with --tokenizer"
         )
-    name = Path(told["id"]).name.removesuffix(".gguf")
+    name = Path(info["id"]).name.removesuffix(".gguf")
     return RemoteModel(
         name=f"{name} at {client.host}",
         client=client,
-        served=told["id"],
+        served=info["id"],
         tokenizer=found,
         tokenizer_source=source,
         family=family,
-        context=_context(told, found),
+        context=_context(info, found),
         seconds=time.perf_counter() - started,
     )
 
 
 def _find(url: str, cancelled: Callable[[], bool]) -> tuple[Client, Mapping[str, Any]]:
-    """Find the API at an address, and what it lists; most people leave out the ``/v1`` that it ends in.
+    """Find the API at an address, and the models it lists; most people omit the ``/v1`` at the end.
 
-    llama.cpp lists its models without that as well, but has another API there.
+    llama.cpp also lists its models without ``/v1``, but has a different API there.
     """
     url = url if "://" in url else f"http://{url}"
     given = Client(url)
@@ -145,14 +146,14 @@ def _find(url: str, cancelled: Callable[[], bool]) -> tuple[Client, Mapping[str,
         try:
             return client, run(client.get("models"), cancelled)
         except ServerError as error:
-            # Only where there is nothing of the kind the API may begin elsewhere.
+            # Only with these status codes is it possible that the API has another base URL.
             if error.status not in (200, 400, 404, 405):
                 raise
     return given, run(given.get("models"), cancelled)
 
 
 async def _count(client: Client, served: str) -> int | None:
-    """Ask how many tokens the server makes of the sample; None where it doesn't say."""
+    """Ask how many tokens the sample has on the server; None if it doesn't report that."""
     body = {"model": served, "prompt": _SAMPLE, "max_tokens": 1, "temperature": 0}
     usage = (await client.post("completions", body)).get("usage")
     counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
@@ -160,12 +161,12 @@ async def _count(client: Client, served: str) -> int | None:
 
 
 async def _prove(client: Client, served: str, vocabulary: Vocabulary) -> None:
-    """Ask for one token as the engine does, so that a server that can't tell it is refused at once.
+    """Request one token like the engine does, so that an unsuitable server is refused at once.
 
     Raises
     ------
     ServerError
-        It takes text only, or doesn't tell its tokens.
+        If it accepts only text, or doesn't return tokens.
     """
     body = {
         "model": served, "prompt": vocabulary.encode(_SAMPLE), "max_tokens": 1, "temperature": 0,
@@ -189,52 +190,52 @@ async def _prove(client: Client, served: str, vocabulary: Vocabulary) -> None:
 
 
 def _choose(answer: Mapping[str, Any], served: str | None, host: str) -> Mapping[str, Any]:
-    """Take the model that is meant out of the server's list."""
+    """Choose the requested model from the server's list."""
     listed = answer.get("data")
     if not isinstance(listed, list):
         raise ServerError(f"{host} lists no models: is {host} a server with the completions API?")
-    models = [told for told in listed if isinstance(told, dict) and _is_name(told.get("id"))]
-    names = ", ".join(told["id"] for told in models) or "none"
+    models = [info for info in listed if isinstance(info, dict) and _is_name(info.get("id"))]
+    names = ", ".join(info["id"] for info in models) or "none"
     if served is None:
-        # vLLM lists adapters too, each with the model it belongs to.
-        models = [told for told in models if not told.get("parent")]
+        # vLLM also lists adapters, each with the model that it belongs to.
+        models = [info for info in models if not info.get("parent")]
         if len(models) == 1:
             return models[0]
         if not models:
             raise ServerError(f"{host} serves no model: load one there first")
         raise ServerError(f"{host} serves several models: choose one with --model: {names}")
-    for told in models:
-        aliases = told.get("aliases")
-        if served in (told["id"], *(aliases if isinstance(aliases, list) else ())):
-            return told
+    for info in models:
+        aliases = info.get("aliases")
+        if served in (info["id"], *(aliases if isinstance(aliases, list) else ())):
+            return info
     raise ServerError(f"{host} has no model {served!r}; it serves {names}")
 
 
-def _is_name(told: object) -> bool:
-    return isinstance(told, str) and bool(told) and told.isprintable()
+def _is_name(info: object) -> bool:
+    return isinstance(info, str) and bool(info) and info.isprintable()
 
 
-def _tokenizer(told: Mapping[str, Any], name: str | None) -> tuple[FileTokenizer, str]:
+def _tokenizer(info: Mapping[str, Any], name: str | None) -> tuple[FileTokenizer, str]:
     if name is not None:
         for folder in _folders(name, offline=False):
             return FileTokenizer(folder), name
         raise LoadError(f"there is no tokenizer {name!r}: give a folder with a tokenizer.json, or a Hub id")
-    root = told.get("root")
-    for candidate in dict.fromkeys((told["id"], root if isinstance(root, str) and root else told["id"])):
+    root = info.get("root")
+    for candidate in dict.fromkeys((info["id"], root if isinstance(root, str) and root else info["id"])):
         for folder in _folders(candidate, offline=True):
             return FileTokenizer(folder), candidate
     raise LoadError(
-        f"the tokenizer of {told['id']} is not on this machine: give --tokenizer a folder with its "
+        f"the tokenizer of {info['id']} is not on this machine: give --tokenizer a folder with its "
         "tokenizer.json, or a Hub id"
     )
 
 
 def _folders(name: str, *, offline: bool) -> Iterator[Path]:
-    """Folders with a tokenizer that a name may mean; the Hub is asked last."""
+    """Yield folders with a tokenizer that a name may refer to; try the Hub last."""
     path = Path(name).expanduser()
     try:
         is_here = (path / "tokenizer.json").is_file()
-    except (OSError, ValueError):  # no name that a folder can have
+    except (OSError, ValueError):  # not a valid name for a folder
         return
     if is_here:
         yield path
@@ -250,16 +251,16 @@ def _folders(name: str, *, offline: bool) -> Iterator[Path]:
         try:
             for file in ("tokenizer_config.json", "tokenizer.json"):
                 found = hf_hub_download(repo, file, local_files_only=offline)
-        except Exception:  # noqa: BLE001 - not there, not cached, no network: the caller says what to do
+        except Exception:  # noqa: BLE001 - missing, not cached, no network: the caller reports it
             return
         yield Path(found).parent
 
 
-def _context(told: Mapping[str, Any], tokenizer: FileTokenizer) -> int:
-    meta = told.get("meta")
+def _context(info: Mapping[str, Any], tokenizer: FileTokenizer) -> int:
+    meta = info.get("meta")
     slot = meta.get("n_ctx") if isinstance(meta, dict) else None
-    for length in (told.get("max_model_len"), slot, tokenizer.fields.get("model_max_length")):
-        # A tokenizer that knows no length has a huge number there.
+    for length in (info.get("max_model_len"), slot, tokenizer.fields.get("model_max_length")):
+        # A tokenizer without a length has a huge number there.
         if isinstance(length, int) and not isinstance(length, bool) and 0 < length < 10**7:
             return length
     return _CONTEXT

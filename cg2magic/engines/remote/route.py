@@ -1,6 +1,6 @@
-"""The way to a server: directly or through a proxy, with which key, and how its certificate is verified.
+"""How to connect to a server: directly or through a proxy, with which key and certificates.
 
-httpx reads the environment too, but it sets up every proxy named there, needed or not, and sends requests for
+httpx reads the environment too, but it sets up every proxy named there, needed or not, and sends requests to
 this machine through them. A key for a server on loopback must not reach a proxy.
 """
 
@@ -23,33 +23,33 @@ from httpx_retries import Retry, RetryTransport
 from cg2magic.errors import Cg2Error
 from cg2magic.wording import one_line
 
-#: The only place where we look for a key. It is read for each request and never stored.
+#: The only variable that we read a key from. It is read for each request and never stored.
 KEY = "CG2MAGIC_API_KEY"
 
-#: Names of this machine in the files of hosts that systems come with.
+#: Names of this machine in the systems' default hosts files.
 _HERE = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 class ServerError(Cg2Error):
-    """The server can't be reached, refuses a request, or sends an answer that can't be understood.
+    """The server can't be reached, refuses a request, or sends an invalid response.
 
     Attributes
     ----------
     status : int or None
-        Of its answer; None if there was none.
+        HTTP status of the response; None if there was none.
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
-        # A lone surrogate from somebody's JSON can't be printed.
+        # A lone surrogate in a response's JSON can't be printed.
         super().__init__(without_key(text).encode(errors="replace").decode())
         self.status = status
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a server is reached.
+    """How to connect to a server.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Route:
 
     @classmethod
     def to(cls, url: httpx.URL) -> Route:
-        """Find the way to a server from the environment and the system's settings.
+        """Find the route to a server from the environment and the system's settings.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Route:
         return httpx.URL(self.proxy or "").password
 
     def client(self, timeout: httpx.Timeout, retry: Retry) -> httpx.AsyncClient:
-        """Open it; nothing more is read from the environment.
+        """Create a client; httpx reads nothing more from the environment.
 
         Parameters
         ----------
@@ -113,14 +113,14 @@ class Route:
                 f"{self.name} speaks SOCKS, for which httpx needs the package socksio: "
                 "pip install socksio, or add the server to NO_PROXY"
             ) from None
-        # A client that is given a transport leaves proxies to it.
+        # A client with a custom transport leaves proxies to it.
         return httpx.AsyncClient(
             transport=RetryTransport(way, retry), timeout=timeout, headers=headers, trust_env=False
         )
 
 
 def without_key(text: str) -> str:
-    """Remove the key from a text, in whatever form it appears there."""
+    """Remove the key from a text, in any form it may appear in."""
     raw = os.environ.get(KEY, "")
     for written in {raw, raw.strip()}:
         for form in (written, repr(written)[1:-1], quote(written, safe="")):
@@ -129,7 +129,7 @@ def without_key(text: str) -> str:
 
 
 def has_key() -> bool:
-    """Whether there is a key."""
+    """Whether a key is set."""
     return bool(os.environ.get(KEY, "").strip())
 
 
@@ -168,7 +168,7 @@ def _goes_directly(host: str, port: int | None, named: str) -> bool:
 
 
 def _key() -> str:
-    # A key that was read from a file ends with a newline.
+    # A key read from a file often ends with a newline.
     key = os.environ.get(KEY, "").strip()
     if not all("!" <= character <= "~" for character in key):
         raise ServerError(f"the key in {KEY} contains a character that keys don't have: copy it again")

@@ -1,12 +1,12 @@
-"""What a server streams, as tokens.
+"""Read the tokens that a server streams.
 
-Text is not enough: where tokens end decides what is fed back, and ``<eom>`` is no text at all. The servers
-tell the tokens along with their log-probabilities, each in its own way:
+Text is not enough: we need to know where tokens end to feed them back, and ``<eom>`` is not text at all.
+Servers return the tokens with their log-probabilities, in different ways:
 
-- vLLM in lists side by side, ``tokens``, ``token_logprobs``, ``top_logprobs``; asked for
-  ``return_tokens_as_token_ids`` it writes ``token_id:42`` in the place of the text;
+- vLLM in parallel lists, ``tokens``, ``token_logprobs``, ``top_logprobs``; with
+  ``return_tokens_as_token_ids`` it writes ``token_id:42`` instead of the text;
 - llama.cpp in a list ``content`` of objects with an ``id``;
-- others as vLLM, but with the text, which is looked up.
+- others like vLLM, but with the text, which we look up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cg2magic.engines.remote.route import ServerError
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import TokenLogprob
 
-#: As many as the engine in this process gives.
+#: As many as the local engine returns.
 ALTERNATIVES = 5
 _ID = "token_id:"
 
@@ -32,7 +32,7 @@ class TokenReader:
     ----------
     vocabulary : Vocabulary
     host : str
-        Whose answers these are, for errors.
+        Name of the server, for errors.
     """
 
     def __init__(self, vocabulary: Vocabulary, host: str) -> None:
@@ -40,42 +40,42 @@ class TokenReader:
         self.host = host
 
     def choice(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Give the one choice of an event; None where it has none, as one that only counts tokens."""
+        """Return the single choice of an event; None if it has none, such as one with token counts."""
         choices = event.get("choices")
         if not isinstance(choices, list) or (choices and not isinstance(choices[0], dict)):
             raise ServerError(f"{self.host} sent an answer that is not of the completions API")
         return choices[0] if choices else None
 
     def tokens(self, choice: Mapping[str, Any]) -> list[TokenLogprob]:
-        """Give the tokens of a choice.
+        """Return the tokens of a choice.
 
         Raises
         ------
         ServerError
-            There are none beside the text, or they are not of this vocabulary.
+            If it contains only text, or tokens that are not in this vocabulary.
         """
-        told = choice.get("logprobs")
-        if not told:
+        logprobs = choice.get("logprobs")
+        if not logprobs:
             if choice.get("text"):
                 raise ServerError(
                     f"{self.host} reports only the text, not its tokens (logprobs); vLLM and llama.cpp do"
                 )
             return []
         try:
-            return self._objects(told["content"]) if "content" in told else self._lists(told)
+            return self._objects(logprobs["content"]) if "content" in logprobs else self._lists(logprobs)
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             raise ServerError(f"{self.host} reports its tokens in an unknown form") from None
 
     def _objects(self, content: Sequence[Mapping[str, Any]]) -> list[TokenLogprob]:
-        def token(told: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> TokenLogprob:
+        def token(entry: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> TokenLogprob:
             alternatives = [self._token(self._known(t["id"]), t["logprob"]) for t in others]
-            return self._token(self._known(told["id"]), told["logprob"], alternatives)
+            return self._token(self._known(entry["id"]), entry["logprob"], alternatives)
 
-        return [token(told, told.get("top_logprobs") or ()) for told in content]
+        return [token(entry, entry.get("top_logprobs") or ()) for entry in content]
 
-    def _lists(self, told: Mapping[str, Any]) -> list[TokenLogprob]:
-        names, logprobs = told["tokens"], told["token_logprobs"]
-        tops = told.get("top_logprobs") or [None] * len(names)
+    def _lists(self, lists: Mapping[str, Any]) -> list[TokenLogprob]:
+        names, logprobs = lists["tokens"], lists["token_logprobs"]
+        tops = lists.get("top_logprobs") or [None] * len(names)
         if not (isinstance(names, list) and len(names) == len(logprobs) == len(tops)):
             raise ValueError("the lists differ in length")
 
@@ -108,5 +108,5 @@ class TokenReader:
 
     @cached_property
     def _by_text(self) -> dict[str, int]:
-        """Ids by text, the lowest where several look alike."""
+        """Ids by text; the lowest id if several tokens have the same text."""
         return {self.vocabulary.text(i): i for i in reversed(range(len(self.vocabulary.pieces)))}

@@ -1,1 +1,1 @@
-"""CodeGen2: its checkpoints, its layers, and the files that other programs read."""
+"""CodeGen2: its checkpoints, its layers, and export to files for other programs."""

@@ -1,13 +1,14 @@
-"""CodeGen checkpoints in the layout of Phi: the same function, weight for weight.
+"""Read CodeGen checkpoints into Phi's layout: it computes the same function with the same weights.
 
-One block of CodeGen is ``x + attention(ln_1(x)) + mlp(ln_1(x))``, and so is one of `PhiForCausalLM`. Only the
-attention's weights are laid out differently. ``qkv_proj`` has ``3 · width`` rows: ``G`` groups of
-``[q | v | k]``, each of them ``heads / G`` heads::
+One block of CodeGen is ``x + attention(ln_1(x)) + mlp(ln_1(x))``, as in `PhiForCausalLM`. Only the layout of
+the attention weights differs. ``qkv_proj`` has ``3 · width`` rows: ``G`` groups of ``[q | v | k]``, each with
+``heads / G`` heads::
 
     qkv_proj.view(G, 3, heads // G, head_dim, width)[g, j, h] = head g·heads/G + h of q (j=0), v (1), k (2)
 
-and rotary turns adjacent pairs of channels ``(2i, 2i+1)`` where Phi turns ``(i, i + rotary_dim/2)``. As the
-order of a head's channels is free as long as q and k agree, both are a permutation of the rows.
+CodeGen's rotary embedding rotates adjacent pairs of channels ``(2i, 2i+1)``; Phi's rotates pairs
+``(i, i + rotary_dim/2)``. The channels of a head may be in any order, as long as it is the same for q and k.
+So both differences are a permutation of the rows.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ if TYPE_CHECKING:
     from cg2magic.models.weights import TensorInfo, Weights
     from cg2magic.progress import Watch
 
-# Masks that older versions of transformers saved with the weights; they are constants of the code.
+# Masks that older versions of transformers saved with the weights; the code computes them itself.
 OLD_BUFFERS = (".attn.causal_mask", ".attn.masked_bias", ".attn.bias")
 
-# Keys of a config.json that say how it was saved or which code goes with it, not what the model is.
+# Keys of config.json about how the model was saved or which code it needs, not about the model itself.
 _NOT_THE_MODEL = ("auto_map", "architectures", "model_type", "dtype", "torch_dtype", "transformers_version")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """The numbers that decide the size of each tensor."""
+class CodegenShape:
+    """The numbers that determine the size of each tensor."""
 
     layers: int
     width: int
@@ -54,12 +55,12 @@ class Shape:
 
     @property
     def head_dim(self) -> int:
-        """Channels of one head."""
+        """Number of channels per head."""
         return self.width // self.heads
 
     @classmethod
-    def of(cls, config: CodeGenConfig) -> Shape:
-        """Read the shape from a configuration; LoadError where it makes no model."""
+    def of(cls, config: CodeGenConfig) -> CodegenShape:
+        """Read the shape from a configuration; raise LoadError if it describes no valid model."""
         fields = ("n_layer", "n_embd", "n_head", "rotary_dim", "vocab_size", "n_positions")
         for field in fields:
             number = getattr(config, field)
@@ -86,7 +87,7 @@ class Shape:
 
 
 def codegen_config(fields: Mapping[str, Any]) -> CodeGenConfig:
-    """Make a configuration of the fields of a ``config.json``; code it refers to is left alone."""
+    """Make a configuration from the fields of a ``config.json``; ignore code that it refers to."""
     try:
         config = CodeGenConfig(**{key: value for key, value in fields.items() if key not in _NOT_THE_MODEL})
     except Exception as error:
@@ -97,8 +98,8 @@ def codegen_config(fields: Mapping[str, Any]) -> CodeGenConfig:
 
 
 def phi_config(config: CodeGenConfig, dtype: torch.dtype) -> PhiConfig:
-    """Say in Phi's words what a CodeGen configuration says."""
-    shape = Shape.of(config)
+    """Translate a CodeGen configuration into one for Phi."""
+    shape = CodegenShape.of(config)
     return PhiConfig(
         vocab_size=shape.vocabulary,
         hidden_size=shape.width,
@@ -117,39 +118,39 @@ def phi_config(config: CodeGenConfig, dtype: torch.dtype) -> PhiConfig:
     )
 
 
-def rotary_factor(shape: Shape) -> float:
-    """Return the fraction for which Phi's ``int(head_dim * fraction)`` is ``rotary_dim`` again."""
+def rotary_factor(shape: CodegenShape) -> float:
+    """Return the fraction with which Phi's ``int(head_dim * fraction)`` gives ``rotary_dim``."""
     factor = shape.rotary_dim / shape.head_dim
     return factor if int(shape.head_dim * factor) == shape.rotary_dim else math.nextafter(factor, 1.0)
 
 
-def qkv_rows(shape: Shape, groups: int) -> torch.Tensor:
-    """Return which row of ``qkv_proj`` each row of Phi's q, k and v is.
+def qkv_rows(shape: CodegenShape, groups: int) -> torch.Tensor:
+    """Return, for each row of Phi's q, k and v, its row in ``qkv_proj``.
 
     Parameters
     ----------
-    shape : Shape
+    shape : CodegenShape
     groups : int
         A divisor of the number of heads.
 
     Returns
     -------
     Tensor of int64, ``(3 * width,)``
-        The rows of q, then those of k, then those of v: ``qkv_proj.weight[rows]`` is the three of them.
+        The rows of q, then of k, then of v: ``qkv_proj.weight[rows]`` is all three, stacked.
     """
     rows = torch.arange(3 * shape.width)
     # (groups, q v k, heads of a group, head_dim) → three of (heads, head_dim)
     grouped = rows.view(groups, 3, shape.heads // groups, shape.head_dim)
     q, v, k = (part.reshape(shape.heads, shape.head_dim) for part in grouped.unbind(1))
-    # Adjacent pairs → halves: 0 2 4 … 1 3 5 …, then the channels that are not turned.
+    # Adjacent pairs → halves: 0 2 4 … 1 3 5 …, then the channels that are not rotated.
     channels = torch.arange(shape.head_dim)
     turned, rest = channels[: shape.rotary_dim], channels[shape.rotary_dim :]
     channels = torch.cat([turned[0::2], turned[1::2], rest])
     return torch.cat([q[:, channels].flatten(), k[:, channels].flatten(), v.flatten()])
 
 
-def expected_tensors(shape: Shape, *, tied: bool = False) -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of each tensor a CodeGen checkpoint has to hold."""
+def expected_tensors(shape: CodegenShape, *, tied: bool = False) -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of each tensor that a CodeGen checkpoint must contain."""
     width, inner = shape.width, shape.inner
     tensors: dict[str, tuple[int, ...]] = {"transformer.wte.weight": (shape.vocabulary, width)}
     for layer in range(shape.layers):
@@ -178,9 +179,9 @@ def expected_tensors(shape: Shape, *, tied: bool = False) -> dict[str, tuple[int
 def check_tensors(
     infos: Mapping[str, TensorInfo], expected: Mapping[str, tuple[int, ...]], spare: tuple[str, ...] = ()
 ) -> None:
-    """Raise LoadError for the first tensor that is missing, of another shape, or not expected.
+    """Raise LoadError for the first tensor that is missing, has the wrong shape, or is unexpected.
 
-    ``spare`` names tensors that may be there and are not needed.
+    ``spare`` names tensors that are allowed but not needed.
     """
     for name, shape in expected.items():
         if name not in infos:
@@ -202,7 +203,7 @@ def check_tensors(
 
 
 def phi_name(name: str) -> str:
-    """Return Phi's name of a CodeGen tensor that is the same in both layouts."""
+    """Return Phi's name for a CodeGen tensor that is the same in both layouts."""
     for ours, theirs in (
         ("transformer.h.", "model.layers."),
         ("transformer.wte.", "model.embed_tokens."),
@@ -217,7 +218,7 @@ def phi_name(name: str) -> str:
 
 
 def phi_tensors(name: str, tensor: torch.Tensor, rows: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Turn one tensor of a CodeGen checkpoint into those of Phi.
+    """Convert a tensor of a CodeGen checkpoint to Phi's layout.
 
     Parameters
     ----------
@@ -229,12 +230,12 @@ def phi_tensors(name: str, tensor: torch.Tensor, rows: torch.Tensor) -> dict[str
     Returns
     -------
     dict of str to Tensor
-        ``q_proj``, ``k_proj`` and ``v_proj`` for ``qkv_proj``; else the tensor itself by its other name.
+        ``q_proj``, ``k_proj`` and ``v_proj`` for ``qkv_proj``; otherwise the same tensor with its new name.
     """
     if not name.endswith(".attn.qkv_proj.weight"):
         return {phi_name(name): tensor}
     block = phi_name(name.removesuffix(".attn.qkv_proj.weight"))
-    # (3 * width, width) → three of (width, width), each with memory of its own
+    # (3 * width, width) → three of (width, width), each with its own memory
     return {
         f"{block}.self_attn.{part}_proj.weight": tensor[of_part]
         for part, of_part in zip("qkv", rows.chunk(3), strict=True)
@@ -242,10 +243,10 @@ def phi_tensors(name: str, tensor: torch.Tensor, rows: torch.Tensor) -> dict[str
 
 
 def empty_phi(config: PhiConfig) -> Phi:
-    """Build the model with no memory behind its weights."""
+    """Build the model without allocating memory for its weights."""
     with torch.device("meta"):
         model = Phi(config)
-    model.model.rotary_emb = PhiRotaryEmbedding(config)  # computed, not loaded: it needs real numbers
+    model.model.rotary_emb = PhiRotaryEmbedding(config)  # computed, not loaded, so it needs real memory
     return model.eval().requires_grad_(requires_grad=False)
 
 
@@ -259,27 +260,27 @@ def load_phi(
     watch: Watch,
     what: str,
 ) -> Phi:
-    """Read a CodeGen checkpoint, tensor by tensor, into a model of Phi's layout.
+    """Read a CodeGen checkpoint, tensor by tensor, into a model in Phi's layout.
 
     Parameters
     ----------
     weights : Weights
     config : CodeGenConfig
     groups : int
-        Groups in ``qkv_proj``.
+        Number of groups in ``qkv_proj``.
     precision : {"fp32", "bf16", "fp16", "int8"}
     device : torch.device or str
     watch : Watch
-        Told the bytes read, and asked whether to go on, before each tensor.
+        Before each tensor, receives the progress in bytes and is checked for cancellation.
     what : str
-        The name of this work, for the person.
+        Name of this step, shown to users.
 
     Raises
     ------
     LoadError
-        The tensors are not those the configuration asks for.
+        If the tensors don't match the configuration.
     """
-    shape = Shape.of(config)
+    shape = CodegenShape.of(config)
     tied = config.tie_word_embeddings
     expected = expected_tensors(shape, tied=tied)
     check_tensors(weights.infos, expected, spare=("lm_head.weight",) if tied else ())
@@ -295,7 +296,7 @@ def load_phi(
                 if precision == "int8":
                     set_tensor(model, target, part)
                 else:
-                    # A copy even where nothing changes: the file may be replaced while the model is in use.
+                    # Copy even if nothing changes: the file may be replaced while the model is in use.
                     _set(model, target, part.to(device=device, dtype=dtype, copy=part is tensor))
         del tensor
     if precision != "int8":
@@ -310,7 +311,7 @@ def load_phi(
 
 
 def _set_zero_biases(model: Phi, dtype: torch.dtype, device: torch.device | str) -> None:
-    """Give q, k, v and dense the biases that Phi has and CodeGen has not."""
+    """Set the biases of q, k, v and dense to zero: Phi has them, CodeGen doesn't."""
     width = model.config.hidden_size
     for block in model.model.layers:
         attention = block.self_attn

@@ -1,7 +1,7 @@
-"""An exported model as a GGUF, which llama.cpp runs.
+"""Write an exported model as a GGUF file for llama.cpp.
 
-What CodeGen2 is in Phi's layout, llama.cpp calls ``phi2``. Its own converter knows tokenizers by a
-fingerprint, and CodeGen2's is not among them; here it is said what it is: GPT-2's, and some added tokens.
+CodeGen2 in Phi's layout is what llama.cpp calls ``phi2``. llama.cpp's own converter recognizes tokenizers by
+a fingerprint and doesn't know CodeGen2's. We declare it as what it is: GPT-2's tokenizer with added tokens.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ OUTTYPES = ("auto", "q8_0")
 
 
 def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
-    """Write the checkpoint in `folder`, which `export` made, as one GGUF; tensor by tensor.
+    """Write the checkpoint in `folder`, made by `export`, as one GGUF file, tensor by tensor.
 
     Parameters
     ----------
     folder, file : Path
     outtype : {"auto", "q8_0"}
-        Of matrices: their own precision, or 8 bits in blocks of 32 with a scale each, where rows are made of
-        such blocks. Vectors are in float32, as llama.cpp wants them.
+        Precision of the matrices: their own, or 8 bits in blocks of 32 with one scale per block, if 32
+        divides the row length. Vectors are in float32, as llama.cpp requires.
 
     Raises
     ------
     LoadError
-        The package ``gguf`` is not installed.
+        If the package ``gguf`` is not installed.
     """
     try:
         import gguf
@@ -81,7 +81,7 @@ def write_gguf(folder: Path, file: Path, outtype: str = "auto") -> None:
 def _array(tensor: torch.Tensor, *, vector: bool) -> NDArray[Any]:
     if vector:
         tensor = tensor.float()
-    # numpy has no bfloat16: its bits, as they are.
+    # numpy has no bfloat16, so pass its raw bits.
     return (tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
@@ -108,12 +108,12 @@ def _write_vocabulary(writer: GGUFWriter, folder: Path, config: Mapping[str, Any
     for token in tokenizer["added_tokens"]:
         tokens[token["id"]] = token["content"]
         kinds[token["id"]] = gguf.TokenType.CONTROL if token["special"] else gguf.TokenType.USER_DEFINED
-    rows = range(config["vocab_size"])
+    ids = range(config["vocab_size"])
     merges = tokenizer["model"]["merges"]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list([tokens.get(i, f"<unused_{i}>") for i in rows])
-    writer.add_token_types([kinds.get(i, gguf.TokenType.UNUSED) for i in rows])
+    writer.add_token_list([tokens.get(i, f"<unused_{i}>") for i in ids])
+    writer.add_token_types([kinds.get(i, gguf.TokenType.UNUSED) for i in ids])
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
     writer.add_bos_token_id(config["bos_token_id"])
     writer.add_eos_token_id(config["eos_token_id"])

@@ -1,10 +1,10 @@
-"""How many groups a checkpoint's ``qkv_proj`` has: what is declared, and the proof of it.
+"""Find the number of groups in a checkpoint's ``qkv_proj``, and verify it.
 
-CodeGen was trained on several processor cores at once, and each core's rows of q, v and k were saved side by
-side: 4 groups in CodeGen1 and in the larger CodeGen2, 8 in codegen2-1B and -3_7B. No field of ``config.json``
-says which, and a wrong count mixes queries, keys and values with no error at all. But a trained model under
-the wrong count has lost what attention gave it: its loss on a piece of plain Python is higher by nats. So the
-count is proven by that loss before a model is let near a person.
+CodeGen was trained on several processor cores at once, and the rows of q, v and k were saved core by core:
+4 groups in CodeGen1 and the larger CodeGen2, 8 in codegen2-1B and -3_7B. No field of ``config.json`` says
+which. The wrong number mixes up queries, keys and values without any error. But attention then no longer
+works, so the loss of a trained model on some plain Python is several nats higher. We verify the number by
+that loss before the model is used.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing import TYPE_CHECKING
 import torch
 
 from cg2magic.errors import LoadError
-from cg2magic.models.codegen.checkpoint import Shape, qkv_rows
+from cg2magic.models.codegen.checkpoint import CodegenShape, qkv_rows
 from cg2magic.models.int8.linear import Int8Linear
 
 if TYPE_CHECKING:
     from transformers import PhiForCausalLM, PreTrainedTokenizerBase
 
-# What CodeGen checkpoints are known to have, the likelier first.
+# The numbers of groups in known CodeGen checkpoints, the more common one first.
 KNOWN_COUNTS = (8, 4)
 
-# Nats a token by which one count must beat the other. The mean of some 70 tokens is uncertain by about 0.2;
-# under the wrong count, trained models lose several.
+# Nats per token by which one number must beat the other. The mean over about 70 tokens is uncertain by about
+# 0.2; with the wrong number, trained models lose several nats.
 CLEAR = 0.5
 
-# A model has learned something if it is better than a uniform guess by this factor in probability, in nats.
-# Random weights never are: their expected loss is at least that of the guess, ln(vocabulary).
+# A model has learned something if its loss is lower than a uniform guess's by this many nats. Random weights
+# never reach it: their expected loss is at least that of the guess, ln(vocabulary size).
 LEARNED = 2.0
 
-# Names used again, calls, indentation: what a model needs attention for, and that any model of code has seen.
+# Repeated names, calls, indentation: things that need attention and that every code model knows.
 SAMPLE = '''\
 def mean(values):
     """Return the mean of a list of numbers."""
@@ -47,11 +47,11 @@ def mean(values):
 values = [1, 2, 3, 4]
 print("mean:", mean(values))
 '''
-_SAMPLE_TOKENS = 128  # a bound on the time, for tokenizers that cut it finely
+_SAMPLE_TOKENS = 128  # limits the time with tokenizers that use many small tokens
 
 
 def declared_in(folder: Path) -> int | None:
-    """Return the count that a checkpoint's own code names; the code is read as text and never run."""
+    """Return the number declared in the checkpoint's code, which is read as text and never run."""
     try:
         text = (folder / "modeling_codegen.py").read_text("utf-8", errors="replace")
     except OSError:
@@ -60,13 +60,13 @@ def declared_in(folder: Path) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def possible_counts(shape: Shape, declared: int | None) -> tuple[int, ...]:
-    """Return the counts to compare, the declared one first.
+def possible_counts(shape: CodegenShape, declared: int | None) -> tuple[int, ...]:
+    """Return the numbers to compare, the declared one first.
 
     Raises
     ------
     LoadError
-        The heads can't be divided so.
+        If the number of heads can't be divided by them.
     """
     counts = dict.fromkeys(KNOWN_COUNTS if declared is None else (declared, *KNOWN_COUNTS))
     possible = tuple(count for count in counts if count > 0 and shape.heads % count == 0)
@@ -86,28 +86,28 @@ def possible_counts(shape: Shape, declared: int | None) -> tuple[int, ...]:
 def prove(
     model: PhiForCausalLM,
     tokenizer: PreTrainedTokenizerBase,
-    shape: Shape,
+    shape: CodegenShape,
     counts: tuple[int, ...],
     declared: int | None,
 ) -> int:
-    """Find the count under which the model makes sense, and leave the weights arranged so.
+    """Find the number of groups with which the model works, and arrange its weights accordingly.
 
     Parameters
     ----------
     model : PhiForCausalLM
         Arranged by ``counts[0]``.
     tokenizer : PreTrainedTokenizerBase
-    shape : Shape
+    shape : CodegenShape
     counts : tuple of int
         From `possible_counts`.
     declared : int or None
-        The count that somebody vouches for.
+        The number declared by the user, the catalog or the checkpoint.
 
     Raises
     ------
     LoadError
-        The declared count loses clearly; or none is declared and none wins clearly; or the weights make no
-        finite numbers.
+        If the declared number loses clearly, if none is declared and none wins clearly, or if the loss is
+        not finite.
     """
     ids = tokenizer(SAMPLE, return_tensors="pt")["input_ids"]
     ids = ids[:, : min(_SAMPLE_TOKENS, model.config.max_position_embeddings)]
@@ -123,7 +123,7 @@ def prove(
 
 
 def judge(losses: dict[int, float], declared: int | None, *, vocabulary: int) -> int:
-    """Choose a count by the losses under each, in nats a token.
+    """Choose the number of groups by the loss with each, in nats per token.
 
     Raises
     ------
@@ -151,22 +151,22 @@ def judge(losses: dict[int, float], declared: int | None, *, vocabulary: int) ->
             )
         return declared
     if not wins:
-        told = " and ".join(f"{losses[count]:.2f} in {count}" for count in sorted(losses, reverse=True))
+        compared = " and ".join(f"{losses[count]:.2f} in {count}" for count in sorted(losses, reverse=True))
         raise LoadError(
             "the weights don't show how many groups their attention is saved in (loss on some Python: "
-            f"{told}); give the number with groups={counts_as_text(tuple(losses))}"
+            f"{compared}); give the number with groups={counts_as_text(tuple(losses))}"
         )
     return best
 
 
 def counts_as_text(counts: tuple[int, ...]) -> str:
-    """Return counts as a choice: ``"8 or 4"``."""
+    """Format numbers as a choice: ``"8 or 4"``."""
     return " or ".join(str(count) for count in counts)
 
 
 @torch.no_grad()
 def sample_loss(model: PhiForCausalLM, ids: torch.Tensor) -> float:
-    """Return the mean cross-entropy of each token given those before, in nats; infinite where not a number.
+    """Return the mean cross-entropy per token in nats; infinity if it is not a number.
 
     Parameters
     ----------
@@ -174,16 +174,16 @@ def sample_loss(model: PhiForCausalLM, ids: torch.Tensor) -> float:
     ids : Tensor of int64, ``(1, length)``
     """
     ids = ids.to(model.device)
-    logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()  # (length - 1, vocabulary)
+    logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()  # (length - 1, vocabulary size)
     loss = torch.nn.functional.cross_entropy(logits, ids[0, 1:]).item()
     return loss if math.isfinite(loss) else math.inf
 
 
 @torch.no_grad()
-def regroup(model: PhiForCausalLM, shape: Shape, old: int, new: int) -> None:
-    """Rearrange q, k and v, in place, from one count of groups to another.
+def regroup(model: PhiForCausalLM, shape: CodegenShape, old: int, new: int) -> None:
+    """Rearrange q, k and v in place, from one number of groups to another.
 
-    With ``rows(G)`` the rows of ``qkv_proj`` that q, k and v are made of, row ``r`` of the new arrangement is
+    If ``rows(G)`` are the rows of ``qkv_proj`` that make up q, k and v, row ``r`` of the new arrangement is
     the row of the old one that came from ``rows(new)[r]``.
     """
     if old == new:

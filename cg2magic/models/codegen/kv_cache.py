@@ -1,8 +1,12 @@
-"""Keys and values of the tokens that were read: written in place, and shared where they are the same.
+"""The KV cache: written in place, and shared between copies and between the sequences of a batch.
 
-transformers' own cache makes new tensors of all it holds for every token. Here a token is written behind the
-others, in room made beforehand. Copies of a cache share its memory: what others may look at is never written
-again. Rows of a batch that came from one prompt share that prompt's keys and values, and read them once.
+For every token, transformers' own cache copies all its tensors. Here a token is appended in memory allocated
+in advance. Copies of a cache share its memory: nothing that another copy may read is ever overwritten.
+Sequences in a batch that continue the same prompt share its keys and values, which are read once for all.
+
+Shapes: B is the batch size, H the number of heads, D the channels per head, S the new tokens, L the tokens in
+the cache, of which P are shared by the batch and O are each sequence's own, and C the tokens of its own that
+there is memory for.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import sys
 
 import torch
 
-#: Tokens of room that are made at a time.
+#: Memory is allocated for a multiple of this many tokens.
 _STEP = 128
 _NONE = sys.maxsize
 
@@ -24,14 +28,14 @@ class KVLayer:
     Parameters
     ----------
     dtype : torch.dtype
-        They are held in.
+        Type to store them in.
 
     Attributes
     ----------
-    shared : pair of Tensor, ``(1, heads, length, head_dim)``, or None
-        The beginning that all rows have in common.
-    keys, values : Tensor, ``(rows, heads, room, head_dim)``, or None
-        What follows, one a row; filled up to `length`.
+    shared : pair of Tensor, ``[1, H, P, D]``, or None
+        The common beginning of all sequences.
+    keys, values : Tensor, ``[B, H, C, D]``, or None
+        What follows in each sequence; filled up to `length`.
     length : int
     """
 
@@ -41,7 +45,7 @@ class KVLayer:
         self.keys: torch.Tensor | None = None
         self.values: torch.Tensor | None = None
         self.length = 0
-        self._free = 0  # from here on, nobody else looks at `keys` and `values`
+        self._free = 0  # from here on, no copy reads `keys` and `values`
 
     def __copy__(self) -> KVLayer:
         copied = KVLayer(self.dtype)
@@ -52,39 +56,40 @@ class KVLayer:
 
     @property
     def shared_length(self) -> int:
-        """Tokens in `shared`."""
+        """Number of tokens in `shared`."""
         return 0 if self.shared is None else self.shared[0].shape[2]
 
     @property
     def own(self) -> Pair:
-        """The filled part of `keys` and `values`."""
+        """The filled part of `keys` and `values`, ``[B, H, O, D]``."""
         assert self.keys is not None
         assert self.values is not None
-        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]  # [B, H, O, D]
 
     @property
     def whole(self) -> Pair:
-        """Keys and values of every row from the first token on, ``(rows, heads, length, head_dim)``."""
+        """Keys and values of every sequence from the first token on, ``[B, H, L, D]``."""
         if self.shared is None:
             return self.own
         return tuple(
-            torch.cat((shared.expand(len(own), -1, -1, -1), own), dim=2)
+            torch.cat((shared.expand(len(own), -1, -1, -1), own), dim=2)  # [B, H, L, D]
             for shared, own in zip(self.shared, self.own, strict=True)
         )
 
     def append(self, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Add tokens, ``(rows, heads, tokens, head_dim)``."""
+        """Add tokens; `keys` and `values` are ``[B, H, S, D]``."""
         end = self.length + keys.shape[2]
         if self.keys is None or self.length < self._free or end > self.keys.shape[2]:
             self._move(keys, -(-end // _STEP) * _STEP)
         assert self.keys is not None
         assert self.values is not None
-        self.keys[:, :, self.length : end] = keys
+        self.keys[:, :, self.length : end] = keys  # [B, H, S, D]
         self.values[:, :, self.length : end] = values
         self.length = end
 
     def _move(self, like: torch.Tensor, room: int) -> None:
-        """Copy into new tensors with so much room."""
+        """Copy into new tensors with memory for `room` tokens."""
+        # two of [B, H, C, D]
         new = [like.new_empty(*like.shape[:2], room, like.shape[3], dtype=self.dtype) for _ in range(2)]
         if self.length:
             for tensor, old in zip(new, self.own, strict=True):
@@ -93,34 +98,35 @@ class KVLayer:
         self._free = 0
 
     def crop(self, tokens: int) -> None:
-        """Forget the last `tokens` of those that are not shared."""
+        """Remove the last `tokens` tokens, which must not be shared."""
         if tokens > self.length:
             raise ValueError(f"{tokens} tokens can't be forgotten: {self.length} are not shared by all rows")
         self.length -= tokens
 
     def repeat(self) -> None:
-        """Share the one row there is; more come with the tokens in which they differ."""
+        """Share the single sequence; several sequences can then be appended to it."""
         self.shared = self.whole
         self.keys = self.values = None
         self.length = self._free = 0
 
-    def select(self, rows: torch.Tensor) -> None:
-        """Keep these rows."""
+    def select(self, sequences: torch.Tensor) -> None:
+        """Keep these sequences of the batch."""
         if self.length:
-            self.keys, self.values = (tensor.index_select(0, rows) for tensor in self.own)
+            # [B, H, O, D], with the new B
+            self.keys, self.values = (tensor.index_select(0, sequences) for tensor in self.own)
             self._free = 0
 
 
 class KVCache:
-    """Keys and values of all layers, with the names that transformers' ``DynamicCache`` has for them.
+    """Keys and values of all layers, with the interface of transformers' ``DynamicCache``.
 
-    A copy of the cache is one of this object and of each of its `layers`; it costs nothing.
+    To copy the cache, copy this object and each of its `layers`; no tensor is copied.
 
     Parameters
     ----------
     layers : int
     dtype : torch.dtype
-        They are held in.
+        Type to store them in.
     """
 
     is_croppable = True
@@ -129,15 +135,15 @@ class KVCache:
         self.layers = [KVLayer(dtype) for _ in range(layers)]
 
     def get_seq_length(self) -> int:
-        """Return how many tokens are in it."""
+        """Return the number of tokens in the cache."""
         return self.layers[0].shared_length + self.layers[0].length
 
     def crop(self, tokens: int) -> None:
-        """Forget the last tokens; `tokens` is their number, negative."""
+        """Remove the last tokens; `tokens` is their number, negated."""
         for layer in self.layers:
             layer.crop(-tokens)
 
-    def reorder_cache(self, rows: torch.Tensor) -> None:
-        """Let the batch be of these rows; at first, of the one there is as often as it is named."""
+    def reorder_cache(self, sequences: torch.Tensor) -> None:
+        """Keep these sequences of the batch; the first call lets all share the single one there is."""
         for layer in self.layers:
-            layer.repeat() if layer.shared is None else layer.select(rows)
+            layer.repeat() if layer.shared is None else layer.select(sequences)

@@ -1,1 +1,1 @@
-"""Weights in 8 bits: the layer, its kernels, and the files they are kept in."""
+"""Weights in 8 bits: the linear layer, its kernels, and the cache on disk."""

@@ -1,8 +1,7 @@
-"""Quantized weights are kept on disk: a model that was once read in int8 is there in seconds the next time.
+"""Cache quantized weights on disk, so that a model loaded in int8 once loads in seconds the next time.
 
-A file holds plain int8 with scales, so that it does not depend on the kernel that reads it. What goes wrong
-with these files is never the person's problem: one that can't be read is made again, one that can't be
-written is done without.
+A file holds plain int8 with scales, so it does not depend on the kernel. Users never see problems with these
+files: a file that can't be read is made again, and if it can't be written, there is no file.
 """
 
 from __future__ import annotations
@@ -39,27 +38,27 @@ _DTYPES = {
     torch.float16: "F16",
     torch.float32: "F32",
 }
-_CHECKSUMS = "checksums"  # the last tensor of a file: the CRC-32 of each one before
-_SPARE = 1 << 30  # bytes of the disk that are left alone
+_CHECKSUMS = "checksums"  # the last tensor of a file: the CRC-32 of each of the others
+_SPARE = 1 << 30  # bytes that must stay free on the disk
 
 
 def read(path: Path, model: nn.Module, watch: Watch, what: str) -> int | None:
-    """Put the weights of a file into a model.
+    """Load the weights from a file into a model.
 
     Parameters
     ----------
     path : Path
     model : nn.Module
-        With no memory behind its weights.
+        Without memory allocated for its weights.
     watch : Watch
     what : str
-        The name of this work, for the person.
+        Name of this step, shown to users.
 
     Returns
     -------
     int or None
-        The count of groups that was proven when the file was written; None where there is no file, or none
-        that is whole. The model is of no use then.
+        The number of groups that was verified when the file was written. None if there is no valid file; the
+        model must not be used then.
     """
     from safetensors import SafetensorError
 
@@ -83,7 +82,7 @@ def _fill(model: nn.Module, path: Path, watch: Watch, what: str) -> int:
     halves: dict[str, torch.Tensor] = {}
     for name, checksum in zip(names, checksums, strict=True):
         watch.report(done, total, what)
-        # Opened for each tensor: closing it lets go of the pages that were read.
+        # Reopen the file for each tensor: closing it releases the pages that were read.
         with safe_open(path, framework="pt", device="cpu") as handle:
             tensor = handle.get_tensor(name)
         if _checksum(tensor) != checksum:
@@ -98,7 +97,7 @@ def _fill(model: nn.Module, path: Path, watch: Watch, what: str) -> int:
 
 
 def write(path: Path, model: nn.Module, groups: int, watch: Watch, what: str) -> None:
-    """Write a model's weights to a file, all of it or nothing; where that fails there is no file."""
+    """Write a model's weights to a file; if that fails, there is no file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _save(path, model, groups, watch, what)
@@ -129,14 +128,14 @@ def _save(path: Path, model: nn.Module, groups: int, watch: Watch, what: str) ->
 
 
 class _Part(NamedTuple):
-    """Tensors that are made together: their names, types and shapes, and how to make them."""
+    """Tensors that are made together: their names, types and shapes, and a function that makes them."""
 
     specs: list[tuple[str, torch.dtype, tuple[int, ...]]]
     make: Callable[[], tuple[torch.Tensor, ...]]
 
 
 def _parts(model: nn.Module) -> Iterator[_Part]:
-    """Go through all weights of a model; each is unpacked only when it is its turn."""
+    """Iterate over all weights of a model; each is unpacked only when needed."""
     for path, module in model.named_modules():
         if isinstance(module, Int8Linear):
             specs = [
@@ -157,7 +156,7 @@ def _unpacked(layer: Int8Linear, bias: tuple[torch.Tensor, ...]) -> tuple[torch.
 
 
 def _header(specs: list[tuple[str, torch.dtype, tuple[int, ...]]], groups: int) -> tuple[bytes, int]:
-    """Return the beginning of a safetensors file, and the bytes of the whole file."""
+    """Return the header of a safetensors file, and the size of the whole file."""
     names = [name for name, _, _ in specs]
     fields: dict[str, object] = {"__metadata__": {"names": json.dumps(names), "groups": str(groups)}}
     end = 0
@@ -170,7 +169,7 @@ def _header(specs: list[tuple[str, torch.dtype, tuple[int, ...]]], groups: int) 
 
 
 def _put(model: nn.Module, name: str, tensor: torch.Tensor, halves: dict[str, torch.Tensor]) -> None:
-    """Put a tensor of a file into the model; `halves` keeps a weight until its scale comes."""
+    """Put a tensor from a file into the model; `halves` holds a weight until its scale is read."""
     path, _, leaf = name.rpartition(".")
     module = model.get_submodule(path)
     if leaf == "weight" and isinstance(module, nn.Linear):

@@ -1,4 +1,4 @@
-"""Where quantized weights are kept on disk: one safetensors file a model, see `int8_cache`."""
+"""Where quantized weights are cached on disk: one safetensors file per model, see `int8.cache`."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import contextlib
 import hashlib
 from pathlib import Path
 
-#: Of what is in the files; those of another version are made again.
+#: Version of the file format; files of another version are made again.
 LAYOUT = 1
-#: How the name of a file ends while it is being written.
+#: Suffix of a file while it is being written.
 UNFINISHED = ".part"
 
 _SAMPLES, _SAMPLE = 64, 4096
 
 
 def folder() -> Path:
-    """Return where the files are, which may not exist."""
+    """Return the folder of the files, which may not exist."""
     import platformdirs
 
     return platformdirs.user_cache_path("cg2magic", appauthor=False) / "int8"
 
 
 def path_for(name: str, files: tuple[Path, ...], *decisive: object) -> Path:
-    """Return where the quantized weights of a checkpoint are kept.
+    """Return the path for the quantized weights of a checkpoint.
 
-    A checkpoint is known by its files' names, sizes, times of change and by samples of their bytes, its
-    headers among them. Hashing all of them would take as long as reading them; training changes every
-    weight, so that samples show it, and what edits a few of them sets the time.
+    A checkpoint is identified by the names, sizes and modification times of its files, and by samples of
+    their bytes, including the headers. Hashing all bytes would take as long as reading them. Samples are
+    enough: training changes every weight, and a smaller edit changes the modification time.
 
     Parameters
     ----------
     name : str
-        Of the model.
+        Name of the model.
     files : tuple of Path
         Its weights.
     decisive
-        What else decides what is in the file, with a `repr` that tells.
+        Other values that the file's contents depend on; each `repr` must identify the value.
     """
     digest = hashlib.sha256(repr((LAYOUT, decisive)).encode())
     for file in files:
@@ -50,15 +50,15 @@ def path_for(name: str, files: tuple[Path, ...], *decisive: object) -> Path:
 
 
 def size() -> int:
-    """Return the bytes of all files."""
+    """Return the total size of all files in bytes."""
     return sum(file.stat().st_size for file in _files())
 
 
 def clear() -> int:
-    """Remove all files; the bytes that are free now."""
+    """Remove all files; return how many bytes were freed."""
     freed = 0
     for file in _files():
-        with contextlib.suppress(OSError):  # another kernel was quicker, or is reading it (on Windows)
+        with contextlib.suppress(OSError):  # another kernel removed it, or is reading it (on Windows)
             held = file.stat().st_size
             file.unlink()
             freed += held
@@ -66,5 +66,5 @@ def clear() -> int:
 
 
 def _files() -> list[Path]:
-    """All files, with those that a kernel did not get to finish."""
+    """Return all files, including those that a kernel did not finish."""
     return [file for file in folder().glob("*") if file.suffix in (".safetensors", UNFINISHED)]

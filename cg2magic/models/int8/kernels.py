@@ -1,8 +1,8 @@
-"""torch's ways to multiply a few rows of numbers by a matrix of int8 weights on a CPU.
+"""torch's kernels to multiply a few rows of activations by a matrix of int8 weights on a CPU.
 
-The fastest that is right on this machine is chosen when the first layer is made. The first one is announced
-to leave torch one day: then the next takes its place, with a line that says so. Weights are plain int8 with
-scales for all of them.
+When the first layer is made, we choose the fastest kernel that computes correctly on this machine. torch
+plans to remove the first one: then the next is used, with a notice to the user. All kernels take plain int8
+weights with scales.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Any, Protocol
 
 import torch
 
-#: Rows of a matrix that are made float at a time: few enough for the CPU's cache.
+#: Rows of a weight matrix that are converted to float at a time: few enough for the CPU's cache.
 _BLOCK = 512
-#: Up to so many rows, torch's kernel for bfloat16 times int8 reads the weights only once.
+#: With up to this many tokens, torch's kernel for bfloat16 times int8 reads the weights only once.
 _FEW = 8
 
 
 class Kernel(Protocol):
-    """One of torch's ways to multiply by int8 weights.
+    """One of torch's kernels for int8 weights.
 
     Attributes
     ----------
     name : str
-        What torch calls it.
+        Its name in torch.
     steps : int
-        A row of activations is rounded to the whole numbers 0 … ``steps``, see `int8`.
+        Activations are rounded to the integers 0 … ``steps``, see `int8.linear`.
     notice : str
-        What the person should know of it.
+        What users should know about it.
     """
 
     name: str
@@ -39,15 +39,15 @@ class Kernel(Protocol):
     notice: str
 
     def pack(self, w: torch.Tensor, scale: torch.Tensor) -> Any:
-        """Lay a quantized matrix out as the kernel reads it; within `packing`, on any thread."""
+        """Convert a quantized matrix to the kernel's layout; call it within `packing`, on any thread."""
         ...
 
     def unpack(self, packed: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give back what was packed."""
+        """Return what was packed."""
         ...
 
     def multiply(self, a: torch.Tensor, packed: Any) -> torch.Tensor:
-        """Multiply float32 ``(tokens, in_features)`` within `centre` of zero, after rounding them.
+        """Round float32 ``(tokens, in_features)``, at most `centre` away from zero, and multiply.
 
         Returns
         -------
@@ -57,31 +57,31 @@ class Kernel(Protocol):
         ...
 
     def multiply_row(self, x: torch.Tensor, step: float, zero: int, packed: Any) -> torch.Tensor | None:
-        """Multiply one row, ``(1, in_features)``, after rounding ``x / step`` to ``-zero … steps - zero``.
+        """Round ``x / step`` to ``-zero … steps - zero`` and multiply; for one token, ``(1, in_features)``.
 
         Returns
         -------
         Tensor of float32, ``(1, out_features)``, or None
-            ``scale[o] · Σ_i x[i] · w[o, i]``; None where the kernel has no quicker way for one row.
+            ``scale[o] · Σ_i x[i] · w[o, i]``; None if the kernel has no faster path for one token.
         """
         ...
 
 
 def centre(kernel: Kernel) -> int:
-    """Return what is taken off numbers in 0 … ``steps``, for them to be signed."""
+    """Return the offset that makes numbers in 0 … ``steps`` signed."""
     return (kernel.steps + 1) // 2
 
 
 class _PackedKernel:
-    """``torch.ops.quantized``: FBGEMM's kernel for x86, the fastest for a few rows.
+    """``torch.ops.quantized``: FBGEMM's kernel for x86, the fastest for a few tokens.
 
-    A CPU without VNNI adds products in pairs in int16, which overflow from ``255 · 127`` on; activations up
-    to 127 keep them in range.
+    A CPU without VNNI adds pairs of products in int16, which overflow from ``255 · 127`` on; with activations
+    up to 127 they stay in range.
 
     Parameters
     ----------
     steps : int
-        255, or 127 where that overflows.
+        255, or 127 if that overflows.
     """
 
     name = "torch.ops.quantized"
@@ -93,7 +93,7 @@ class _PackedKernel:
         self._multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default
 
     def pack(self, w: torch.Tensor, scale: torch.Tensor) -> Any:
-        weight = torch._make_per_channel_quantized_tensor(  # noqa: SLF001 - quantizes nothing anew
+        weight = torch._make_per_channel_quantized_tensor(  # noqa: SLF001 - it only wraps int8 values
             w, scale.double(), torch.zeros(len(w), dtype=torch.long), axis=0
         )
         return torch.ops.quantized.linear_prepack(weight, None)
@@ -110,7 +110,7 @@ class _PackedKernel:
 
 
 class _PlainKernel:
-    """``torch._int_mm``: oneDNN's product of plain int8 matrices, as good on prompts where a CPU has VNNI."""
+    """``torch._int_mm``: oneDNN's product of plain int8 matrices; as fast on prompts if the CPU has VNNI."""
 
     name = "torch._int_mm"
     notice = "int8 runs on torch._int_mm: this torch has no faster kernel for this CPU"
@@ -128,7 +128,7 @@ class _PlainKernel:
         w, scale = packed
         low, high = -centre(self), centre(self) - 1
         rounded = a.round().clamp_(low, high).to(torch.int8)
-        return torch._int_mm(rounded, w.t()).float().mul_(scale)  # noqa: SLF001 - the only name it has
+        return torch._int_mm(rounded, w.t()).float().mul_(scale)  # noqa: SLF001 - it has no public name
 
     def multiply_row(self, x: torch.Tensor, step: float, zero: int, packed: Any) -> torch.Tensor | None:
         del x, step, zero, packed
@@ -136,14 +136,14 @@ class _PlainKernel:
 
 
 def multiply_floats(x: torch.Tensor, w: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """Multiply float32 ``(tokens, in_features)`` by int8 weights that are made float, block by block."""
+    """Multiply float32 ``(tokens, in_features)`` by int8 weights, converted to float block by block."""
     return torch.cat([x @ block.float().t() for block in w.split(_BLOCK)], dim=1).mul_(scale)
 
 
 class _FloatKernel:
-    """Plain int8 weights, made float while they are multiplied: everywhere the same memory, but slower.
+    """Plain int8 weights, converted to float during the product: needs no more memory, but is slower.
 
-    A few rows go through torch's product of bfloat16 and int8, and many through one in float32, by blocks.
+    A few tokens use torch's product of bfloat16 and int8; many use a product in float32, block by block.
     Activations are not rounded.
     """
 
@@ -166,11 +166,11 @@ class _FloatKernel:
 
     def multiply_row(self, x: torch.Tensor, step: float, zero: int, packed: Any) -> torch.Tensor | None:
         del step, zero
-        return self.multiply(x, packed)  # it rounds nothing, so it needs no step
+        return self.multiply(x, packed)  # it does not round, so it needs no step
 
 
 def has_vnni() -> bool:
-    """Whether this CPU multiplies int8 with instructions made for it, as far as torch can tell."""
+    """Whether torch detects that this CPU has special instructions for int8 products (VNNI)."""
     ask = getattr(torch.cpu, "_is_vnni_supported", None)
     return bool(ask and ask())
 
@@ -183,33 +183,33 @@ def _make_packed(steps: int) -> Kernel:
 
 def _make_plain(steps: int) -> Kernel:
     if not (torch.backends.mkldnn.is_available() and has_vnni()):
-        raise NotImplementedError  # without them it is many times slower than float32
+        raise NotImplementedError  # without VNNI it is many times slower than float32
     return _PlainKernel(steps)
 
 
-#: From the fastest to the slowest. 127 steps are for CPUs without VNNI.
+#: From fastest to slowest. 127 steps are for CPUs without VNNI.
 _CHOICES = ((_make_packed, 255), (_make_packed, 127), (_make_plain, 255), (_make_plain, 127))
 
 
 @cache
 def best_kernel() -> Kernel:
-    """Choose the fastest kernel that is there and computes exactly."""
+    """Choose the fastest kernel that is available and exact."""
     for make, steps in _CHOICES:
         try:
             candidate = make(steps)
             if is_exact(candidate):
                 return candidate
         except (AttributeError, NotImplementedError, RuntimeError):
-            continue  # this torch, or this machine, does not have it
+            continue  # not available in this torch or on this machine
     return _FloatKernel()
 
 
 @contextmanager
 def packing() -> Iterator[None]:
-    """Weights may be packed in here; torch is left as the person had it."""
+    """Allow packing of weights; restore torch's settings afterwards."""
     engine = torch.backends.quantized.engine
     with warnings.catch_warnings():
-        # It tells developers that these calls will go; the other kernels are our answer to that.
+        # torch warns that these calls will be removed; we are prepared with the other kernels.
         warnings.simplefilter("ignore")
         try:
             if "x86" in torch.backends.quantized.supported_engines:
@@ -220,10 +220,10 @@ def packing() -> Iterator[None]:
 
 
 def is_exact(kernel: Kernel) -> bool:
-    """Whether a kernel gives the sum of the largest products it may meet, on this CPU.
+    """Whether a kernel computes the sum of the largest possible products correctly on this CPU.
 
-    Kernels that overflow do it silently, so it is tried instead of asked for by the CPU's name; with a row, a
-    few and many, for which they have code of their own.
+    Kernels overflow silently, so we test this instead of looking at the CPU's name. We test one token, a few
+    and many, because kernels have separate code for each.
     """
     w = torch.full((32, 256), 127, dtype=torch.int8)
     w[1::2] = -127
@@ -239,6 +239,6 @@ def is_exact(kernel: Kernel) -> bool:
 
 
 def notices() -> tuple[str, ...]:
-    """Tell the person, in a line, where int8 is slower than it could be."""
+    """Return a one-line notice to users if int8 is slower than it could be."""
     notice = best_kernel().notice
     return (notice,) if notice else ()

@@ -1,20 +1,22 @@
-"""Linear layers with weights in int8, which a CPU reads four times as fast as float32.
+"""Linear layers with int8 weights, which a CPU reads four times as fast as float32.
 
-A weight matrix has one scale for each of its rows, an output channel; a matrix of activations has a step and
-a zero for each of its rows, a token, found when it is multiplied::
+A weight matrix has one scale per output channel. Activations have a step and a zero point per token, computed
+during the multiplication::
 
     weight[o, i] ≈ scale[o] · w[o, i]               w in -127 … 127, scale[o] = max |weight[o]| / 127
     x[t, i]      ≈ step[t] · (a[t, i] - zero[t])    a in 0 … S, from the least of x[t] and 0 to the largest
     y[t, o]      = step[t] · scale[o] · Σ_i (a[t, i] - zero[t]) · w[o, i] + bias[o]
 
-``S`` is the kernel's, and its sum is exact, in int32. So what a token comes to does not depend on the tokens
-beside it: an outlier among them does no harm. What comes out of GELU has hardly anything below zero; with a
-zero of its own it uses all the steps.
+``S`` is the number of steps of the kernel, which sums exactly, in int32. So the result for a token does not
+depend on the other tokens, and an outlier among them does no harm. The output of GELU is hardly ever below
+zero; with its own zero point it uses all the steps.
 
-Several rows go through a kernel that has one zero for all of them, its centre ``c``; the difference is made
-up for with ``sums[o] = scale[o] · Σ_i w[o, i]``::
+For several tokens, kernels have a single zero point, their centre ``c``. We correct the difference with
+``sums[o] = scale[o] · Σ_i w[o, i]``::
 
     y[t, o] = step[t] · (scale[o] · Σ_i (a[t, i] - c) · w[o, i] + (c - zero[t]) · sums[o]) + bias[o]
+
+Shapes: T is the number of tokens, I the input features, O the output features.
 """
 
 from __future__ import annotations
@@ -31,11 +33,11 @@ from cg2magic.models.int8.kernels import Kernel, best_kernel, centre, multiply_f
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-#: Rows that are quantized at a time: never a whole matrix in float32, and few enough for the CPU's cache.
+#: Output channels quantized at a time: never a whole matrix in float32, and few enough for the CPU's cache.
 _BLOCK = 256
-#: Linear layers of fewer weights, a router of experts say, decide much and cost little.
+#: Linear layers with fewer weights, such as an expert router, matter a lot and cost little.
 _SMALL = 1 << 18
-#: The layer that gives the logits, in Phi.
+#: The layer that computes the logits in Phi.
 HEAD = "lm_head"
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -46,7 +48,7 @@ def quantize(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     Parameters
     ----------
     weight : Tensor, ``(out_features, in_features)``
-        Of any floating-point type.
+        With any floating-point type.
 
     Returns
     -------
@@ -58,17 +60,17 @@ def quantize(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     for of_weight, of_w, of_scale in zip(
         weight.split(_BLOCK), w.split(_BLOCK), scale.split(_BLOCK), strict=True
     ):
-        block = of_weight.to(torch.float32, copy=True)
-        largest = torch.maximum(block.amax(1), -block.amin(1)).clamp_(min=_TINY)
+        block = of_weight.to(torch.float32, copy=True)  # [_BLOCK, I]
+        largest = torch.maximum(block.amax(1), -block.amin(1)).clamp_(min=_TINY)  # [_BLOCK]
         of_scale.copy_(largest / 127)
         of_w.copy_(block.mul_((127 / largest)[:, None]).round_())
     return w, scale
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with int8 weights; takes and gives what ``nn.Linear`` does.
+    """A linear layer with int8 weights, with the same input and output as ``nn.Linear``.
 
-    Until `pack` it holds plain int8 and is slow; that is enough to arrange the weights, and to prove them.
+    Before `pack` is called it holds plain int8 and is slow; that is enough to rearrange and verify weights.
 
     Parameters
     ----------
@@ -76,8 +78,8 @@ class Int8Linear(nn.Module):
     scale : Tensor of float32, ``(out_features,)``
     bias : Tensor, ``(out_features,)``, optional
     is_head : bool
-        Whether it gives the logits. They are compared with each other, so its activations are taken in two
-        parts, the rounded ones and what rounding left, as twice the rows. Few rows cost as much as one.
+        Whether it computes the logits. These are compared with each other, so its activations are split into
+        two parts, the rounded ones and the rest, as twice as many rows. A few rows cost as much as one.
     """
 
     bias: torch.Tensor | None
@@ -95,7 +97,7 @@ class Int8Linear(nn.Module):
         self.is_head = is_head
         self.out_features, self.in_features = w.shape
         self.register_buffer("bias", None if bias is None else bias.float())
-        self.register_buffer("offsets", None)  # sums, and the bias, ``(2, out_features)``; once it is packed
+        self.register_buffer("offsets", None)  # sums and bias, [2, O], once it is packed
         self.rearrange(w, scale)
 
     @classmethod
@@ -106,22 +108,22 @@ class Int8Linear(nn.Module):
 
     @classmethod
     def stacked(cls, layers: Sequence[Int8Linear]) -> Int8Linear:
-        """Make one layer of several that are given the same input; its outputs are theirs, one by one."""
+        """Join several layers with the same input into one, whose output is all theirs, concatenated."""
         w, scale = (torch.cat(parts) for parts in zip(*(layer.unpack() for layer in layers), strict=True))
         biases = [torch.zeros(x.out_features) if x.bias is None else x.bias for x in layers]
-        return cls(w, scale, torch.cat(biases))
+        return cls(w, scale, torch.cat(biases))  # O is the sum over the layers
 
     def rearrange(self, w: torch.Tensor, scale: torch.Tensor) -> None:
-        """Take these weights instead, not packed yet."""
+        """Replace the weights by these, which are not packed."""
         self.kernel: Kernel | None = None
         self._weights: Any = (w, scale)
 
     def pack(self, kernel: Kernel) -> None:
-        """Lay the weights out for a kernel, and keep only that; within `packing`."""
+        """Convert the weights to a kernel's layout and keep only that; call it within `packing`."""
         self._weights = kernel.pack(*self.unpack())
         self.kernel = kernel
-        # A row of ones: the kernel adds up faster than anything else would.
-        sums = kernel.multiply(torch.ones(1, self.in_features), self._weights)[0]
+        # Multiply by ones: no other sum is as fast as the kernel.
+        sums = kernel.multiply(torch.ones(1, self.in_features), self._weights)[0]  # [O]
         self.offsets = torch.stack((sums, torch.zeros_like(sums) if self.bias is None else self.bias))
 
     def unpack(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -130,17 +132,17 @@ class Int8Linear(nn.Module):
 
     @property
     def numel(self) -> int:
-        """Number of weights, with the bias."""
+        """Number of weights, including the bias."""
         return self.out_features * (self.in_features + (self.bias is not None))
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights and their scales."""
+        """Size of the weights and their scales in bytes."""
         return self.out_features * (self.in_features + 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Multiply; ``(…, in_features)`` → ``(…, out_features)`` in the type of `x`."""
-        flat = x.reshape(-1, x.shape[-1]).float()
+        """Multiply ``[…, I]``; return ``[…, O]`` in the type of `x`."""
+        flat = x.reshape(-1, x.shape[-1]).float()  # [T, I]
         if self.kernel is None:
             y = multiply_floats(flat, *self._weights)
             y = y if self.bias is None else y.add_(self.bias)
@@ -148,66 +150,67 @@ class Int8Linear(nn.Module):
             y = self._multiply_row(flat, self.kernel)
         else:
             y = self._multiply_rows(flat, self.kernel)
-        return y.view(*x.shape[:-1], self.out_features).to(x.dtype)
+        return y.view(*x.shape[:-1], self.out_features).to(x.dtype)  # […, O]
 
     def _multiply_row(self, x: torch.Tensor, kernel: Kernel) -> torch.Tensor:
-        # Beside the kernel, a token costs the number of tensors that are made: these two are Python's own.
+        # Besides the kernel, a token costs time for each tensor created: so these two are Python numbers.
         least, largest = (bound.item() for bound in x.aminmax())
         step = max((max(largest, 0.0) - min(least, 0.0)) / kernel.steps, _TINY)
-        y = kernel.multiply_row(x, step, round(-min(least, 0.0) / step), self._weights)
+        y = kernel.multiply_row(x, step, round(-min(least, 0.0) / step), self._weights)  # [1, O]
         if y is None:
             return self._multiply_rows(x, kernel)
         return y if self.bias is None else y.add_(self.bias)
 
     def _multiply_rows(self, x: torch.Tensor, kernel: Kernel) -> torch.Tensor:
-        step, shift = _grid(x, kernel)
-        a = torch.addcmul(shift, x, 1 / step)
-        corrections = torch.cat((-shift * step, torch.ones_like(step)), dim=1)
+        step, shift = _grid(x, kernel)  # [T, 1]
+        a = torch.addcmul(shift, x, 1 / step)  # [T, I]
+        corrections = torch.cat((-shift * step, torch.ones_like(step)), dim=1)  # [T, 2]
         if not self.is_head:
-            y = kernel.multiply(a, self._weights).mul_(step)
+            y = kernel.multiply(a, self._weights).mul_(step)  # [T, O]
             return y.addmm_(corrections, self.offsets)
-        left = torch.addcmul(x, a.round_() - shift, step, value=-1)
+        left = torch.addcmul(x, a.round_() - shift, step, value=-1)  # [T, I]
         step_left, shift_left = _grid(left, kernel)
-        a = torch.cat((a, torch.addcmul(shift_left, left, 1 / step_left)))
-        y, y_left = kernel.multiply(a, self._weights).chunk(2)
+        a = torch.cat((a, torch.addcmul(shift_left, left, 1 / step_left)))  # [2 * T, I]
+        y, y_left = kernel.multiply(a, self._weights).chunk(2)  # [T, O]
         corrections[:, :1] -= shift_left * step_left
         return y.mul_(step).addcmul_(y_left, step_left).addmm_(corrections, self.offsets)
 
     def extra_repr(self) -> str:
-        """Say the sizes, as ``nn.Linear`` does."""
+        """Describe the sizes, as ``nn.Linear`` does."""
         kernel = "none yet" if self.kernel is None else self.kernel.name
         return f"in_features={self.in_features}, out_features={self.out_features}, kernel={kernel}"
 
 
 def _grid(x: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ``step[t]`` and ``zero[t] - c`` of each row, ``(tokens, 1)`` each."""
-    # `aminmax` of rows is many times slower than these two.
+    """Return ``step[t]`` and ``zero[t] - c`` for each token of x ``[T, I]``; both are ``[T, 1]``."""
+    # `aminmax` along a dimension is many times slower than these two.
     least, largest = x.amin(1, keepdim=True).clamp_(max=0.0), x.amax(1, keepdim=True).clamp_(min=0.0)
     step = ((largest - least) / kernel.steps).clamp_(min=_TINY)
     return step, (least / -step).round_() - centre(kernel)
 
 
 class Int8Slice(nn.Module):
-    """Some of the outputs of a layer made of several, in the place of the one that they were.
+    """One part of the outputs of a joined layer; it replaces the layer that computed them before.
 
     Parameters
     ----------
     whole : Int8Linear
         From `Int8Linear.stacked`.
     outputs : slice
-        Its own.
+        Its part of the outputs.
     asked : list
-        What the slices of a layer were given last, and its result: theirs in common; the last empties it.
+        The last input of the joined layer and its output. All slices of a layer share this list; the last
+        one empties it.
     """
 
     def __init__(self, whole: Int8Linear, outputs: slice, asked: list[torch.Tensor]) -> None:
         super().__init__()
-        self._whole = (whole,)  # not a part of this module: it stands elsewhere in the model
+        self._whole = (whole,)  # in a tuple, so that it is not registered here as a submodule too
         self._outputs = outputs
         self._asked = asked
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Multiply; ``(…, in_features)`` → ``(…, out_features)``."""
+        """Multiply ``[…, I]``; return this part of the outputs, ``[…, O]``."""
         (whole,) = self._whole
         if not self._asked or self._asked[0] is not x:
             self._asked[:] = x, whole(x)
@@ -218,14 +221,14 @@ class Int8Slice(nn.Module):
 
 
 def join(block: nn.Module, name: str, parts: Sequence[str]) -> None:
-    """Make one layer, `name`, of those of a block that are given the same input: fewer and larger products.
+    """Join layers of a block with the same input into one, `name`: fewer and larger products.
 
     Parameters
     ----------
     block : nn.Module
     name : str
     parts : sequence of str
-        Paths of layers that are not packed yet; in their places there are slices of the new one.
+        Paths of the layers, not packed yet; each is replaced by a slice of the new one.
     """
     layers = [block.get_submodule(part) for part in parts]
     whole = Int8Linear.stacked(layers)
@@ -237,14 +240,14 @@ def join(block: nn.Module, name: str, parts: Sequence[str]) -> None:
     block.add_module(name, whole)
 
 
-def pack(model: nn.Module, tell: Callable[[int, int], None] | None = None) -> None:
-    """Lay out all layers of a model for the fastest kernel, several at once; it takes 0.1 s for 10 MB.
+def pack(model: nn.Module, report: Callable[[int, int], None] | None = None) -> None:
+    """Pack all layers of a model for the fastest kernel, several at once; 10 MB take 0.1 s.
 
     Parameters
     ----------
     model : nn.Module
-    tell : callable, optional
-        Gets how many bytes are done, and of how many; it may raise.
+    report : callable, optional
+        Receives how many bytes are done, and the total; it may raise.
     """
     kernel = best_kernel()
     layers = [module for module in model.modules() if isinstance(module, Int8Linear)]
@@ -252,28 +255,28 @@ def pack(model: nn.Module, tell: Callable[[int, int], None] | None = None) -> No
     with packing(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for layer, _ in zip(layers, pool.map(lambda layer: layer.pack(kernel), layers), strict=True):
             done += layer.nbytes
-            if tell is not None:
-                tell(done, total)
+            if report is not None:
+                report(done, total)
 
 
 class HalfEmbedding(nn.Embedding):
-    """An embedding held in 16 bits that gives float32, as all around it is."""
+    """An embedding stored in 16 bits that returns float32, like all other layers."""
 
     @classmethod
     def of(cls, weight: torch.Tensor) -> HalfEmbedding:
-        """Make one of this weight, ``(rows, width)``."""
+        """Make an embedding with this weight, ``(vocabulary size, width)``."""
         return cls(*weight.shape, _weight=weight, _freeze=True)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - as torch has it
-        """Look rows up."""
+        """Look up tokens."""
         return super().forward(input).float()
 
 
 def set_tensor(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
-    """Put a tensor of a checkpoint into a model whose linear layers are to be in int8.
+    """Put a tensor of a checkpoint into a model whose linear layers should be in int8.
 
-    The weight of a linear layer is quantized. An embedding keeps 16 bits, all else is held in float32.
-    Nothing of `tensor` is kept.
+    The weight of a linear layer is quantized. An embedding stays in 16 bits, everything else is stored in
+    float32. No reference to `tensor` is kept.
     """
     path, _, leaf = name.rpartition(".")
     module = model.get_submodule(path)
@@ -290,12 +293,12 @@ def set_tensor(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
 
 
 def swap_linears(model: PreTrainedModel) -> bool:
-    """Quantize the linear layers of a model that is in memory, one after the other; small ones stay.
+    """Quantize the linear layers of a model in memory, one at a time, except small ones.
 
     Returns
     -------
     bool
-        False: they hold less than half of the weights, and nothing was done.
+        False if they hold less than half of the weights; then nothing was done.
     """
     linears = {
         name: module
@@ -314,7 +317,7 @@ def swap_linears(model: PreTrainedModel) -> bool:
 
 
 def count(model: nn.Module) -> tuple[int, int]:
-    """Return the number of a model's weights, and the bytes of them and of its buffers."""
+    """Return the number of weights of a model, and the size of its weights and buffers in bytes."""
     packed = [module for module in model.modules() if isinstance(module, Int8Linear)]
     numel = sum(parameter.numel() for parameter in model.parameters()) + sum(layer.numel for layer in packed)
     nbytes = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))

@@ -1,4 +1,4 @@
-"""A model larger than one GPU: its blocks are laid over all, and over the CPU's memory where needed."""
+"""Spread a model that is too large for one GPU over all GPUs and, if needed, the CPU's memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def check_there() -> None:
-    """Make sure that accelerate, which does the work, is installed.
+    """Check that accelerate, which does the work, is installed.
 
     Raises
     ------
     LoadError
-        It is not.
+        If it is not.
     """
     if find_spec("accelerate") is None:
         raise LoadError(
@@ -27,13 +27,13 @@ def check_there() -> None:
 
 
 def layout(model: PreTrainedModel, memory: dict[int | str, int] | None = None) -> dict[str, int | str]:
-    """Say which part of a model goes where; a block is never split.
+    """Map each part of a model to a device; a block is never split.
 
     Parameters
     ----------
     model : PreTrainedModel
     memory : dict, optional
-        Bytes for each GPU, by number, and for ``"cpu"``; what is free, by default.
+        Bytes to use on each GPU, by its number, and on ``"cpu"``; by default what is free.
     """
     from accelerate import infer_auto_device_map
 
@@ -41,7 +41,7 @@ def layout(model: PreTrainedModel, memory: dict[int | str, int] | None = None) -
 
 
 def spread(model: PreTrainedModel) -> PreTrainedModel:
-    """Move a model that is in the CPU's memory to where `layout` wants it."""
+    """Move a model from the CPU's memory to the devices that `layout` chooses."""
     from accelerate import dispatch_model
 
     return dispatch_model(model, layout(model))
