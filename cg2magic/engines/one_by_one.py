@@ -95,5 +95,6 @@ def _fill(
         if fill.finish_reason == "cancelled":
             break
     spans += [""] * (request.holes - len(spans))
-    worst = next((reason for reason in ("cancelled", "length") if reason in reasons), "stop")
+    ways: tuple[FinishReason, ...] = ("cancelled", "length")
+    worst = next((reason for reason in ways if reason in reasons), "stop")
     return together(None, worst), replace(written, notes=tuple(notes))
