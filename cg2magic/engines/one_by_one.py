@@ -96,5 +96,5 @@ def _fill(
             break
     spans += [""] * (request.holes - len(spans))
     ways: tuple[FinishReason, ...] = ("cancelled", "length")
-    worst = next((reason for reason in ways if reason in reasons), "stop")
+    worst: FinishReason = next((reason for reason in ways if reason in reasons), "stop")
     return together(None, worst), replace(written, notes=tuple(notes))
