@@ -47,7 +47,7 @@ class Watch:
     def check(self) -> None:
         """Raise `LoadCancelled` if the load was cancelled."""
         if self.cancelled():
-            raise LoadCancelled("the load was cancelled and nothing of it was kept; load again when you like")
+            raise LoadCancelled("the load was cancelled and nothing was kept; you can load again at any time")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def open_engine(
         from cg2magic.engines.remote.model import reach
 
         if (spec.device, spec.precision, spec.groups, spec.compile) != ("auto", "auto", None, None):
-            raise LoadError("the server decides about device, precision and the like: leave them out")
+            raise LoadError("the server chooses the device, the precision and so on: leave them out")
         return RemoteEngine(
             reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=watch.cancelled)
         )

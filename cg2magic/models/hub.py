@@ -77,7 +77,7 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
         raise
     except GatedRepoError as error:
         raise LoadError(
-            f"{repo} wants you to accept an agreement first: do so on its Hub page, then run `hf auth login`"
+            f"you must accept the terms of {repo} first: do so on its Hub page, then run `hf auth login`"
         ) from error
     except RevisionNotFoundError as error:
         raise LoadError(
@@ -86,7 +86,7 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise LoadError(
-            f"the Hub has no model {repo}, or shows it only to those who log in; {did_you_mean(repo)}"
+            f"the Hub has no model {repo}, or shows it only to logged-in users; {did_you_mean(repo)}"
         ) from error
     except Exception as error:
         raise LoadError(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RAN_OUT = (
-    "there was no memory left; `%cg2 unload` frees that of the model before it, and a smaller model or a "
+    "there was no memory left; `%cg2 unload` frees the memory of the current model, and a smaller model or a "
     "lower precision needs less"
 )
 
@@ -281,8 +281,8 @@ def _load_codegen(
     highest = max(tokenizer.get_vocab().values(), default=-1)
     if not 0 <= highest < shape.vocabulary:
         raise LoadError(
-            f"its tokenizer has ids up to {highest}, but the model has {shape.vocabulary} rows for them; the "
-            "two belong to different models"
+            f"its tokenizer has ids up to {highest}, but the model's vocabulary size is {shape.vocabulary}; "
+            "they belong to different models"
         )
     entry = plan.found.entry
     declared = groups or (entry and entry.groups) or grouping.declared_in(plan.found.folder)

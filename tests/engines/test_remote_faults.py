@@ -294,7 +294,7 @@ def test_a_failed_load_leaves_the_model_that_was_there():
             manager.load(server.url)
             with pytest.raises(LoadError):
                 manager.load(server.url, served="larger")
-            with pytest.raises(LoadError, match="the server decides about device"):
+            with pytest.raises(LoadError, match="the server chooses the device"):
                 manager.load(server.url, device="cpu", precision="bf16")
             with pytest.raises(LoadError, match="--tokenizer need the address"):
                 manager.load("mini", tokenizer="mini")

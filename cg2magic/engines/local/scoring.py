@@ -58,7 +58,7 @@ def score(
     opening = vocabulary.opening
     ids = [*opening, *vocabulary.encode(text)]
     if len(ids) < 2:
-        raise UsageError("the text to score is a single token with nothing before it: give it a little more")
+        raise UsageError("the text to score is a single token with nothing before it: add more text")
     spans = list(windows(len(ids), loaded.context))
     tokens: list[TokenLogprob] = []
     with threads_for(loaded.parameters), torch.inference_mode():

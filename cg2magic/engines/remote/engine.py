@@ -110,7 +110,7 @@ class RemoteEngine:
 
     def embed(self, *_: object) -> NoReturn:
         """Refuse, like `score`: hidden states stay on the server."""
-        raise UsageError("a model on a server gives no features: load one here, such as `%cg2 load mini`")
+        raise UsageError("a model on a server can't give features: load one here, such as `%cg2 load mini`")
 
     def close(self) -> Callable[[], None]:
         """Do nothing: connections end with their requests."""

@@ -189,7 +189,7 @@ def check_tensors(
         found = infos[name]
         if found.shape != shape:
             raise LoadError(
-                f"tensor {name} has shape {found.shape}, but by config.json it should be {shape}; "
+                f"tensor {name} has shape {found.shape}, but according to config.json it should be {shape}; "
                 "config.json and the weights belong to different models"
             )
         if not found.is_float:

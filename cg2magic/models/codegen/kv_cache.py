@@ -100,7 +100,7 @@ class KVLayer:
     def crop(self, tokens: int) -> None:
         """Remove the last `tokens` tokens, which must not be shared."""
         if tokens > self.length:
-            raise ValueError(f"{tokens} tokens can't be forgotten: {self.length} are not shared by all rows")
+            raise ValueError(f"can't remove {tokens} tokens: all but {self.length} are shared by the batch")
         self.length -= tokens
 
     def repeat(self) -> None:
