@@ -11,11 +11,8 @@ pytestmark = pytest.mark.usefixtures("loaded")
 
 # Long enough to be still going on while the test does something else.
 LONG = "%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 3\nimport numpy as np\n\nvalues = [\n"
-STATE = """
-from cg2magic.service.manager import manager
-job = manager().history[-1].job
-print(job.snapshot().state)
-"""
+JOB = "from cg2magic.service.manager import manager\njob = manager().history[-1].job"
+STATE = f"{JOB}\nprint(job.snapshot().state)"
 
 
 class Client:
@@ -52,7 +49,7 @@ class Client:
     def until(self, condition):
         """Wait in the kernel until a condition on `now`, the last job's snapshot, holds."""
         return self.printed(
-            f"import threading\n{STATE.rsplit(';', 1)[0]}\nmet = threading.Event()\n"
+            f"import threading\n{JOB}\nmet = threading.Event()\n"
             f"forget = job.listen(lambda now: met.set() if now.finished or ({condition}) else None)\n"
             "assert met.wait(100)\nforget()\nprint(job.snapshot().state)"
         )
