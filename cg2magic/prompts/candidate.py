@@ -63,8 +63,10 @@ class Candidate:
 
     @property
     def barred(self) -> frozenset[int]:
-        """Ids that the next token must not have: of the first one that is not given back."""
-        return self._barred if self._first is None and not self._owed else frozenset()
+        """Ids that the next token must not have: the first one that is more than what was given back."""
+        if self._first is not None or not self._owed:
+            return self._barred if self._first is None else frozenset()
+        return frozenset(i for i in self._barred if len(self.vocabulary.pieces[i]) > len(self._owed))
 
     @property
     def is_blank(self) -> bool:

@@ -12,7 +12,7 @@ import torch
 from cg2magic.engines.local.decoding import Chooser, Decoding
 from cg2magic.engines.local.drafts import PromptLookup
 from cg2magic.engines.local.engine import LocalEngine
-from cg2magic.request import Request, Sampling
+from cg2magic.request import Request, Sampling, TokenLogprob
 
 REPEATING = (
     "ax.plot(x, y, color='red', label='first')\nax.set_title('first')\n"
@@ -249,3 +249,36 @@ def test_all_holes_are_filled_in_one_go(engine):
     assert len(suggestion.spans) == 2
     assert suggestion.code == parts[0] + suggestion.spans[0] + parts[1] + suggestion.spans[1] + parts[2]
     assert "<" not in "".join(suggestion.spans)
+
+
+def test_where_nothing_came_the_model_is_asked_once_more(engine, monkeypatch):
+    asked = []
+    choose = Chooser.__call__
+
+    def blank(self, logits, start, barred=()):
+        """Write an end at once, unless that is barred."""
+        asked.append(frozenset(barred))
+        end = engine.vocabulary.tokenizer.eos_token_id
+        if start or end in barred:
+            return choose(self, logits, start, barred)
+        return TokenLogprob(end, "", -0.1)
+
+    monkeypatch.setattr(Chooser, "__call__", blank)
+    written = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
+    (suggestion,) = written.suggestions
+    assert suggestion.text.strip()
+    assert "the model had nothing to add" not in written.notes
+    assert [bool(barred) for barred in asked if barred]
+
+
+def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
+    end = TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
+    choose = Chooser.__call__
+    monkeypatch.setattr(
+        Chooser,
+        "__call__",
+        lambda self, logits, start, _=(): choose(self, logits, start) if start else end,
+    )
+    written = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
+    assert written.suggestions[0].text.strip() == ""
+    assert "the model had nothing to add" in written.notes

@@ -179,9 +179,12 @@ class Chooser:
         # Checkpoints round the vocabulary size up (CodeGen2: to 51200); the rest was never trained.
         logits = logits[: len(self.vocabulary)].float()  # [tokens of the tokenizer]
         if start:
-            allowed = torch.tensor(self.vocabulary.leading_to(start), device=logits.device)
+            leading = self.vocabulary.leading_to(start)
+            # Unless nothing would be left.
+            leading = [i for i in leading if i not in barred] or leading
+            allowed = torch.tensor(leading, device=logits.device)
             logits = torch.full_like(logits, -torch.inf).index_copy(0, allowed, logits[allowed])
-        if barred:
+        elif barred:
             logits = logits.index_fill(0, torch.tensor(sorted(barred), device=logits.device), -torch.inf)
         logprobs = logits.log_softmax(-1)
         chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)
