@@ -3,7 +3,7 @@
 Formats, seams and endings are handled here, as with a model in this process. We send prompts as token ids and
 receive tokens with their ids. When a candidate is finished we close the connection, which also stops the work
 on the server. Forced tokens (the end of a fill and the next mask), and a token that must begin with some text
-(see `formats`), need a new request; servers keep the KV cache of the prompt.
+(see `encoding`), need a new request; servers keep the KV cache of the prompt.
 
 Each candidate is a request with its own seed. We don't use one request with ``n``, for several reasons. The
 third of five candidates should be the third of ten (nearly: in a batch, a server's sums may round
