@@ -107,7 +107,7 @@ def _block_end(code: str, closed: Token, goal: _Goal) -> int:
     """Where a closed block ends; -1 if it continues, and the end of the code if that is undecided."""
     end = _statement_end(code, closed)
     rest = code[end:].lstrip()
-    word = re.match(r"\w*", rest).group() if goal.may_go_on else "-"  # type: ignore[union-attr]
+    word = re.match(r"\w*", rest).group() if goal.may_go_on else "-"  # type: ignore[union-attr] # matches
     if word in _CONTINUES and word != rest:
         return -1
     unsure = word == rest and any(one.startswith(word) for one in _CONTINUES)
@@ -151,4 +151,4 @@ def _statement_end(code: str, closed: Token) -> int:
     if closed.text == "until":
         end = code.find("\n", closed.end)
         return len(code) if end < 0 else end
-    return _CLOSES_ALONG.match(code, closed.end).end()  # type: ignore[union-attr]
+    return _CLOSES_ALONG.match(code, closed.end).end()  # type: ignore[union-attr] # matches

@@ -223,7 +223,7 @@ class _Reader:
         if rest.startswith("```"):
             return self.kept
         column = len((self.fill[self.line : at]).expandtabs(8)) + (0 if self.line else self.hole.column)
-        word = re.match(r"\w*", rest).group()  # type: ignore[union-attr]
+        word = re.match(r"\w*", rest).group()  # type: ignore[union-attr] # matches
         if self.header is not None:
             if column == self.header and any(each.startswith(word) for each in _CONTINUES if word):
                 return None if word in _CONTINUES or (word == rest and not self.done) else self.kept
