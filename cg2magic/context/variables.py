@@ -1,4 +1,4 @@
-"""What the kernel knows of a name, in one comment line: type and shape, and no data.
+"""What the kernel knows of a name, in one comment line: type and shape. Values only if asked for.
 
 The objects are a person's: they may be large, lazy, broken, or on a GPU. So we look only into objects of the
 types known here and in `frames`, recognized by their exact class; for all others we name the class. We use no

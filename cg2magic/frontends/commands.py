@@ -277,13 +277,13 @@ def _history(*_: object) -> str:
 
 
 def _prompt(*_: object) -> str:
-    from cg2magic.frontends import words as wording
+    from cg2magic.frontends import status_text
     from cg2magic.frontends.visible import visible
 
     now = next((e.job.snapshot() for e in reversed(manager().history) if e.job.snapshot().seen), None)
     if now is None or now.seen is None:
         raise UsageError("no model has read anything yet: run a cell with %%complete or %%infill first")
-    return f"{visible(now.seen.text)}\n\n[{wording.context(now) or 'the cell alone'}]"
+    return f"{visible(now.seen.text)}\n\n[{status_text.context(now) or 'the cell alone'}]"
 
 
 def _accept(args: argparse.Namespace, shell: InteractiveShell) -> None:

@@ -12,7 +12,7 @@ from cg2magic.engines.spec import SERVERS, ModelSpec, refuse_secrets
 from cg2magic.errors import UsageError
 from cg2magic.frontends.options import INSERT
 from cg2magic.request import DEFAULTS
-from cg2magic.service import checks, preload
+from cg2magic.service import consent, preload
 from cg2magic.service.manager import manager
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ class Config(Magics):
         "nothing",
         help="What --check may do: nothing, run candidates in a sandbox, or run them with limits only.",
     ).tag(config=True)
-    check_memory = Float(checks.MEMORY, min=0.1, help="GiB of memory for a candidate and its --check.").tag(
+    check_memory = Float(consent.MEMORY, min=0.1, help="GiB of memory for a candidate and its --check.").tag(
         config=True
     )
     check_seconds = Float(
-        checks.SECONDS, min=1, help="Seconds of processor time for a candidate and its --check."
+        consent.SECONDS, min=1, help="Seconds of processor time for a candidate and its --check."
     ).tag(config=True)
     insert = CaselessStrEnum(
         INSERT, "ask", help="What to do with the first candidate: ask (buttons), below, replace, none."
@@ -107,8 +107,8 @@ class Config(Magics):
         SERVERS.timeout = change.new
 
     def apply_config(self) -> None:
-        """Give the manager the terms, and the model to load when none is loaded."""
-        manager().checks.terms = self
+        """Give the manager what is allowed, and the model to load when none is loaded."""
+        manager().checks.consent = self
         manager().default = ModelSpec(
             self.model, self.device, self.precision, tokenizer=self.tokenizer or None
         )

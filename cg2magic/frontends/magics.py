@@ -15,7 +15,7 @@ from IPython.core.magic_arguments import magic_arguments
 from cg2magic.context.settings import Settings
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.formats import FillInMiddle
-from cg2magic.frontends import check_code, commands, interrupts
+from cg2magic.frontends import check_option, commands, interrupts
 from cg2magic.frontends import present as frontend
 from cg2magic.frontends.config import Config
 from cg2magic.frontends.inline import Switch
@@ -116,7 +116,7 @@ class CG2(Config):
         with _short_errors():
             header, code = languages.split_header(_text(cell))
             args = self._options(self.complete, line, header)
-            self._serve((endings.behind_comment(code, args.language),), args)
+            self._serve((endings.after_comment(code, args.language),), args)
 
     @magic_arguments()
     @hole_options
@@ -241,7 +241,7 @@ class CG2(Config):
         if not any(part.strip() for part in parts):
             raise UsageError("the cell is empty: write the beginning of some code in it")
         sampling = Sampling.of_options(args)
-        check = check_code.read(args.check or (), self.shell.user_ns, args.language)
+        check = check_option.read(args.check or (), self.shell.user_ns, args.language)
         self.apply_config()
         request = Request(
             parts, sampling, args.language, args.model, check=check, header=args.header, form=form

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from cg2magic.frontends import words
+from cg2magic.frontends import status_text
 from cg2magic.frontends.visible import visible
 from cg2magic.request import Suggestion
 from cg2magic.service.job import Job, Snapshot
@@ -57,7 +57,7 @@ class _Printer:
 
     def show(self, now: Snapshot) -> None:
         if now.state in ("queued", "loading"):
-            self._wait(words.status(now))
+            self._wait(status_text.status(now))
             return
         if now.suggestions:
             text = _so_far(now.suggestions[0])
@@ -78,11 +78,13 @@ class _Printer:
                 self.printed = ""
             rest = first.code.removeprefix(self.printed)
             self.out.write(visible(rest) + "\n" if rest != first.code or not self.printed else "\n")
-            self._dim(" · ".join(filter(None, (now.model, words.status(now), words.verdict(now, 0)))))
+            self._dim(
+                " · ".join(filter(None, (now.model, status_text.status(now), status_text.verdict(now, 0))))
+            )
             for i, other in enumerate(others, start=1):
-                self._dim(f"candidate {i + 1} · {words.verdict(now, i)}   (%cg2 accept {i + 1})")
+                self._dim(f"candidate {i + 1} · {status_text.verdict(now, i)}   (%cg2 accept {i + 1})")
                 self.out.write(visible(other.code) + "\n")
-        for note in filter(None, (words.context(now), *now.notes)):
+        for note in filter(None, (status_text.context(now), *now.notes)):
             self._dim(note)
         self.out.flush()
 

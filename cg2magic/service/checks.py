@@ -10,8 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import replace
 
 from cg2magic.errors import UsageError
 from cg2magic.models.threads import usable_cores
@@ -19,12 +18,8 @@ from cg2magic.progress import Progress
 from cg2magic.request import CheckResult, Suggestion
 from cg2magic.sandbox.limits import Limits
 from cg2magic.sandbox.sandbox import Sandbox
+from cg2magic.service.consent import Allowed, Consent, OwnConsent
 from cg2magic.service.job import Job
-
-Allowed = Literal["nothing", "sandbox", "unconfined"]
-
-#: GiB and seconds: importing torch alone takes two seconds.
-MEMORY, SECONDS = 1.0, 6.0
 
 #: How the reason begins when a program ended for lack of what an option gives.
 _ENDS = {
@@ -34,55 +29,28 @@ _ENDS = {
 _ASK = "not checked: nothing is run until you allow it (%cg2 allow)"
 
 
-class Terms(Protocol):
-    """What the person has agreed to. In a notebook, these are the traits of `%config CG2`, and only they.
-
-    Attributes
-    ----------
-    allow_execution : {"nothing", "sandbox", "unconfined"}
-        ``"unconfined"`` is for systems without a sandbox: limits only.
-    check_memory : float
-        The memory that a candidate may use, in GiB.
-    check_seconds : float
-        The processor time that it may use; it may run five times as long by the clock.
-    """
-
-    allow_execution: Allowed
-    check_memory: float
-    check_seconds: float
-
-
-@dataclass(slots=True)
-class OwnTerms:
-    """The terms without magics: at first nothing is run."""
-
-    allow_execution: Allowed = "nothing"
-    check_memory: float = MEMORY
-    check_seconds: float = SECONDS
-
-
 class Checks:
     """The checks of one kernel.
 
     Attributes
     ----------
-    terms : Terms
+    consent : Consent
         Consulted each time before something is run, and while it runs.
     """
 
     def __init__(self) -> None:
-        self.terms: Terms = OwnTerms()
+        self.consent: Consent = OwnConsent()
         self._lock = threading.Lock()
         self._running: dict[Job, threading.Thread] = {}
 
     @property
     def allowed(self) -> Allowed:
-        """What the person has agreed to, according to the terms."""
-        return self.terms.allow_execution
+        """What the person has agreed to, according to their consent."""
+        return self.consent.allow_execution
 
     @allowed.setter
     def allowed(self, what: Allowed) -> None:
-        self.terms.allow_execution = what
+        self.consent.allow_execution = what
 
     def finish(self, job: Job, notes: tuple[str, ...] = ()) -> None:
         """Finish a job that has been written: run its check if there is one and it is allowed."""
@@ -131,8 +99,8 @@ class Checks:
         thread.start()
 
     def _limits(self) -> Limits:
-        seconds = math.ceil(self.terms.check_seconds)
-        memory = int(self.terms.check_memory * (1 << 30))
+        seconds = math.ceil(self.consent.check_seconds)
+        memory = int(self.consent.check_memory * (1 << 30))
         return Limits(cpu_seconds=seconds, seconds=5.0 * seconds, memory=memory)
 
     def _check(self, job: Job, sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""Where what a model writes should end: stop texts, the end of a block, loops; fills have `fills`.
+"""Where a completion ends: stop texts, the end of a block, loops, explanations. For fills see `fills`.
 
 All of this is about text. Each rule gives the length that is kept, or None to go on.
 """
@@ -23,17 +23,17 @@ _IS_NO_CODE = re.compile(r"\s*(?:import\b|from\b|#|%|!|@|\Z)")
 #: These, what is assigned to a name, and the further lines of a statement.
 _PREPARES = re.compile(rf"{_IS_NO_CODE.pattern}|[^\W\d]\w*(?:\s*,\s*\w+)*\s*(?::[^=]*)?=(?!=)|[ \t)\]}}]")
 _FENCE = re.compile(r"[ \t]*```")
-#: What may be prose: words at the begin of a line, and a list or a heading of Markdown.
+#: What may be prose: words at the beginning of a line, and a list or a heading of Markdown.
 _PROSE = re.compile(
     r"[A-Z][\w'\u2019-]*(?:,? [\w'\u2019`\"(-]+){2}|(?:\d+\.|[-*]) +\W*[A-Z]\w*\W* |\*\*[A-Z]"
 )
 
-#: A repetition is a loop from so many rounds and so many characters on. Of whole lines fewer are enough;
+#: A repetition is a loop once it has so many rounds and so many characters. Of whole lines fewer are enough;
 #: rulers (`# -------`) are why rounds of one or two characters have to go on for longer.
 _ROUNDS, _LINES, _LENGTH, _RULER = 4, 3, 32, 160
 
 
-def behind_comment(code: str, language: str) -> str:
+def after_comment(code: str, language: str) -> str:
     """End a line that says what is wanted: code that ends in a comment goes on in the next line."""
     line = code[code.rfind("\n") + 1 :]
     says = any(character.isalpha() for character in line)

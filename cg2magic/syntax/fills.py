@@ -1,7 +1,7 @@
 r"""Where a fill ends: before what a person would delete again.
 
 Models that were trained to fill holes seldom stop by themselves. They write on into what already stands
-behind the hole, close brackets that are not theirs, go on with the next function, or begin to explain. So the
+after the hole, close brackets that are not theirs, go on with the next function, or begin to explain. So the
 place of the hole says how much is wanted. These are the rules, each with the case that made it (``‸`` is the
 hole, ``⏎`` a newline):
 
@@ -9,10 +9,10 @@ hole, ``⏎`` a newline):
 2. **The line was begun**: its rest is missing, and the block under it if that ends in a colon. ``return ‸``
 3. **A line of its own**: all lines that are indented as deep as the first are kept; at the top level only
    those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
-4. **A bracket** that the fill did not open belongs to the text behind the hole, unless nothing there closes
+4. **A bracket** that the fill did not open belongs to the text after the hole, unless nothing there closes
    it. ``plt.hist(df[‸])``
 5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"``
-6. **A line like the next one** means that the model has arrived at the text behind the hole.
+6. **A line like the next one** means that the model has arrived at the text after the hole.
    ``‸⏎⏎assert is_prime(7)``
 7. **A fence** (three backticks) begins an explanation. It is never code.
 8. **What overlaps**: where text follows on the line, what the fill's end and that text have in common is
@@ -57,7 +57,7 @@ class Hole:
     begun : str
         What stands before it on its line.
     after : str
-        What stands behind it on its line.
+        What stands after it on its line.
     following : str
         The next line that is not blank.
     column : int
@@ -71,7 +71,7 @@ class Hole:
     lead : str
         That string or comment, up to the hole; empty in code.
     quote : str
-        What ends that behind the hole: the string's quotes, or ``"\\n"``; empty where nothing does.
+        What ends that after the hole: the string's quotes, or ``"\\n"``; empty where nothing does.
     field : bool
         Whether it is in the braces of an f-string.
     """
@@ -121,7 +121,7 @@ class Hole:
 
     @property
     def has_block(self) -> bool:
-        """Whether the line's block stands behind it already."""
+        """Whether the line's block stands after it already."""
         return _width(self.following) > self.column
 
 
@@ -148,7 +148,7 @@ def fill_end(hole: Hole, fill: str, *, done: bool = False) -> int | None:
 
 
 def _again(hole: Hole, fill: str) -> int | None:
-    """Where a fill begins to write the whole rest of the line, which stands behind it."""
+    """Where a fill begins to write the whole rest of the line, which stands after it."""
     rest = hole.after.strip()
     if hole.place != "within a line" or not re.search(r"\w{3}", rest):
         return None
@@ -188,7 +188,7 @@ class _Reader:
         self.done = done
         self.closes = hole.closes
         self.kept = 0  # the end of the last line that was written
-        self.line = 0  # the begin of the present one
+        self.line = 0  # the beginning of the present one
         self.fresh = hole.place == "own line"  # whether it is blank so far
         self.blanks = 0
         self.base: int | None = None  # indentation of the first line
@@ -272,7 +272,7 @@ class _Reader:
         return True
 
     def _like_the_next(self, stop: int) -> int | None:
-        """Where the fill ends if its present line is like the one behind the hole."""
+        """Where the fill ends if its present line is like the one after the hole."""
         line = self.fill[self.line : stop]
         if (self.line == 0 and self.hole.place != "own line") or not line.strip():
             return None
@@ -307,7 +307,7 @@ def _is_field(before: str, lead: str, language: Language) -> bool:
 
 
 def _closable(is_open: list[str], after: str, language: Language) -> str:
-    """Which of the brackets that are open, the innermost first, nothing behind the hole closes."""
+    """Which of the brackets that are open, the innermost first, nothing after the hole closes."""
     missing, before = [], START
     for token, state in tokens(after, language):
         if token.text in _CLOSING and len(state.stack) == len(before.stack):

@@ -9,12 +9,12 @@ import threading
 import pytest
 
 from cg2magic.errors import UsageError
-from cg2magic.frontends import words
+from cg2magic.frontends import status_text
 from cg2magic.frontends.panel.render import render_html, render_text
 from cg2magic.frontends.terminal import stream
 from cg2magic.request import Request, Sampling, Suggestion
 from cg2magic.sandbox.sandbox import Sandbox
-from cg2magic.service.checks import Checks, OwnTerms
+from cg2magic.service.checks import Checks, OwnConsent
 from cg2magic.service.job import Job
 from cg2magic.service.manager import manager
 from tests.needs import need
@@ -63,8 +63,8 @@ def test_what_passes_comes_first_and_the_rest_stays_in_its_order(checks):
     assert fills(job) == [("a + b", "passed"), ("b + a", "passed"), ("a - b", "failed"), ("(a", "failed")]
     now = job.snapshot()
     assert (now.state, now.notes, now.progress) == ("done", ("a note",), None)
-    assert words.verdict(now, 0) == "✓ passes the check · nothing written"
-    assert words.verdict(now, 2).startswith("✗ AssertionError: assert add(2, 3) == 5")
+    assert status_text.verdict(now, 0) == "✓ passes the check · nothing written"
+    assert status_text.verdict(now, 2).startswith("✗ AssertionError: assert add(2, 3) == 5")
 
 
 def test_a_stored_card_says_what_passed_and_why_the_others_do_not(checks):
@@ -94,7 +94,7 @@ def test_nothing_is_run_before_the_person_agrees(checks, monkeypatch):
         job.result()
     assert fills(job) == [("a - b", None), ("a + b", None)]
     assert job.snapshot().unchecked
-    assert "%cg2 allow" in words.about(job.snapshot())
+    assert "%cg2 allow" in status_text.about(job.snapshot())
 
 
 def test_a_job_that_waited_is_checked_once_the_person_agrees(checks):
@@ -184,7 +184,7 @@ def test_a_check_that_is_stopped_keeps_what_it_found(checks):
     assert checking("checking")
     assert found.wait(60)
     assert checks.jobs() == [job]
-    assert "checking · 1 of 2" in words.status(job.snapshot())
+    assert "checking · 1 of 2" in status_text.status(job.snapshot())
     job.cancel()
     job.result()
     assert job.snapshot().state == "stopped"
@@ -196,12 +196,12 @@ def test_a_check_that_is_stopped_keeps_what_it_found(checks):
     [("hog = bytearray(300 << 20)", "check_memory"), ("while True: pass", "check_seconds")],
 )
 def test_what_a_candidate_may_use_is_an_option_and_its_end_names_it(checks, check, option):
-    checks.terms = OwnTerms("sandbox", check_memory=0.2, check_seconds=1)
+    checks.consent = OwnConsent("sandbox", check_memory=0.2, check_seconds=1)
     job = written("a + b", check=check)
     checks.finish(job)
     (checked,) = job.result()
     assert checked.check.reason.endswith(f"(%config CG2.{option} gives it more)")
-    checks.terms = OwnTerms("sandbox")
+    checks.consent = OwnConsent("sandbox")
     job = written("a + b", check="hog = bytearray(300 << 20)")
     checks.finish(job)
     assert job.result()[0].check.passed

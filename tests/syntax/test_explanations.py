@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.syntax.endings import behind_comment, block_end
+from cg2magic.syntax.endings import after_comment, block_end
 
 
 def kept(prompt, text, language="python"):
@@ -105,4 +105,4 @@ def test_markdown_may_have_fences():
     ],
 )
 def test_what_ends_in_a_comment_goes_on_in_the_next_line(code, language, wanted):
-    assert behind_comment(code, language) == wanted
+    assert after_comment(code, language) == wanted

@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
-from cg2magic.frontends import words
+from cg2magic.frontends import status_text
 from cg2magic.frontends.visible import Segment, line_classes, lines, looked_at, visible
 from cg2magic.request import Suggestion
 from cg2magic.service.job import Snapshot
@@ -53,24 +53,26 @@ def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> st
     """
     suggestions = snapshot.suggestions
     several = len(suggestions) > 1
-    status = [words.status(snapshot)]
+    status = [status_text.status(snapshot)]
     body = []
     if suggestions:
-        status.append(words.verdict(snapshot, candidate))
+        status.append(status_text.verdict(snapshot, candidate))
         body.append(_code(suggestions[candidate], snapshot.request.language))
     status.append(outcome)
     if snapshot.error:
         body.insert(0, f'<p class="cg2-error">{escape(visible(snapshot.error))}</p>')
     for i, suggestion in enumerate(suggestions):
         if i != candidate:
-            title = " · ".join(filter(None, (f"candidate {i + 1}", words.verdict(snapshot, i))))
+            title = " · ".join(filter(None, (f"candidate {i + 1}", status_text.verdict(snapshot, i))))
             code = _code(suggestion, snapshot.request.language)
             body.append(f'<details class="cg2-other"><summary>{escape(title)}</summary>{code}</details>')
     if snapshot.seen is not None and snapshot.seen.tokens:
         prompt = escape(visible(snapshot.seen.text))
         code = f'<pre class="cg2-code">{prompt}</pre>'
         body.append(f'<details class="cg2-other"><summary>Prompt</summary>{code}</details>')
-    about = " · ".join(filter(None, (words.about(snapshot), f"candidate {candidate + 1}" if several else "")))
+    about = " · ".join(
+        filter(None, (status_text.about(snapshot), f"candidate {candidate + 1}" if several else ""))
+    )
     return (
         f'<div class="cg2 cg2-saved"><style>{_style()}</style><div class="cg2-head">'
         f'<span class="cg2-model">{escape(snapshot.model or "cg2magic")}</span> '
@@ -82,16 +84,16 @@ def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> st
 
 def render_text(snapshot: Snapshot) -> str:
     """Write the panel as plain text: the whole code, with a bar left of the lines the model wrote in."""
-    head = [snapshot.model or "cg2magic", words.about(snapshot), words.status(snapshot)]
+    head = [snapshot.model or "cg2magic", status_text.about(snapshot), status_text.status(snapshot)]
     suggestions = snapshot.suggestions
     if len(suggestions) == 1:
-        head.append(words.verdict(snapshot, 0))
+        head.append(status_text.verdict(snapshot, 0))
     blocks = [" · ".join(filter(None, head))]
     if snapshot.error:
         blocks.append(visible(snapshot.error))
     for i, suggestion in enumerate(suggestions):
         if len(suggestions) > 1:
-            blocks.append(" · ".join(filter(None, (f"── {i + 1}", words.verdict(snapshot, i)))))
+            blocks.append(" · ".join(filter(None, (f"── {i + 1}", status_text.verdict(snapshot, i)))))
         for line in looked_at(lines(suggestion, snapshot.request.language)):
             bar = _BAR if any(segment.written for segment in line) else _NO_BAR
             blocks.append((bar + visible("".join(segment.text for segment in line))).rstrip())

@@ -17,7 +17,7 @@ import traitlets
 
 from cg2magic.context import Document
 from cg2magic.errors import Cg2Error
-from cg2magic.frontends import words
+from cg2magic.frontends import status_text
 from cg2magic.frontends.panel.heat import heat
 from cg2magic.frontends.panel.modules import joined
 from cg2magic.frontends.panel.render import STATIC, mimebundle
@@ -182,8 +182,8 @@ class Panel(anywidget.AnyWidget):
             "job": snapshot.job_id,
             "state": snapshot.state,
             "model": snapshot.model,
-            "about": words.about(snapshot),
-            "status": words.status(snapshot, self._seconds_left(snapshot)),
+            "about": status_text.about(snapshot),
+            "status": status_text.status(snapshot, self._seconds_left(snapshot)),
             "progress": progress.done / progress.total if progress and progress.total else None,
             "error": visible(snapshot.error),
             "unchecked": snapshot.unchecked,
@@ -215,8 +215,8 @@ class Panel(anywidget.AnyWidget):
             at = at - length - 1 if here is None else -1
         return {
             "lines": all_lines,
-            "verdict": words.verdict(snapshot, index),
-            "mark": words.mark(suggestion),
+            "verdict": status_text.verdict(snapshot, index),
+            "mark": status_text.mark(suggestion),
             "written": any(suggestion.spans),
             "done": not writing,
         }

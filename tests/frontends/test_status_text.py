@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.frontends import words
+from cg2magic.frontends import status_text
 from cg2magic.progress import Progress
 from cg2magic.request import Request, Sampling, Seen, Suggestion, TokenLogprob
 from cg2magic.service.job import Snapshot
@@ -35,7 +35,7 @@ def at(state, **fields):
     ],
 )
 def test_the_status_says_how_far_it_has_come(snapshot, said):
-    assert words.status(snapshot) == said
+    assert status_text.status(snapshot) == said
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_status_says_how_far_it_has_come(snapshot, said):
     ],
 )
 def test_loading_says_what_how_much_and_how_long(progress, left, said):
-    assert words.loading(progress, left) == said
+    assert status_text.loading(progress, left) == said
 
 
 @pytest.mark.parametrize(
@@ -64,21 +64,21 @@ def test_loading_says_what_how_much_and_how_long(progress, left, said):
 )
 def test_the_verdict_says_how_likely_it_was_and_why_it_ended(reason, tokens, n, said):
     suggestion = Suggestion(("x",), ("y",), (TokenLogprob(1, "y", -0.42),) * tokens, reason)
-    assert words.verdict(at("done", suggestions=(suggestion,) * n), 0) == said
+    assert status_text.verdict(at("done", suggestions=(suggestion,) * n), 0) == said
 
 
 def test_a_certain_token_has_no_minus():
     suggestion = Suggestion(("x",), ("y",), (TokenLogprob(1, "y", -0.001),), "stop")
-    assert words.verdict(at("done", suggestions=(suggestion,)), 0) == "mean logprob 0.00"
+    assert status_text.verdict(at("done", suggestions=(suggestion,)), 0) == "mean logprob 0.00"
 
 
 def test_the_notes_stand_beside_the_number_of_candidates():
     request = Request(("x",), Sampling(n=3))
     assert (
-        words.about(Snapshot(1, request, notes=("4 cells", "2 variables")))
+        status_text.about(Snapshot(1, request, notes=("4 cells", "2 variables")))
         == "3 candidates · 4 cells · 2 variables"
     )
-    assert words.about(Snapshot(1, REQUEST)) == ""
+    assert status_text.about(Snapshot(1, REQUEST)) == ""
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,5 @@ def test_the_notes_stand_beside_the_number_of_candidates():
     ],
 )
 def test_the_context_is_told_by_its_numbers(seen, said):
-    assert words.context(at("done", seen=seen)) == said
-    assert said in words.about(at("done", seen=seen, notes=("cut",)))
+    assert status_text.context(at("done", seen=seen)) == said
+    assert said in status_text.about(at("done", seen=seen, notes=("cut",)))
