@@ -58,8 +58,8 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
     In Python, inside of a ``def`` or ``class``: before the first line that is not indented deeper
     than its header. Inside of another statement: the same, for the outermost one. At the top level, and
     in languages whose blocks are not understood: before the first unindented line that comes after a blank
-    one. But in Python imports and comments are no answer yet, and behind a comment that says what is wanted
-    assignments aren't: a blank line behind nothing else doesn't end it.
+    one. But in Python imports and comments are no answer yet, and after a comment that says what is wanted
+    assignments aren't: a blank line after nothing else doesn't end it.
 
     Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at), and
     before a fence (three backticks) or, in Python, prose, with which instruct models begin to explain. Lines
@@ -123,7 +123,7 @@ def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
 
 
 def _preparing(prompt: str, *, is_inside: bool) -> re.Pattern[str]:
-    """What matches the lines of Python that prepare an answer: behind a comment, assignments too.
+    """What matches the lines of Python that prepare an answer: after a comment, assignments too.
 
     `# fit a model` is not answered by the line that reads the data. What shows, defines or changes something
     is an answer.

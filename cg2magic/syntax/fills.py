@@ -98,7 +98,7 @@ class Hole:
         begun = before[before.rfind("\n") + 1 :]
         rest, _, below = after.partition("\n")
         if not begun.strip() and rest.startswith(("\t", "  ")):
-            # CodeGen2's card leaves out the newline between the hole and the line behind it.
+            # CodeGen2's card leaves out the newline between the hole and the line after it.
             rest, below = "", after
         place: Place = "rest of a line" if begun.strip() else "own line"
         lead = before[quiet_spans(before, spoken)[-1][0] :] if state.within else ""
@@ -165,7 +165,7 @@ def _again(hole: Hole, fill: str) -> int | None:
 def fitting(hole: Hole, fill: str) -> str:
     """Give a fill as it fits between the texts around it.
 
-    What its end and the text behind it have in common is dropped. A closing bracket is the fill's own if the
+    What its end and the text after it have in common is dropped. A closing bracket is the fill's own if the
     fill opened it (``figsize=(10, 6)`` before ``)``), so only what is balanced in itself can be dropped.
     """
     if hole.place != "within a line":
@@ -285,7 +285,7 @@ def _width(line: str) -> int:
 
 
 def _closing(state: State, after: str) -> str:
-    """Give what closes the string or comment that a hole is in, behind it; empty where nothing does."""
+    """Give what closes the string or comment that a hole is in; empty where nothing in the text after it does."""
     if state.within is None:
         return ""
     rest, at = state.within.text.rest(state.within.tag), 0
