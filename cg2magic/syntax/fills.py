@@ -285,7 +285,7 @@ def _width(line: str) -> int:
 
 
 def _closing(state: State, after: str) -> str:
-    """Give what closes the string or comment that a hole is in; empty where nothing in the text after it does."""
+    """Give what closes the string or comment around a hole; empty where nothing after the hole does."""
     if state.within is None:
         return ""
     rest, at = state.within.text.rest(state.within.tag), 0
