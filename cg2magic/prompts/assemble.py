@@ -39,7 +39,8 @@ def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt
     comments = find(request.language).comments
     gap = "\n" if comments and request.parts[0].startswith(comments) else ""
     around = choose(request.context, room, whole, vocabulary.passage, gap=gap)
-    if around.before:
+    # Only such a tokenizer reads a text that stands alone in another way.
+    if around.before and vocabulary.opens_with_space:
         prompt = encode(request.parts, form, vocabulary, context - answer, inside=True)
     return prompt.within(around)
 

@@ -158,7 +158,7 @@ class Vocabulary:
         return tuple(i for i in self.tokenizer("")["input_ids"] if i == begin)
 
     @cached_property
-    def _opens_with_space(self) -> bool:
+    def opens_with_space(self) -> bool:
         """Whether the tokenizer adds a space before a text, like SentencePiece."""
         return self.decode(self._encode("x")) == " x"
 
@@ -190,7 +190,7 @@ class Vocabulary:
         if not text:
             return []
         # verbose=False: no warning about the length, because the text is cut later.
-        if not (inside and self._opens_with_space):
+        if not (inside and self.opens_with_space):
             return self.tokenizer.encode(text, add_special_tokens=False, verbose=False)
         # Put a newline before the text: the space goes before that, and no token crosses it.
         ids = self.tokenizer.encode("\n" + text, add_special_tokens=False, verbose=False)
