@@ -34,10 +34,13 @@ _ROUNDS, _LINES, _LENGTH, _RULER = 4, 3, 32, 160
 
 
 def after_comment(code: str, language: str) -> str:
-    """End a line that says what is wanted: code that ends in a comment goes on in the next line."""
-    line = code[code.rfind("\n") + 1 :]
-    says = any(character.isalpha() for character in line)
-    return f"{code}\n" if says and tokens.read(code, find(language)).inside == "comment" else code
+    """End a line that says what is wanted: a comment with a line of its own is answered in the next line.
+
+    A comment next to code may still be unfinished, and is left alone.
+    """
+    line, spoken = code[code.rfind("\n") + 1 :].strip(), find(language)
+    says = line.startswith(spoken.comments) and any(character.isalpha() for character in line)
+    return f"{code}\n" if says and tokens.read(code, spoken).inside == "comment" else code
 
 
 def first_stop(text: str, stops: tuple[str, ...]) -> int | None:

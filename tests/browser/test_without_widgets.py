@@ -10,7 +10,7 @@ from tests.browser.serving import TOKEN, serve
 pytestmark = pytest.mark.browser
 
 ANYWIDGET, WIDGETS = "anywidget", "@jupyter-widgets/jupyterlab-manager"
-HINT = "pip install anywidget ipywidgets there"
+HINT = "pip install anywidget ipywidgets where it runs"
 
 
 @pytest.mark.parametrize("without", [(ANYWIDGET,), (ANYWIDGET, WIDGETS)], ids=["anywidget", "widgets"])

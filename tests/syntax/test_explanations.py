@@ -95,7 +95,9 @@ def test_markdown_may_have_fences():
     ("code", "language", "wanted"),
     [
         ("# count the values", "python", "# count the values\n"),
-        ("x = 1  # the one", "python", "x = 1  # the one\n"),
+        ("x = 1  # the one", "python", "x = 1  # the one"),
+        ("if x:\n    # the one", "python", "if x:\n    # the one\n"),
+        ('s = """\n# a title', "python", 's = """\n# a title'),
         ("// sum", "javascript", "// sum\n"),
         ("# ", "python", "# "),
         ("x = '# no'", "python", "x = '# no'"),
