@@ -17,6 +17,7 @@ from cg2magic.syntax.languages import Language, find
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
+_IMPORTS = re.compile(r"(?:import|from)\b")
 _BLANK = re.compile(r"\s*\Z")
 #: Lines that are no code that was asked for: imports, comments, magics, a decorator.
 _IS_NO_CODE = re.compile(r"\s*(?:import\b|from\b|#|%|!|@|\Z)")
@@ -133,8 +134,11 @@ def _preparing(prompt: str, *, is_inside: bool) -> re.Pattern[str]:
     """
     if is_inside:
         return _IS_NO_CODE
-    line = prompt.rstrip().rpartition("\n")[2].lstrip()
-    return _PREPARES if line.startswith(("#", '"""', "'''")) or line.endswith(('"""', "'''")) else _IS_NO_CODE
+    said = [line.strip() for line in prompt.rstrip().split("\n")]
+    while len(said) > 1 and (not said[-1] or _IMPORTS.match(said[-1])):
+        said.pop()
+    says = said[-1].startswith(("#", '"""', "'''")) or said[-1].endswith(('"""', "'''"))
+    return _PREPARES if says else _IS_NO_CODE
 
 
 def _explanation(prompt: str, text: str, language: Language) -> int | None:

@@ -42,6 +42,7 @@ def kept(prompt, text, language="python"):
             "# Load\ndf = read(\n    'a.csv',\n)\n\n# Show\nprint(df.head())\n\n# Count\nprint(len(df))",
             "# Load\ndf = read(\n    'a.csv',\n)\n\n# Show\nprint(df.head())",
         ),
+        ("# fit it\nimport a\n", "X = read()\n\nfit(X)\n\ny = 1", "X = read()\n\nfit(X)"),
         ("# add a column\n", "df['b'] = df['a'] * 2\n\ndf['c'] = 3", "df['b'] = df['a'] * 2"),
         ("# two numbers\n", "a, b = 1, 2\n\n\nc = 3", "a, b = 1, 2"),
         ("import numpy as np\n", "x = np.ones(3)\n\ny = 2", "x = np.ones(3)"),
