@@ -17,6 +17,8 @@ from cg2magic.syntax.languages import Language, find
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
+#: What stands between the cells of notebooks that are kept as scripts.
+_SEPARATOR = re.compile(r"# ?%%|# In\[")
 _IMPORTS = re.compile(r"(?:import|from)\b")
 _BLANK = re.compile(r"\s*\Z")
 #: Lines that are no code that was asked for: imports, comments, magics, a decorator.
@@ -65,9 +67,10 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
     one. But in Python imports and comments are no answer yet, and after a comment that says what is wanted
     assignments aren't: a blank line after nothing else doesn't end it.
 
-    Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at), and
-    before a fence (three backticks) or, in Python, prose, with which instruct models begin to explain. Lines
-    inside of Python's brackets and strings don't count, nor do ``else:`` and its kin.
+    Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at),
+    before what separates cells in scripts of Python (``# %%``), and before a fence (three backticks) or, in
+    Python, prose, with which instruct models begin to explain. Lines inside of Python's brackets and strings don't
+    count, nor do ``else:`` and its kin.
     For languages that close their blocks, see `blocks.block_end`.
 
     Returns
@@ -97,9 +100,12 @@ def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
     # Whether there is code that is worth keeping, and whether it is an answer.
     code = written and not (python and _IS_NO_CODE.match(begun + first))
     answered = written and not prepares.match(begun + first)
+    has_code = written and not begun.lstrip().startswith("#") and not first.lstrip().startswith("#")
     blanks = 0
     for line in lines:
         start += 1
+        if python and has_code and _SEPARATOR.match(line) and not _is_open(prompt + text[:start]):
+            return kept
         if code and blanks >= 2 and not (python and _is_open(prompt + text[:start])):
             return kept
         if not line.strip():
@@ -119,6 +125,7 @@ def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
                 if word not in _CONTINUES:
                     return kept
             code = code or not (python and _IS_NO_CODE.match(line))
+            has_code = has_code or not line.lstrip().startswith("#")
             answered = answered or not prepares.match(line)
             blanks = 0
             kept = start + len(line.rstrip())

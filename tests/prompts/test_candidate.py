@@ -185,5 +185,8 @@ def test_the_logprobs_are_those_of_the_text_that_is_kept(vocabulary):
 def test_a_suggestion_ends_where_the_model_begins_another_cell(vocabulary, parts):
     shown = Writer(vocabulary, *parts, context=Context(separator="\n# %%\n"))
     assert shown.write("y = 2\n# %%\nz = 3").suggestion.text == "y = 2"
-    alone = Writer(vocabulary, *parts)
+
+
+def test_a_fill_of_a_script_may_begin_another_cell(vocabulary):
+    alone = Writer(vocabulary, "x = 1\n", "\nw = 4")
     assert alone.write("y = 2\n# %%\nz = 3").suggestion.text == "y = 2\n# %%\nz = 3"

@@ -51,6 +51,9 @@ def kept(prompt, text, language="python"):
             "def f(s):\n    return s[::-1]\n\nprint(f('a'))",
             "def f(s):\n    return s[::-1]",
         ),
+        # what separates cells in scripts
+        ("# a plot\n", "import numpy as np\n\n# %%\n# The use of\nx = 1", "import numpy as np"),
+        ("# a plot\n", "# %%\nplt.plot(x)\n# In[2]:\nx = 1", "# %%\nplt.plot(x)"),
         # a fence
         ("def f(x):\n", "    return x\n```\n\nThis function", "    return x"),
         ("# a plot\n", "plt.plot(x)\n```", "plt.plot(x)"),
