@@ -51,6 +51,7 @@ class Candidate:
         self._taken: list[TokenLogprob] = []
         self._replaying = False
         self._cut_short = False
+        self._met_stop = False
         # A model that is shown cells knows what stands between them, and says so where the cell is complete.
         between = request.context.separator.strip() if request.context is not None else ""
         self._stops = (*request.sampling.stop, between) if between else request.sampling.stop
@@ -70,9 +71,14 @@ class Candidate:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it ended with nothing written, though it might have been more."""
+        """Whether it ended with nothing written, though there might have been more.
+
+        What ends at one of the request's stop texts is no such case: after a finished line, nothing is the right
+        answer to somebody who types.
+        """
         return (
             self.finish_reason in ("stop", "length")
+            and not self._met_stop
             and not self.request.begin
             and not "".join(self._spans).strip()
         )
@@ -182,6 +188,7 @@ class Candidate:
     def _ending(self, text: str) -> int | None:
         """The length to keep if one of the rules says that the text ends."""
         request = self.request
+        self._met_stop |= endings.first_stop(text, request.sampling.stop) is not None
         kept = [endings.first_stop(text, self._stops), endings.loop_end(text)]
         if request.is_infill:
             kept.append(fills.fill_end(self._hole, text))

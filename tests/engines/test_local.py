@@ -271,6 +271,23 @@ def test_where_nothing_came_the_model_is_asked_once_more(engine, monkeypatch):
     assert [bool(barred) for barred in asked if barred]
 
 
+def test_what_ends_at_a_stop_text_is_not_asked_for_again(engine, monkeypatch):
+    newline = engine.vocabulary.encode("\n")[0]
+    asked = []
+
+    def stop(_, logits, start, barred=()):
+        """Write a newline, which is a stop text, whatever is wanted."""
+        del logits, start
+        asked.append(barred)
+        return TokenLogprob(newline, "", -0.1)
+
+    monkeypatch.setattr(Chooser, "__call__", stop)
+    written = engine.generate(Request(("x = 1",), Sampling(max_new_tokens=8, stop=("\n",))))
+    assert written.suggestions[0].text == ""
+    assert not any(asked)
+    assert "the model had nothing to add" not in written.notes
+
+
 def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
     end = TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
     choose = Chooser.__call__
