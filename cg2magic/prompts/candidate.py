@@ -73,7 +73,7 @@ class Candidate:
     def is_blank(self) -> bool:
         """Whether it ended with nothing written, though there might have been more.
 
-        What ends at one of the request's stop texts is no such case: after a finished line, nothing is the right
+        What ends at a stop text of the request is no such case: after a finished line, nothing is the right
         answer to somebody who types.
         """
         return (
