@@ -23,8 +23,10 @@ _IMPORTS = re.compile(r"(?:import|from)\b")
 _BLANK = re.compile(r"\s*\Z")
 #: Lines that are no code that was asked for: imports, comments, magics, a decorator.
 _IS_NO_CODE = re.compile(r"\s*(?:import\b|from\b|#|%|!|@|\Z)")
-#: These, what is assigned to a name, and the further lines of a statement.
-_PREPARES = re.compile(rf"{_IS_NO_CODE.pattern}|[^\W\d]\w*(?:\s*,\s*\w+)*\s*(?::[^=]*)?=(?!=)|[ \t)\]}}]")
+#: These, what is assigned to a name, a model that is fitted, and the further lines of a statement.
+_PREPARES = re.compile(
+    rf"{_IS_NO_CODE.pattern}|[^\W\d]\w*(?:\s*,\s*\w+)*\s*(?::[^=]*)?=(?!=)|[^\W\d]\w*\.fit\(|[ \t)\]}}]"
+)
 _FENCE = re.compile(r"[ \t]*```")
 #: What may be prose: words at the beginning of a line, and a list or a heading of Markdown.
 _PROSE = re.compile(
@@ -136,7 +138,7 @@ def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
 def _preparing(prompt: str, *, is_inside: bool) -> re.Pattern[str]:
     """What matches the lines of Python that prepare an answer: after a comment, assignments too.
 
-    `# fit a model` is not answered by the line that reads the data. What shows, defines or changes something
+    `# fit a model` is not answered by the line that reads the data, nor by the one that fits it. What shows, defines or changes something
     is an answer.
     """
     if is_inside:

@@ -5,7 +5,8 @@ after the hole, close brackets that are not theirs, go on with the next function
 place of the hole says how much is wanted. These are the rules, each with the case that made it (``‸`` is the
 hole, ``⏎`` a newline):
 
-1. **Text follows on the line**: a part of one logical line is missing. ``plt.plot(x, ‸)``
+1. **Text follows on the line**: a part of one logical line is missing, up to a word or sign that stands only
+   once in its place and begins that text. ``plt.plot(x, ‸)``, ``{k: v for ‸ in items}``
 2. **The line was begun**: its rest is missing, and the block under it if that ends in a colon. ``return ‸``
 3. **A line of its own**: all lines that are indented as deep as the first are kept; at the top level only
    those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
@@ -41,6 +42,9 @@ _DEFINES = re.compile(r"(?:async\s+def|def|class)\b|@")
 _OPENS = re.compile(r":\s*(#.*)?\Z")
 #: Behind these a line inside of brackets goes on.
 _GOES_ON = re.compile(r"(?:[,(\[{+\-*/%|&=<>]|\b(?:and|or|not|in|is|if|else|for|lambda))\s*\Z")
+#: What follows a hole in a line of Python and can't be in the hole as well.
+_ONCE = re.compile(r"\s+(in|if|else|for|as|import)\b|\s*(=(?!=)|:(?!=))")
+_OPERATORS = "=!<>:+-*/%|&^@~"
 #: Lines that differ in nothing but their values are alike if they begin so.
 _SAYS = re.compile(r"(?:assert|print)\b")
 _VALUES = re.compile(r'(?:"[^"]*"|(?<![\w.])[\d.]+)(?:,\s*(?:"[^"]*"|[\d.]+))*')
@@ -66,6 +70,8 @@ class Hole:
         Whether there are open brackets around it.
     closes : str
         The closing brackets that a fill may write without having opened them, the innermost first.
+    once : str
+        What follows it and can't be in the fill as well, outside of its brackets; empty if there is no such.
     begin : State
         What a fill begins in: code, or the string or comment around the hole.
     lead : str
@@ -84,6 +90,7 @@ class Hole:
     column: int
     enclosed: bool = False
     closes: str = ""
+    once: str = ""
     begin: State = START
     lead: str = ""
     quote: str = ""
@@ -104,6 +111,7 @@ class Hole:
         lead = before[quiet_spans(before, spoken)[-1][0] :] if state.within else ""
         quote = _closing(state, after)
         is_open = [one.closer for one in state.stack if one.closer]
+        once = _ONCE.match(rest) if spoken.blocks == "python" else None
         return cls(
             "within a line" if rest.strip() else place,
             spoken,
@@ -113,6 +121,7 @@ class Hole:
             _width(begun),
             any(closer != "}" or spoken.blocks == "python" for closer in is_open),
             _closable(is_open[::-1], after, spoken),
+            (once[1] or once[2]) if once else "",
             state._replace(stack=(), stray=False),
             lead,
             quote,
@@ -187,6 +196,8 @@ class _Reader:
         self.fill = fill
         self.done = done
         self.closes = hole.closes
+        self.once = hole.once
+        self.own = 0  # how often `once` may come in the fill, because of a word before it
         self.kept = 0  # the end of the last line that was written
         self.line = 0  # the beginning of the present one
         self.fresh = hole.place == "own line"  # whether it is blank so far
@@ -203,7 +214,8 @@ class _Reader:
             if token.text != "\n":
                 if token.text is None or not token.text.isspace():
                     end = self._line_begins(token.start) if self.fresh and outside else None
-                    end = token.start if end is None and self._is_strange(token, before, state) else end
+                    if end is None and (self._is_strange(token, before, state) or self._is_over(token, before)):
+                        end = token.start
                     self.fresh = False
                 else:
                     end = None
@@ -258,8 +270,7 @@ class _Reader:
         """Whether a token is not the fill's: it closes what is open around the hole, or hides the rest."""
         token, hole = found.text, self.hole
         if token is None:
-            comments = hole.language.comments
-            return hole.place == "within a line" and self.fill.startswith(comments, found.start)
+            return hole.place == "within a line" and found.kind == "comment" and before.within is None
         if token not in _CLOSING:
             return state.stray
         if len(state.stack) < len(before.stack):
@@ -270,6 +281,22 @@ class _Reader:
             self.closes = self.closes[1:]
             return False
         return True
+
+    def _is_over(self, found: Token, before: State) -> bool:
+        """Whether a token is the one that follows the hole, and can't be in it as well."""
+        if before.stack or found.text is None:
+            return False
+        own = {"lambda": ":", "if": "else"}.get(found.text)
+        if own is not None and own == self.once:
+            self.own += 1  # another one is part of the fill
+        if found.text != self.once:
+            return False
+        if self.once in _OPERATORS:
+            near = self.fill[max(0, found.start - 1) : found.start] + self.fill[found.end : found.end + 1]
+            if any(sign in _OPERATORS for sign in near):
+                return False
+        self.own -= 1
+        return self.own < 0
 
     def _like_the_next(self, stop: int) -> int | None:
         """Where the fill ends if its present line is like the one after the hole."""
