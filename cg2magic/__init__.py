@@ -18,6 +18,7 @@ from cg2magic.errors import Cg2Error, FormatError, GenerationError, LoadError, U
 from cg2magic.likelihood import Score
 from cg2magic.prompts.families import register_format
 from cg2magic.request import DEFAULTS, CheckResult, Request, Sampling, Suggestion, TokenLogprob, as_stop
+from cg2magic.syntax.endings import after_comment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,6 +132,7 @@ def complete(
     Parameters
     ----------
     prompt : str
+        A comment on its own line is answered in the next one: the text begins with a newline.
     n : int
         How many candidates to write.
     max_new_tokens : int
@@ -158,7 +160,9 @@ def complete(
     LoadError, GenerationError
     """
     sampling = Sampling(n, max_new_tokens, temperature, top_p, top_k, seed, as_stop(stop))
-    return _answer(Request((prompt,), sampling, language, model))
+    asked = after_comment(prompt, language)
+    answers = _answer(Request((asked,), sampling, language, model))
+    return [answer.continuing(prompt) for answer in answers]
 
 
 def infill(

@@ -6,7 +6,7 @@ Nothing here knows about tensors, widgets or threads. All other modules exchange
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from cg2magic.errors import UsageError
@@ -234,6 +234,12 @@ class Suggestion:
         if not self.tokens:
             return 0.0
         return sum(token.logprob for token in self.tokens) / len(self.tokens)
+
+    def continuing(self, prompt: str) -> Suggestion:
+        """The same as the completion of a shorter prompt: the rest of what it continues is written, too."""
+        (part,), (span,) = self.parts, self.spans
+        more = part[len(prompt) :]
+        return replace(self, parts=(prompt,), spans=(more + span,)) if more and span else self
 
     def pieces(self) -> Iterator[tuple[str, bool]]:
         """Walk the code in order, as ``(text, written by the model)``; empty texts are skipped."""

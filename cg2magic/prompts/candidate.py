@@ -16,6 +16,7 @@ from cg2magic.syntax import endings, fills
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
 _FAR = 20_000
+_CLOSING = (b")", b"]", b"}")
 
 
 class Candidate:
@@ -84,10 +85,19 @@ class Candidate:
         )
 
     def begins_nothing(self) -> frozenset[int]:
-        """The first token of a candidate that came to nothing, and those that would come to the same."""
-        lines = (i for i, piece in enumerate(self.vocabulary.pieces) if piece.isspace() and b"\n" in piece)
+        """The first token of a candidate that came to nothing, and those that would come to the same.
+
+        What begins with the same bracket closes the text around the hole as well.
+        """
+        pieces = self.vocabulary.pieces
         first = () if self._first is None else (self._first,)
-        return frozenset((*first, *self.prompt.ends, *lines))
+        bracket = b"".join(pieces[i] for i in first).lstrip()[:1]
+        same = [
+            i
+            for i, piece in enumerate(pieces)
+            if (piece.isspace() and b"\n" in piece) or (bracket in _CLOSING and piece.lstrip()[:1] == bracket)
+        ]
+        return frozenset((*first, *self.prompt.ends, *same))
 
     def _open_hole(self) -> None:
         self._written = b""

@@ -157,13 +157,17 @@ def _in_the_middle(
     before, after, cut = _fit(
         parts[0], parts[1], vocabulary, room - len(opening) - 2 - len(middle), inside=inside
     )
+    start = b""
+    if not parts[0][parts[0].rfind("\n") + 1 :].strip():
+        # They learned from texts cut anywhere, within words too, but may write an indentation a second time.
+        before, start = _heal(parts[0], before, vocabulary)
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
         sides.reverse()
     ids = (*opening, *sides[0], *sides[1], *middle)
     top = ids.index(prefix, len(opening)) + 1
     bottom = ids.index(suffix, len(opening)) + 1 + len(after)
-    return Prompt(ids, (b"",), (False,), ((),), ends, top, bottom, cut)
+    return Prompt(ids, (start,), (False,), ((),), ends, top, bottom, cut)
 
 
 def _masked(

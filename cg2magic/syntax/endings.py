@@ -138,8 +138,8 @@ def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
 def _preparing(prompt: str, *, is_inside: bool) -> re.Pattern[str]:
     """What matches the lines of Python that prepare an answer: after a comment, assignments too.
 
-    `# fit a model` is not answered by the line that reads the data, nor by the one that fits it. What shows, defines or changes something
-    is an answer.
+    `# fit a model` is not answered by the line that reads the data, nor by the one that fits it. What shows,
+    defines or changes something is an answer.
     """
     if is_inside:
         return _IS_NO_CODE

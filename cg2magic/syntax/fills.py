@@ -214,7 +214,9 @@ class _Reader:
             if token.text != "\n":
                 if token.text is None or not token.text.isspace():
                     end = self._line_begins(token.start) if self.fresh and outside else None
-                    if end is None and (self._is_strange(token, before, state) or self._is_over(token, before)):
+                    if end is None and (
+                        self._is_strange(token, before, state) or self._is_over(token, before)
+                    ):
                         end = token.start
                     self.fresh = False
                 else:
@@ -293,7 +295,8 @@ class _Reader:
             return False
         if self.once in _OPERATORS:
             near = self.fill[max(0, found.start - 1) : found.start] + self.fill[found.end : found.end + 1]
-            if any(sign in _OPERATORS for sign in near):
+            unsure = found.end == len(self.fill) and not self.done  # = may become ==
+            if unsure or any(sign in _OPERATORS for sign in near):
                 return False
         self.own -= 1
         return self.own < 0

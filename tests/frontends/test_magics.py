@@ -77,6 +77,14 @@ def test_the_python_functions_write_what_the_magics_write(cg2):
     assert [s.code for s in again] == [s.code for s in cg2.user_ns["ideas"]]
 
 
+def test_a_comment_is_answered_in_the_next_line_by_both(cg2):
+    prompt = "x = 1\n# plot the values"
+    cg2.run_cell(f"%%complete -m 10 -o ideas\n{prompt}")
+    (again,) = cg2magic.complete(prompt, max_new_tokens=10)
+    assert again.code == cg2.user_ns["ideas"][0].code == prompt + again.text
+    assert again.text.startswith("\n")
+
+
 def test_infill_from_python_takes_any_number_of_holes():
     (suggestion,) = cg2magic.infill("x = ", "\ny = ", "\nprint(x, y)", max_new_tokens=4)
     assert len(suggestion.spans) == 2

@@ -91,6 +91,17 @@ def kept(before, after, fill, language="python"):
         ),
         ("g(a, ", ") + c)\nd", "b) + c)", "b"),
         ("foo(", ")\n", "bar(x)", "bar(x)"),
+        ('colors = {"red": ', ', "blue": "#00f"}', '"#f00", "green": "#0f0"}', '"#f00", "green": "#0f0"'),
+        ("{k: v for ", " in items}", "k, v in items.items()}\n\nprint(d)", "k, v"),
+        ("x = ", " if a else b", "1 if c else 2\n", "1"),
+        ("x = 1 if ", " else 2", "(1 if a else 2) == 1 else 3", "(1 if a else 2) == 1"),
+        ("x = 1 if ", " else 2", "a if b else c else 3", "a if b else c"),
+        ("xs.sort(key=lambda ", ": x[1])", "x: x[2])", "x"),
+        ("if ", ":", "f(lambda y: y) == {1: 2} and x[1:2]: return", "f(lambda y: y) == {1: 2} and x[1:2]"),
+        ("f(a, ", "=3)", "b=2, c=3)", "b"),
+        ("", " = 5", "x == 3 = 5", "x == 3"),
+        ("from ", " import DataFrame", "pandas import DataFrame", "pandas"),
+        ("if ", " in xs:", "x not in ys and y in xs:", "x not"),
     ],
 )
 def test_python(before, after, fill, wanted):
