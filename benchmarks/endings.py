@@ -50,7 +50,7 @@ from training.sources import WORK, fetch_all, members, read_sources
 #: Characters of a module: few enough for a small model to read it whole.
 _SHORTEST, _LONGEST = 1_000, 5_000
 #: Tokens that are written into a hole without any rule.
-_LENGTHS: dict[Split, int] = {"single-line": 64, "multi-line": 160}
+_LENGTHS: dict[Split, int] = {"single-line": 64, "multi-line": 128}
 _IN_FILES = 64
 
 Span = tuple[int, int]
@@ -260,7 +260,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print what the rules lose")
     args = parser.parse_args()
     archives = [path for _, path in fetch_all(read_sources(SOURCES), args.archives, SOURCES)]
-    holes = [*solutions(args.holes), *modules(archives, args.holes * 3 // 4)]
+    holes = [*modules(archives, args.holes * 3 // 4), *solutions(args.holes)]
     engine = LocalEngine(load_model(args.model, precision=args.precision))
     keep = args.keep / f"{Path(args.model).name}-{args.precision}"
     keep.mkdir(parents=True, exist_ok=True)

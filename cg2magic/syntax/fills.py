@@ -39,6 +39,10 @@ _FAR = 20_000
 _CLOSING = (")", "]", "}")
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _DEFINES = re.compile(r"(?:async\s+def|def|class)\b|@")
+#: No line inside of brackets begins so.
+_STATEMENT = re.compile(
+    r"(?:def|class|import|from|return|raise|with|while|try|assert|del|pass)\b(?!\s*[=,)\]}])|@"
+)
 _OPENS = re.compile(r":\s*(#.*)?\Z")
 #: Behind these a line inside of brackets goes on.
 _GOES_ON = re.compile(r"(?:[,(\[{+\-*/%|&=<>]|\b(?:and|or|not|in|is|if|else|for|lambda))\s*\Z")
@@ -70,6 +74,8 @@ class Hole:
         Whether there are open brackets around it.
     closes : str
         The closing brackets that a fill may write without having opened them, the innermost first.
+    unopened : str
+        The closing brackets after it that nothing before it opens, the innermost first: the fill may.
     once : str
         What follows it and can't be in the fill as well, outside of its brackets; empty if there is no such.
     begin : State
@@ -90,6 +96,7 @@ class Hole:
     column: int
     enclosed: bool = False
     closes: str = ""
+    unopened: str = ""
     once: str = ""
     begin: State = START
     lead: str = ""
@@ -111,6 +118,7 @@ class Hole:
         lead = before[quiet_spans(before, spoken)[-1][0] :] if state.within else ""
         quote = _closing(state, after)
         is_open = [one.closer for one in state.stack if one.closer]
+        unopened = _unopened(after, spoken)
         once = _ONCE.match(rest) if spoken.blocks == "python" else None
         return cls(
             "within a line" if rest.strip() else place,
@@ -120,7 +128,8 @@ class Hole:
             next((line for line in below.split("\n") if line.strip()), ""),
             _width(begun),
             any(closer != "}" or spoken.blocks == "python" for closer in is_open),
-            _closable(is_open[::-1], after, spoken),
+            _closable(is_open[::-1], unopened),
+            "".join(unopened[: max(0, len(unopened) - len(is_open))]),
             (once[1] or once[2]) if once else "",
             state._replace(stack=(), stray=False),
             lead,
@@ -200,6 +209,7 @@ class _Reader:
         self.own = 0  # how often `once` may come in the fill, because of a word before it
         self.kept = 0  # the end of the last line that was written
         self.line = 0  # the beginning of the present one
+        self.is_open = ""  # what is to be closed there, the innermost first
         self.fresh = hole.place == "own line"  # whether it is blank so far
         self.blanks = 0
         self.base: int | None = None  # indentation of the first line
@@ -217,14 +227,19 @@ class _Reader:
                     if end is None and (
                         self._is_strange(token, before, state) or self._is_over(token, before)
                     ):
-                        end = token.start
+                        alike = self._like_the_next(token.start, token.text or "")
+                        end = token.start if alike is None else alike
                     self.fresh = False
                 else:
                     end = None
             elif outside and not self.fill[: token.start].endswith("\\"):
                 end = self._line_ends(token.start)
             else:
-                end = None
+                end = self._like_the_next(token.start)
+                end = self._has_the_rest(token.start) if end is None else end
+                self.line, self.is_open = token.end, _closers(state)
+                if end is None and self.is_open and self.is_open == self.hole.unopened:
+                    end = token.start
             if end is not None:
                 return end
             before = state
@@ -234,9 +249,10 @@ class _Reader:
         """Judge the first word of a line."""
         blocks_of = self.hole.language.blocks
         rest = self.fill[at:]
-        if rest.startswith("```"):
+        in_brackets = self.hole.enclosed and blocks_of == "python"
+        if rest.startswith("```") or (in_brackets and _STATEMENT.match(rest)):
             return self.kept
-        column = len((self.fill[self.line : at]).expandtabs(8)) + (0 if self.line else self.hole.column)
+        column = self._column(self.fill[self.line : at])
         word = re.match(r"\w*", rest).group()  # type: ignore[union-attr] # matches
         if self.header is not None:
             if column == self.header and any(each.startswith(word) for each in _CONTINUES if word):
@@ -257,15 +273,21 @@ class _Reader:
         if self.fresh:
             self.blanks, self.line = self.blanks + 1, at + 1
             return None
-        if (alike := self._like_the_next(at)) is not None:
-            return alike
+        arrived = self._like_the_next(at)
+        arrived = self._has_the_rest(at) if arrived is None else arrived
+        if arrived is not None:
+            return arrived
+        if self.hole.closes and not self.closes:
+            return at  # the statement around the hole is whole
         hole, line = self.hole, self.hole.begun + self.fill[:at]
-        if hole.place != "own line" and self.header is None and not (hole.enclosed and _GOES_ON.search(line)):
+        if hole.place == "own line" and self.header is None and self._begins_the_block(at):
+            return at
+        if hole.place != "own line" and self.header is None and not self._goes_on(line):
             python = hole.language.blocks == "python"
             if hole.place == "within a line" or hole.has_block or not (python and _OPENS.search(line)):
                 return at
             self.header = hole.column
-        self.kept, self.line, self.fresh, self.blanks = at, at + 1, True, 0
+        self.kept, self.line, self.fresh, self.blanks, self.is_open = at, at + 1, True, 0, ""
         return None
 
     def _is_strange(self, found: Token, before: State, state: State) -> bool:
@@ -301,12 +323,45 @@ class _Reader:
         self.own -= 1
         return self.own < 0
 
-    def _like_the_next(self, stop: int) -> int | None:
-        """Where the fill ends if its present line is like the one after the hole."""
-        line = self.fill[self.line : stop]
+    def _goes_on(self, line: str) -> bool:
+        """Whether a line inside of brackets goes on, and what stands after the hole is not how."""
+        below = self.hole.following.lstrip()
+        is_free = bool(self.closes) or not below or below.startswith(_CLOSING)
+        return self.hole.enclosed and is_free and bool(_GOES_ON.search(line))
+
+    def _begins_the_block(self, at: int) -> bool:
+        """Whether a line is the header of the block that stands after the hole."""
+        line, below = self.fill[self.line : at], self.hole.following
+        if self.hole.enclosed or self.hole.language.blocks != "python" or not _OPENS.search(line):
+            return False
+        return self.base is not None and self._column(line) == self.base < _width(below)
+
+    def _column(self, line: str) -> int:
+        return _width(line) + (0 if self.line else self.hole.column)
+
+    def _has_the_rest(self, stop: int) -> int | None:
+        """Where the first line of the fill goes on as the hole's own line does."""
+        rest = self.hole.after.rstrip()
+        if self.line or self.hole.place != "within a line" or not self.fill.endswith(rest, 0, stop):
+            return None
+        kept = self.fill[: stop - len(rest)]
+        return len(kept) if kept.strip() and _is_balanced(kept, self.hole.language) else None
+
+    def _like_the_next(self, stop: int, bracket: str = "") -> int | None:
+        """Where the fill ends if its present line is like the one after the hole, up to a bracket.
+
+        What is open there has to be closed by the text after the hole.
+        """
+        line, following = self.fill[self.line : stop], self.hole.following
         if (self.line == 0 and self.hole.place != "own line") or not line.strip():
             return None
-        return min(self.kept, self.line) if _compared(line) == _compared(self.hole.following) else None
+        if bracket:
+            alike = following.strip().startswith(line.strip() + bracket)
+        else:
+            values = _width(following) >= (self.base or 0)
+            alike = _compared(line, values=values) == _compared(following, values=values)
+        fits = self.hole.unopened.startswith(self.is_open)
+        return len(self.fill[: self.line].rstrip()) if alike and fits else None
 
 
 def _width(line: str) -> int:
@@ -336,15 +391,24 @@ def _is_field(before: str, lead: str, language: Language) -> bool:
     return plain.count("{") > plain.count("}")
 
 
-def _closable(is_open: list[str], after: str, language: Language) -> str:
-    """Which of the brackets that are open, the innermost first, nothing after the hole closes."""
-    missing, before = [], START
-    for token, state in tokens(after, language):
+def _unopened(code: str, language: Language) -> list[str]:
+    """The closing brackets that the code has not opened."""
+    found, before = [], START
+    for token, state in tokens(code, language):
         if token.text in _CLOSING and len(state.stack) == len(before.stack):
-            missing.append(token.text)
+            found.append(token.text)
         before = state
+    return found
+
+
+def _closable(is_open: list[str], missing: list[str]) -> str:
+    """Which of the brackets that are open, the innermost first, nothing after the hole closes."""
     free = max(0, len(is_open) - len(missing))
     return "".join(is_open[:free]) if is_open[free:] == missing[: len(is_open) - free] else ""
+
+
+def _closers(state: State) -> str:
+    return "".join(one.closer for one in reversed(state.stack) if one.closer)
 
 
 def _quiet_end(hole: Hole, fill: str) -> int | None:
@@ -379,9 +443,9 @@ def _is_balanced(code: str, language: Language) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _compared(line: str) -> str:
-    """A line as it is compared with another: of what is printed or asserted not the values."""
+def _compared(line: str, *, values: bool) -> str:
+    """A line as it is compared with another; of what is printed or asserted perhaps not the values."""
     line = re.sub(r"\s+#.*", "", line.strip()).replace("'", '"')
-    if _SAYS.match(line):
+    if not values and _SAYS.match(line):
         line = _VALUES.sub("_", line)
     return re.sub(r"\s+", "", line)
