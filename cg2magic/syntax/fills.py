@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 from cg2magic.syntax.languages import Language, find
@@ -36,6 +37,8 @@ Place = Literal["within a line", "rest of a line", "own line"]
 
 #: Characters on either side of a hole that are looked at.
 _FAR = 20_000
+#: Lines after a hole at which its fill may arrive.
+_BELOW = 8
 _CLOSING = (")", "]", "}")
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _DEFINES = re.compile(r"(?:async\s+def|def|class)\b|@")
@@ -49,6 +52,8 @@ _GOES_ON = re.compile(r"(?:[,(\[{+\-*/%|&=<>]|\b(?:and|or|not|in|is|if|else|for|
 #: What follows a hole in a line of Python and can't be in the hole as well.
 _ONCE = re.compile(r"\s+(in|if|else|for|as|import)\b|\s*(=(?!=)|:(?!=))")
 _OPERATORS = "=!<>:+-*/%|&^@~"
+#: What is long enough not to stand in two places by chance.
+_LONG = re.compile(r"\S.{6,}\S")
 #: Lines that differ in nothing but their values are alike if they begin so.
 _SAYS = re.compile(r"(?:assert|print)\b")
 _VALUES = re.compile(r'(?:"[^"]*"|(?<![\w.])[\d.]+)(?:,\s*(?:"[^"]*"|[\d.]+))*')
@@ -66,8 +71,8 @@ class Hole:
         What stands before it on its line.
     after : str
         What stands after it on its line.
-    following : str
-        The next line that is not blank.
+    below : tuple of str
+        The next lines that are not blank.
     column : int
         Width of its line's indentation.
     enclosed : bool
@@ -92,7 +97,7 @@ class Hole:
     language: Language
     begun: str
     after: str
-    following: str
+    below: tuple[str, ...]
     column: int
     enclosed: bool = False
     closes: str = ""
@@ -125,7 +130,7 @@ class Hole:
             spoken,
             begun,
             rest,
-            next((line for line in below.split("\n") if line.strip()), ""),
+            tuple(islice((line for line in below.split("\n") if line.strip()), _BELOW)),
             _width(begun),
             any(closer != "}" or spoken.blocks == "python" for closer in is_open),
             _closable(is_open[::-1], unopened),
@@ -136,6 +141,11 @@ class Hole:
             quote,
             bool(quote) and _is_field(before, lead, spoken),
         )
+
+    @property
+    def following(self) -> str:
+        """The next line that is not blank; empty at the end."""
+        return self.below[0] if self.below else ""
 
     @property
     def has_block(self) -> bool:
@@ -347,6 +357,18 @@ class _Reader:
         kept = self.fill[: stop - len(rest)]
         return len(kept) if kept.strip() and _is_balanced(kept, self.hole.language) else None
 
+    def _is_below(self, line: str) -> bool:
+        """Whether a line stands after the hole, too."""
+        column, base = self._column(line), self.base or 0
+        for n, other in enumerate(self.hole.below):
+            there = _width(other)
+            certain = n == 0 or (self.line > 0 and _LONG.search(line))
+            if there == column and certain and _compared(line) == _compared(other):
+                return True
+            if n == 0 and there < base and _SAYS.match(other) and _shape(line) == _shape(other):
+                return True
+        return False
+
     def _like_the_next(self, stop: int, bracket: str = "") -> int | None:
         """Where the fill ends if its present line is like the one after the hole, up to a bracket.
 
@@ -357,9 +379,10 @@ class _Reader:
             return None
         if bracket:
             alike = following.strip().startswith(line.strip() + bracket)
+        elif self.is_open or self.hole.enclosed:
+            alike = _compared(line) == _compared(following)
         else:
-            values = _width(following) >= (self.base or 0)
-            alike = _compared(line, values=values) == _compared(following, values=values)
+            alike = self._is_below(line)
         fits = self.hole.unopened.startswith(self.is_open)
         return len(self.fill[: self.line].rstrip()) if alike and fits else None
 
@@ -443,9 +466,12 @@ def _is_balanced(code: str, language: Language) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _compared(line: str, *, values: bool) -> str:
-    """A line as it is compared with another; of what is printed or asserted perhaps not the values."""
+def _compared(line: str) -> str:
+    """A line as it is compared with another."""
     line = re.sub(r"\s+#.*", "", line.strip()).replace("'", '"')
-    if not values and _SAYS.match(line):
-        line = _VALUES.sub("_", line)
     return re.sub(r"\s+", "", line)
+
+
+def _shape(line: str) -> str:
+    """A line without its values."""
+    return _compared(_VALUES.sub("_", line.replace("'", '"')))
