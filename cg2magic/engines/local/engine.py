@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cg2magic.engines.again import notes_on_nothing, write_again
 from cg2magic.engines.local import scoring
 from cg2magic.engines.local.decoding import Chooser, Decoding
 from cg2magic.engines.local.drafts import PromptLookup
@@ -102,15 +103,14 @@ class LocalEngine:
         def changed() -> None:
             report(tuple(candidate.suggestion() for candidate in candidates))
 
+        def write(new: list[Candidate], numbers: Sequence[int]) -> None:
+            self._write(request, prompt, new, changed, cancelled, numbers)
+
         with self._computing(), threads_for(self.loaded.parameters), torch.inference_mode():
             self._write(request, prompt, candidates, changed, cancelled)
-            if all(candidate.is_blank for candidate in candidates) and not cancelled():
-                candidates[:] = [Candidate(request, prompt, self.vocabulary, anew=one) for one in candidates]
-                self._write(request, prompt, candidates, changed, cancelled)
+            write_again(candidates, write)
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
-        notes = notes_on(request, prompt, self.loaded.context)
-        if all(candidate.is_blank for candidate in candidates):
-            notes = (*notes, "the model had nothing to add")
+        notes = (*notes_on(request, prompt, self.loaded.context), *notes_on_nothing(candidates))
         return Written(suggestions, seen(prompt, self.vocabulary), notes)
 
     def score(self, text: str, watch: Watch) -> Score:
@@ -157,7 +157,9 @@ class LocalEngine:
         candidates: list[Candidate],
         changed: Callable[[], None],
         cancelled: Callable[[], bool],
+        numbers: Sequence[int] = (),
     ) -> None:
+        """Write candidates; their seeds are made from the numbers, by default from their indices."""
         for candidate in candidates:
             candidate.replay()
         if candidates[0].finish_reason is not None:
@@ -169,7 +171,8 @@ class LocalEngine:
         logits, cache = self._read(ids, cancelled)
         room = self.loaded.context - len(ids)
         if logits is not None:
-            choosers = [Chooser(request.sampling, i, self.vocabulary) for i in range(len(candidates))]
+            numbers = numbers or range(len(candidates))
+            choosers = [Chooser(request.sampling, number, self.vocabulary) for number in numbers]
             decoding = Decoding(self._forward, choosers, room, changed, cancelled)
             if len(candidates) > 1:
                 decoding.many(candidates, logits, cache)
