@@ -14,6 +14,7 @@ from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
 from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
 from cg2magic.syntax import endings, fills, statements
+from cg2magic.syntax.places import Hole
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
 _FAR = 20_000
@@ -133,7 +134,7 @@ class Candidate:
         # The block that a completion ends with began in the last screens of a long cell.
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         if self.request.is_infill:
-            self._hole = fills.Hole.between(before, parts[hole + 1], self.request.language)
+            self._hole = Hole.between(before, parts[hole + 1], self.request.language)
 
     @property
     def start(self) -> bytes:

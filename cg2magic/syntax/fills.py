@@ -18,6 +18,8 @@ hole, ``⏎`` a newline):
 7. **A fence** (three backticks) begins an explanation. It is never code.
 8. **What overlaps**: where text follows on the line, what the fill's end and that text have in common is
    dropped. ``for ‸ in xs:``
+9. **It has to parse**: if the cell does with less of the fill, and doesn't with all of it, then that is kept,
+   up to the end of a line, or of a word where the hole is within one. ``def f(‸): return x``
 
 Languages other than Python are read with their own brackets, strings and words that open and close a block.
 """
@@ -25,21 +27,13 @@ Languages other than Python are read with their own brackets, strings and words 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from typing import Literal
 
-from cg2magic.syntax.languages import Language, find
-from cg2magic.syntax.tokens import START, State, Token, quiet_spans, read, tokens
+from cg2magic.syntax.languages import Language
+from cg2magic.syntax.places import CLOSING, Hole, width
+from cg2magic.syntax.statements import parses
+from cg2magic.syntax.tokens import START, State, Token, tokens
 
-Place = Literal["within a line", "rest of a line", "own line"]
-
-#: Characters on either side of a hole that are looked at.
-_FAR = 20_000
-#: Lines after a hole at which its fill may arrive.
-_BELOW = 8
-_CLOSING = (")", "]", "}")
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _DEFINES = re.compile(r"(?:async\s+def|def|class)\b|@")
 #: No line inside of brackets begins so.
@@ -49,108 +43,14 @@ _STATEMENT = re.compile(
 _OPENS = re.compile(r":\s*(#.*)?\Z")
 #: Behind these a line inside of brackets goes on.
 _GOES_ON = re.compile(r"(?:[,(\[{+\-*/%|&=<>]|\b(?:and|or|not|in|is|if|else|for|lambda))\s*\Z")
-#: What follows a hole in a line of Python and can't be in the hole as well.
-_ONCE = re.compile(r"\s+(in|if|else|for|as|import)\b|\s*(=(?!=)|:(?!=))")
 _OPERATORS = "=!<>:+-*/%|&^@~"
+#: Shorter fills that are tried.
+_CUTS = 64
 #: What is long enough not to stand in two places by chance.
 _LONG = re.compile(r"\S.{6,}\S")
 #: Lines that differ in nothing but their values are alike if they begin so.
 _SAYS = re.compile(r"(?:assert|print)\b")
 _VALUES = re.compile(r'(?:"[^"]*"|(?<![\w.])[\d.]+)(?:,\s*(?:"[^"]*"|[\d.]+))*')
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    r"""What the place of a hole tells.
-
-    Attributes
-    ----------
-    place : {"within a line", "rest of a line", "own line"}
-    language : Language
-    begun : str
-        What stands before it on its line.
-    after : str
-        What stands after it on its line.
-    below : tuple of str
-        The next lines that are not blank.
-    column : int
-        Width of its line's indentation.
-    enclosed : bool
-        Whether there are open brackets around it.
-    closes : str
-        The closing brackets that a fill may write without having opened them, the innermost first.
-    unopened : str
-        The closing brackets after it that nothing before it opens, the innermost first: the fill may.
-    once : str
-        What follows it and can't be in the fill as well, outside of its brackets; empty if there is no such.
-    begin : State
-        What a fill begins in: code, or the string or comment around the hole.
-    lead : str
-        That string or comment, up to the hole; empty in code.
-    quote : str
-        What ends that after the hole: the string's quotes, or ``"\\n"``; empty where nothing does.
-    field : bool
-        Whether it is in the braces of an f-string.
-    """
-
-    place: Place
-    language: Language
-    begun: str
-    after: str
-    below: tuple[str, ...]
-    column: int
-    enclosed: bool = False
-    closes: str = ""
-    unopened: str = ""
-    once: str = ""
-    begin: State = START
-    lead: str = ""
-    quote: str = ""
-    field: bool = False
-
-    @classmethod
-    def between(cls, before: str, after: str, language: str) -> Hole:
-        """Look at the texts on both sides of a hole."""
-        before, after = before[-_FAR:], after[:_FAR]
-        spoken = find(language)
-        state = read(before, spoken)
-        begun = before[before.rfind("\n") + 1 :]
-        rest, _, below = after.partition("\n")
-        if not begun.strip() and rest.startswith(("\t", "  ")):
-            # CodeGen2's card leaves out the newline between the hole and the line after it.
-            rest, below = "", after
-        place: Place = "rest of a line" if begun.strip() else "own line"
-        lead = before[quiet_spans(before, spoken)[-1][0] :] if state.within else ""
-        quote = _closing(state, after)
-        is_open = [one.closer for one in state.stack if one.closer]
-        unopened = _unopened(after, spoken)
-        once = _ONCE.match(rest) if spoken.blocks == "python" else None
-        return cls(
-            "within a line" if rest.strip() else place,
-            spoken,
-            begun,
-            rest,
-            tuple(islice((line for line in below.split("\n") if line.strip()), _BELOW)),
-            _width(begun),
-            any(closer != "}" or spoken.blocks == "python" for closer in is_open),
-            _closable(is_open[::-1], unopened),
-            "".join(unopened[: max(0, len(unopened) - len(is_open))]),
-            (once[1] or once[2]) if once else "",
-            state._replace(stack=(), stray=False),
-            lead,
-            quote,
-            bool(quote) and _is_field(before, lead, spoken),
-        )
-
-    @property
-    def following(self) -> str:
-        """The next line that is not blank; empty at the end."""
-        return self.below[0] if self.below else ""
-
-    @property
-    def has_block(self) -> bool:
-        """Whether the line's block stands after it already."""
-        return _width(self.following) > self.column
 
 
 def fill_end(hole: Hole, fill: str, *, done: bool = False) -> int | None:
@@ -191,10 +91,15 @@ def _again(hole: Hole, fill: str) -> int | None:
 
 
 def fitting(hole: Hole, fill: str) -> str:
-    """Give a fill as it fits between the texts around it.
+    """Give a fill as it fits between the texts around it: without what overlaps, and so that it parses."""
+    return _parsing(hole, _without_overlap(hole, fill))
 
-    What its end and the text after it have in common is dropped. A closing bracket is the fill's own if the
-    fill opened it (``figsize=(10, 6)`` before ``)``), so only what is balanced in itself can be dropped.
+
+def _without_overlap(hole: Hole, fill: str) -> str:
+    """Drop what the fill's end and the text after it have in common.
+
+    A closing bracket is the fill's own if the fill opened it (``figsize=(10, 6)`` before ``)``), so only what
+    is balanced in itself can be dropped.
     """
     if hole.place != "within a line":
         return fill.rstrip()
@@ -205,6 +110,25 @@ def fitting(hole: Hole, fill: str) -> str:
         if whole and common.strip() and fill.endswith(common) and _is_balanced(common, hole.language):
             return kept
     return fill.rstrip() if hole.after[0].isspace() else fill
+
+
+def _parsing(hole: Hole, fill: str) -> str:
+    """Give the longest beginning of a fill with which the cell parses, or all of it if it does with none."""
+    before, after = hole.cell
+    within = hole.place == "within a line"
+    if hole.language.name != "python" or hole.quote or parses(f"{before}{fill}{after}"):
+        return fill
+    outside = (
+        token
+        for token, state in tokens(fill, hole.language, hole.begin)
+        if not state.stack and state.within is None
+    )
+    ends = [
+        0,
+        *(one.start if one.text == "\n" else one.end for one in outside if within or one.text == "\n"),
+    ]
+    shorter = (fill[:end].rstrip() for end in reversed(ends[-_CUTS:]))
+    return next((each for each in shorter if parses(f"{before}{each}{after}")), fill)
 
 
 class _Reader:
@@ -272,6 +196,8 @@ class _Reader:
         if self.base is None:
             self.base, self.defines = column, defines and rest[0] != "@"
             return None
+        if in_brackets:
+            return self.kept if self.blanks > 1 else None
         over = self.blanks > 1 or (column < self.base and blocks_of == "python")
         if over or (column == 0 and (self.blanks or (self.defines and defines))):
             return self.kept
@@ -305,7 +231,7 @@ class _Reader:
         token, hole = found.text, self.hole
         if token is None:
             return hole.place == "within a line" and found.kind == "comment" and before.within is None
-        if token not in _CLOSING:
+        if token not in CLOSING:
             return state.stray
         if len(state.stack) < len(before.stack):
             return False
@@ -336,7 +262,7 @@ class _Reader:
     def _goes_on(self, line: str) -> bool:
         """Whether a line inside of brackets goes on, and what stands after the hole is not how."""
         below = self.hole.following.lstrip()
-        is_free = bool(self.closes) or not below or below.startswith(_CLOSING)
+        is_free = bool(self.closes) or not below or below.startswith(CLOSING)
         return self.hole.enclosed and is_free and bool(_GOES_ON.search(line))
 
     def _begins_the_block(self, at: int) -> bool:
@@ -344,10 +270,10 @@ class _Reader:
         line, below = self.fill[self.line : at], self.hole.following
         if self.hole.enclosed or self.hole.language.blocks != "python" or not _OPENS.search(line):
             return False
-        return self.base is not None and self._column(line) == self.base < _width(below)
+        return self.base is not None and self._column(line) == self.base < width(below)
 
     def _column(self, line: str) -> int:
-        return _width(line) + (0 if self.line else self.hole.column)
+        return width(line) + (0 if self.line else self.hole.column)
 
     def _has_the_rest(self, stop: int) -> int | None:
         """Where the first line of the fill goes on as the hole's own line does."""
@@ -361,7 +287,7 @@ class _Reader:
         """Whether a line stands after the hole, too."""
         column, base = self._column(line), self.base or 0
         for n, other in enumerate(self.hole.below):
-            there = _width(other)
+            there = width(other)
             certain = n == 0 or (self.line > 0 and _LONG.search(line))
             if there == column and certain and _compared(line) == _compared(other):
                 return True
@@ -385,49 +311,6 @@ class _Reader:
             alike = self._is_below(line)
         fits = self.hole.unopened.startswith(self.is_open)
         return len(self.fill[: self.line].rstrip()) if alike and fits else None
-
-
-def _width(line: str) -> int:
-    line = line.expandtabs(8)
-    return len(line) - len(line.lstrip()) if line.strip() else len(line)
-
-
-def _closing(state: State, after: str) -> str:
-    """Give what closes the string or comment around a hole; empty where nothing after the hole does."""
-    if state.within is None:
-        return ""
-    rest, at = state.within.text.rest(state.within.tag), 0
-    while found := rest.match(after, at):
-        if found.lastgroup == "end":
-            return found["end"]
-        if found.lastgroup in (None, "line"):
-            break
-        at = found.end()
-    return "\n" if state.inside == "comment" else ""
-
-
-def _is_field(before: str, lead: str, language: Language) -> bool:
-    prefix = re.search(r"(?i)\b[a-z]{1,2}\Z", before[: len(before) - len(lead)])
-    if language.blocks != "python" or prefix is None or "f" not in prefix[0].lower():
-        return False
-    plain = lead.replace("{{", "").replace("}}", "")
-    return plain.count("{") > plain.count("}")
-
-
-def _unopened(code: str, language: Language) -> list[str]:
-    """The closing brackets that the code has not opened."""
-    found, before = [], START
-    for token, state in tokens(code, language):
-        if token.text in _CLOSING and len(state.stack) == len(before.stack):
-            found.append(token.text)
-        before = state
-    return found
-
-
-def _closable(is_open: list[str], missing: list[str]) -> str:
-    """Which of the brackets that are open, the innermost first, nothing after the hole closes."""
-    free = max(0, len(is_open) - len(missing))
-    return "".join(is_open[:free]) if is_open[free:] == missing[: len(is_open) - free] else ""
 
 
 def _closers(state: State) -> str:
@@ -459,7 +342,7 @@ def _is_one_word(left: str, right: str) -> bool:
 def _is_balanced(code: str, language: Language) -> bool:
     state = START
     for token, now in tokens(code, language):
-        if token.text in _CLOSING and len(now.stack) == len(state.stack):
+        if token.text in CLOSING and len(now.stack) == len(state.stack):
             return False
         state = now
     return not state.stack and state.within is None

@@ -1,4 +1,4 @@
-"""The button Continue: a suggestion that was cut or stopped goes on where it broke off, with the real model."""
+"""The button Continue: a suggestion that was cut or stopped goes on where it broke off."""
 
 from __future__ import annotations
 

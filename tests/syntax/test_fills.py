@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.syntax.fills import Hole, fill_end, fitting
+from cg2magic.syntax.fills import fill_end, fitting
+from cg2magic.syntax.places import Hole
 
 
 def kept(before, after, fill, language="python"):
@@ -57,7 +58,12 @@ def kept(before, after, fill, language="python"):
         ("def greet(", "):\n    print()", "greeting, name):\n    print", "greeting, name"),
         ("df.apply(lambda m: ", ")", "m * 2.2)", "m * 2.2"),
         ('print(f"Accuracy: {', ':.2f}")', 'accuracy:.2f}")\nprint', "accuracy"),
-        ("for x in xs:\n        ", "\n    return total", "total += x\n    return total", "total += x"),
+        (
+            "def f(xs):\n    for x in xs:\n        ",
+            "\n    return total",
+            "total += x\n    return total",
+            "total += x",
+        ),
         ("ax.hist()\n", "\nplt.show()", "\n```\n```output\nDone", ""),
         ("with open(", ") as f:", "path, 'r') as f:\n   return", "path, 'r'"),
         ("for ", " in xs:\n    print(x)", "x in xs:\n    print", "x"),
@@ -95,13 +101,48 @@ def kept(before, after, fill, language="python"):
         ("{k: v for ", " in items}", "k, v in items.items()}\n\nprint(d)", "k, v"),
         ("x = ", " if a else b", "1 if c else 2\n", "1"),
         ("x = 1 if ", " else 2", "(1 if a else 2) == 1 else 3", "(1 if a else 2) == 1"),
-        ("x = 1 if ", " else 2", "a if b else c else 3", "a if b else c"),
+        ("x = 1 if ", " else 2", "a if b else c else 3", "a"),
         ("xs.sort(key=lambda ", ": x[1])", "x: x[2])", "x"),
         ("if ", ":", "f(lambda y: y) == {1: 2} and x[1:2]: return", "f(lambda y: y) == {1: 2} and x[1:2]"),
         ("f(a, ", "=3)", "b=2, c=3)", "b"),
-        ("", " = 5", "x == 3 = 5", "x == 3"),
+        ("", " = 5", "x[y == 3] = 5", "x[y == 3]"),
         ("from ", " import DataFrame", "pandas import DataFrame", "pandas"),
-        ("if ", " in xs:", "x not in ys and y in xs:", "x not"),
+        ("if x and ", " in xs: pass", "y not in ys and y in xs:", "y not"),
+        # It arrives at the next line, in brackets as well, and at one of those below it.
+        ("d = [\n    ", "\n    3,\n    4,\n]", "1,\n    2,\n    3,\n    4,\n]\nprint(d)", "1,\n    2,"),
+        ("", "\n    3,\n    4,\n]", "d = [\n    3,\n    4,\n]\nprint(d)", "d = ["),
+        ("", "\n    3,\n    4,\n]", "d = [\n    1,\n    2,\n]\nprint(d)", "d = ["),
+        ("p = f(a, ", ",\n      b=1)\n", "2,\n      b=1)\nprint(p)", "2"),
+        ("p = f(", "\n      b=1)\n", "a, 2,\n      b=1)\nprint(p)", "a, 2,"),
+        ("p = f(", "\n      b=1)\n", "a,\n      c=2,\n      d=3)\n", "a,"),
+        ("p = f(g(", "\n    x), y)\n", "a,\n    b, h(\n", "a,"),
+        ("@mark(", ", [\n    1,\n])\ndef f(): pass", "'a', [\n    2,\n])\ndef g(): pass", "'a'"),
+        (
+            "def f(a):\n    ",
+            "\n    r = g(a)\n    size = r - low",
+            "low = h(a)\n    size = r - low\n    return size",
+            "low = h(a)",
+        ),
+        (
+            "def f(x):\n    if x:\n        y = 1\n    else:\n        ",
+            "\n\n    return y",
+            "return y\n\nprint(f(1))",
+            "return y",
+        ),
+        (
+            "def test():\n    ",
+            "\n    assert f(2) == 4",
+            "assert f(1) == 1\n    assert f(2) == 4",
+            "assert f(1) == 1",
+        ),
+        # The header of the block that stands there, and a whole call.
+        ("x = 1\n", "\n    print(x)", "if x:\n    y = 2\nelse:\n    z", "if x:"),
+        ("plt.plot(\n    x,\n    ", "\nplt.show()", "y,\n)\nplt.title('t')\n", "y,\n)"),
+        ("f(\n    a,\n    ", "\n    c,\n)", "b,\n    import os\n", "b,"),
+        # It has to parse, if it does with less.
+        ("if x:\n    y = 1\n", "\nprint(y)", "z = 2\nelse:\n    y = 3\n", "z = 2"),
+        ("f(", ", c)", "a + 1 b", "a + 1"),
+        ("if x:\n    y = (\n", "\nprint(y)", "z = 2 3\n", "z = 2 3"),
     ],
 )
 def test_python(before, after, fill, wanted):
