@@ -1,0 +1,122 @@
+"""Record what a model writes for the cases, without any of our rules about where that ends.
+
+    OMP_NUM_THREADS=1 python -m tests.recordings.record FOLDER NAME
+
+The folder is one of transformers, the name that of the model; ``NAME.json`` is written beside this file. Each case
+has what the model writes greedily, and what it writes with its first token barred, as it is asked to if nothing
+came of the first. A model that fills no holes is asked for the completions only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from cg2magic.engines.local.decoding import Chooser
+from cg2magic.formats import FillInMiddle
+from cg2magic.prompts.assemble import prompt_for
+from cg2magic.prompts.candidate import Candidate
+from cg2magic.prompts.families import FORMATS, family_of
+from cg2magic.prompts.vocabulary import Vocabulary
+from cg2magic.request import Sampling
+from tests.recordings.cases import Case, cases
+
+_TOGETHER = 12
+_CONTEXT = 2048
+
+
+class Endless(Candidate):
+    """A candidate that goes on until the model ends it, or its length is reached."""
+
+    def _ending(self, text: str) -> None:
+        del text
+
+
+@torch.inference_mode()
+def write(model: Any, vocabulary: Vocabulary, candidates: list[Candidate]) -> None:
+    """Write candidates of different prompts in one batch."""
+    chooser = Chooser(Sampling(), 0, vocabulary)
+    prompts = [candidate.prompt.ids for candidate in candidates]
+    width = max(map(len, prompts))
+    step = torch.tensor([(0,) * (width - len(ids)) + ids for ids in prompts])  # [B, S]
+    mask = torch.tensor([(0,) * (width - len(ids)) + (1,) * len(ids) for ids in prompts])
+    cache = None
+    while True:
+        places = (mask.cumsum(-1) - 1).clamp(min=0)[:, -step.shape[1] :]
+        output = model(
+            input_ids=step, attention_mask=mask, position_ids=places, past_key_values=cache, logits_to_keep=1
+        )
+        cache = output.past_key_values
+        going = [row for row, candidate in enumerate(candidates) if candidate.finish_reason is None]
+        for row in going:
+            candidate = candidates[row]
+            candidate.take(chooser(output.logits[row, -1], candidate.start, candidate.barred))
+        if all(candidate.finish_reason for candidate in candidates):
+            return
+        fed = [candidate.feed.popleft() if candidate.feed else 0 for candidate in candidates]
+        step = torch.tensor(fed)[:, None]
+        mask = torch.cat((mask, torch.ones_like(step)), dim=1)
+
+
+def records(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> Iterator[dict[str, Any]]:
+    """Record the cases, several at a time."""
+    left = iter(asked)
+    while some := list(islice(left, _TOGETHER)):
+        prompts = [prompt_for(case.request, vocabulary, _CONTEXT) for case in some]
+        first = [Endless(case.request, prompt, vocabulary) for case, prompt in zip(some, prompts, strict=True)]
+        write(model, vocabulary, first)
+        again = [Endless(one.request, one.prompt, vocabulary, anew=one) for one in first]
+        write(model, vocabulary, again)
+        for case, prompt, one, other in zip(some, prompts, first, again, strict=True):
+            yield {
+                "case": case.name,
+                "parts": case.request.parts,
+                "given back": prompt.starts[0].decode(),
+                "written": _taken(one),
+                "again": _taken(other),
+            }
+
+
+def _taken(candidate: Candidate) -> list[list[str | float]]:
+    """All tokens, as the tokenizer names them, with their log-probabilities."""
+    taken = candidate.suggestion().taken
+    names = candidate.vocabulary.tokenizer.convert_ids_to_tokens([token.id for token in taken])
+    return [[name, round(token.logprob, 3)] for name, token in zip(names, taken, strict=True)]
+
+
+def main() -> None:
+    """Write the recording of one model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("name")
+    args = parser.parse_args()
+    model = AutoModelForCausalLM.from_pretrained(args.folder, dtype=torch.float32)
+    vocabulary = Vocabulary(AutoTokenizer.from_pretrained(args.folder))
+    form = FORMATS[family_of(vocabulary)]
+    vocabulary.steer(form.steering)
+    fills = isinstance(form, FillInMiddle)
+    lines = []
+    for record in records(model, vocabulary, [case for case in cases() if fills or not case.request.is_infill]):
+        print(record["case"], "".join(name for name, _ in record["written"]), flush=True)
+        lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+    about = {
+        "model": args.name,
+        "precision": "float32",
+        "special": sorted(vocabulary.steering),
+        "cases": [],
+    }
+    text = json.dumps(about, ensure_ascii=False)
+    joined = ",\n".join(lines)
+    file = Path(__file__).with_name(f"{args.name}.json")
+    file.write_text(f"{text.removesuffix(']}')}\n{joined}\n]}}\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
