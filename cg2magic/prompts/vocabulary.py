@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from itertools import groupby
 from typing import Any, Protocol
 
-#: Code that may follow behind white space, and on an empty line.
+#: Code that may follow behind white space, and with an indentation of its own.
 _CODE = ("x", "return", "self.x", "#", "(", "'", "1")
-_LINES = ("    x", "\treturn", "x")
+_INDENTED = ("    x", " x", "\treturn")
 #: A text longer than this says nothing about the tokens at its end.
 _FAR = 200
 
@@ -27,6 +27,12 @@ def _byte_of_character() -> dict[str, int]:
     table = {chr(byte): byte for byte in printable}
     table.update({chr(0x100 + i): byte for i, byte in enumerate(others)})
     return table
+
+
+def _common(ids: list[int], others: list[int]) -> list[int]:
+    """Return what both begin with."""
+    at = next((at for at, (i, other) in enumerate(zip(ids, others, strict=False)) if i != other), len(others))
+    return ids[:at]
 
 
 def in_pieces(pieces: Iterable[bytes]) -> list[str]:
@@ -257,12 +263,17 @@ class Vocabulary:
     def _unsettled(self) -> Callable[[str, bool], int]:
         def unsettled(text: str, inside: bool) -> int:  # noqa: FBT001 - as it is cached
             ids = self.encode(text, inside=inside)
-            settled = len(ids)
-            for code in _LINES if text.endswith("\n") else _CODE:
-                further = self.encode(text + code, inside=inside)
-                pairs = zip(ids[:settled], further, strict=False)
-                settled = next((at for at, (one, other) in enumerate(pairs) if one != other), settled)
-            return sum(len(self.pieces[i]) for i in ids[settled:])
+
+            def settled(before: list[int], codes: tuple[str, ...]) -> list[int]:
+                return reduce(_common, (self.encode(text + code, inside=inside) for code in codes), before)
+
+            # Where a token ends before code, an indentation is meant as it is.
+            kept = settled(ids, _CODE)
+            if kept == ids and not text.endswith("\n"):
+                return 0
+            kept = settled(kept, _INDENTED)
+            run = len(text) - len(text.rstrip(" \t"))
+            return max(run, sum(len(self.pieces[i]) for i in ids[len(kept) :]))
 
         return lru_cache(maxsize=256)(unsettled)
 

@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cg2magic.prompts.candidate import Candidate
@@ -64,7 +64,9 @@ def codes(draw):
 def cuts(draw, place=r"(?s)."):
     """Code in two, at a place of a kind."""
     code = draw(codes())
-    at = draw(st.sampled_from([found.end() for found in re.finditer(place, code)]))
+    places = [found.end() for found in re.finditer(place, code)]
+    assume(places)
+    at = draw(st.sampled_from(places))
     return code[:at], code[at:]
 
 
@@ -142,3 +144,64 @@ def test_any_text_can_be_written_behind_any_other(family, cut):
     before, text = cut
     prompt = encode((before,), family, vocabulary, 5000)
     assert written(endless(prompt, vocabulary, before), text) == text
+
+
+@BY_FAMILY
+@given(cut=cuts(r"[ \t](?=[ \t])"))
+def test_in_a_run_of_spaces_too_unless_such_runs_are_tokens(family, cut):
+    vocabulary = vocabulary_of(family)
+    before, text = cut
+    prompt = encode((before,), family, vocabulary, 5000)
+    ids = behind(prompt, vocabulary, before + text)
+    assert ids is not None or not vocabulary.unsettled(before), (
+        vocabulary.texts(prompt.ids), prompt.starts, vocabulary.texts(vocabulary.encode(before + text))
+    )
+    assert written(endless(prompt, vocabulary, before), text, ids) == text
+
+
+@BY_FAMILY
+def test_windows_line_ends_make_no_other_joint(family):
+    vocabulary = vocabulary_of(family)
+    for before in ("if x:\n", "if x:\n    ", "if x:\n\t", "x = 1\n\n\n"):
+        windows = encode((before.replace("\n", "\r\n"),), family, vocabulary, 500)
+        assert windows == encode((before,), family, vocabulary, 500)
+
+
+@BY_FAMILY
+@pytest.mark.parametrize("before", ["", " ", "    ", "\n", "\n    ", "im", "x", "é", "日", "\u00a0", "\t", "x = 'gr\u00f6"])
+def test_nothing_is_too_short_to_go_on_from(family, before):
+    vocabulary = vocabulary_of(family)
+    prompt = encode((before,), family, vocabulary, 500)
+    assert prompt.ids
+    for text in ("port numpy", "return 1", "\u00e9 = 1", "\u00a01", "  1"):
+        ids = behind(prompt, vocabulary, before + text)
+        assert written(endless(prompt, vocabulary, before), text, ids) == text
+
+
+FILLING = pytest.mark.parametrize("family", [family for family in FAMILIES if family != "causal"])
+
+
+@FILLING
+@given(cut=cuts(), after=codes())
+def test_any_text_can_be_written_into_any_hole(family, cut, after):
+    vocabulary = vocabulary_of(family)
+    before, text = cut
+    prompt = encode((before, after), family, vocabulary, 5000)
+    ids = None if prompt.starts[0] else vocabulary.encode(text, inside=True)
+    assert written(endless(prompt, vocabulary, before, after), text, ids) == text
+
+
+@FILLING
+@pytest.mark.parametrize("below", INDENTS)
+@pytest.mark.parametrize("blank", INDENTS)
+def test_a_line_fits_between_lines_of_any_indentation(family, blank, below):
+    vocabulary = vocabulary_of(family)
+    parts = (f"def f(x):\n{blank}", f"\n{below}return x\n")
+    prompt = encode(parts, family, vocabulary, 500)
+    candidate = Candidate(Request(parts), prompt, vocabulary)
+    text = "x = [1, 2]" + "\n" * prompt.newlines[0]
+    for i in vocabulary.encode(prompt.starts[0].decode() + text, inside=True):
+        candidate.take(TokenLogprob(i, "", -1.0))
+    if candidate.finish_reason is None:
+        candidate.take(TokenLogprob(min(prompt.ends), "", -1.0))
+    assert candidate.suggestion().code == f"{parts[0]}x = [1, 2]{parts[1]}"

@@ -50,10 +50,12 @@ class Case:
             wrong.append(f"more than {most} lines")
         if "```" in text:
             wrong.append("a fence")
-        if text != text.rstrip():
+        after = self.code.rpartition(HOLE)[2]
+        if text != text.rstrip() and (not after or after.startswith("\n")):
             wrong.append("white space at its end")
-        # What its length cut short may end anywhere.
-        if self.parses and suggestion.finish_reason == "stop" and not self._parses(suggestion.code):
+        if self._is_silent(text):
+            wrong.append("nothing but comments")
+        if self.parses and not self._parses(suggestion.code):
             wrong.append("it does not parse")
         return wrong
 
@@ -64,6 +66,11 @@ class Case:
             return True
         said = not self.texts or text in self.texts
         return said and all(each in text for each in self.has) and not self.faults(suggestion)
+
+    def _is_silent(self, text: str) -> bool:
+        """Whether there are comments where a line of code is wanted."""
+        line = self.code[: self.code.index(HOLE)].rpartition("\n")[2]
+        return not line.strip() and all(re.match(r"\s*(#|\Z)", each) for each in text.split("\n"))
 
     def _parses(self, code: str) -> bool:
         if self.language != "python":

@@ -65,7 +65,7 @@ def write(model: Any, vocabulary: Vocabulary, candidates: list[Candidate]) -> No
         mask = torch.cat((mask, torch.ones_like(step)), dim=1)
 
 
-def records(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> Iterator[dict[str, Any]]:
+def records(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> Iterator[list[dict[str, Any]]]:
     """Record the cases, several at a time."""
     left = iter(asked)
     while some := list(islice(left, _TOGETHER)):
@@ -74,14 +74,16 @@ def records(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> Iterator[d
         write(model, vocabulary, first)
         again = [Endless(one.request, one.prompt, vocabulary, anew=one) for one in first]
         write(model, vocabulary, again)
-        for case, prompt, one, other in zip(some, prompts, first, again, strict=True):
-            yield {
+        yield [
+            {
                 "case": case.name,
-                "parts": case.request.parts,
-                "given back": prompt.starts[0].decode(),
+                "parts": list(case.request.parts),
+                "given back": one.prompt.starts[0].decode(),
                 "written": _taken(one),
                 "again": _taken(other),
             }
+            for case, one, other in zip(some, first, again, strict=True)
+        ]
 
 
 def _taken(candidate: Candidate) -> list[list[str | float]]:
@@ -92,30 +94,36 @@ def _taken(candidate: Candidate) -> list[list[str | float]]:
 
 
 def main() -> None:
-    """Write the recording of one model."""
+    """Record one model; what is there already and asks for the same is kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
     args = parser.parse_args()
-    model = AutoModelForCausalLM.from_pretrained(args.folder, dtype=torch.float32)
+    file = Path(__file__).with_name(f"{args.name}.json")
+    found = json.loads(file.read_text("utf-8"))["cases"] if file.exists() else []
+    done = {record["case"]: record for record in found}
+
     vocabulary = Vocabulary(AutoTokenizer.from_pretrained(args.folder))
     form = FORMATS[family_of(vocabulary)]
     vocabulary.steer(form.steering)
     fills = isinstance(form, FillInMiddle)
-    lines = []
-    for record in records(model, vocabulary, [case for case in cases() if fills or not case.request.is_infill]):
-        print(record["case"], "".join(name for name, _ in record["written"]), flush=True)
-        lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
-    about = {
-        "model": args.name,
-        "precision": "float32",
-        "special": sorted(vocabulary.steering),
-        "cases": [],
-    }
-    text = json.dumps(about, ensure_ascii=False)
+    wanted = [case for case in cases() if fills or not case.request.is_infill]
+    asked = [case for case in wanted if done.get(case.name, {}).get("parts") != list(case.request.parts)]
+
+    model = AutoModelForCausalLM.from_pretrained(args.folder, dtype=torch.float32)
+    about = {"model": args.name, "precision": "float32", "special": sorted(vocabulary.steering)}
+    for some in records(model, vocabulary, asked):
+        done |= {record["case"]: record for record in some}
+        print(f"{len(done)} of {len(wanted)} cases", flush=True)
+        _save(file, about, [done[case.name] for case in wanted if case.name in done])
+
+
+def _save(file: Path, about: dict[str, Any], recorded: list[dict[str, Any]]) -> None:
+    """Write a line for each case, so that a change is seen where it is."""
+    lines = [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in recorded]
+    head = json.dumps(about, ensure_ascii=False).removesuffix("}")
     joined = ",\n".join(lines)
-    file = Path(__file__).with_name(f"{args.name}.json")
-    file.write_text(f"{text.removesuffix(']}')}\n{joined}\n]}}\n", "utf-8")
+    file.write_text(f'{head}, "cases": [\n{joined}\n]}}\n', "utf-8")
 
 
 if __name__ == "__main__":
