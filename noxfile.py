@@ -65,7 +65,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def real(session: nox.Session) -> None:
-    """Ask real models the cases of the tests: ``-- FOLDER``, in which each folder is a model of transformers."""
+    """Ask real models the cases of the tests; ``-- FOLDER``: each folder in it is one of transformers."""
     install(session, "--editable", ".[test]")
     session.run("python", "-m", "tests.recordings.real", *session.posargs)
 

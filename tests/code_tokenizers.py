@@ -1,20 +1,23 @@
 """The nine families' ways to cut code into tokens, with vocabularies that were learned from code.
 
-How a text is cut before its tokens are learned decides what becomes of white space: whether a run of spaces is a
-token, whether its last space goes to the word, and whether newlines go to the spaces behind or the signs before
-them. These are the rules of each family's ``tokenizer.json``.
+How a text is cut before its tokens are learned decides what becomes of white space: whether a run of spaces
+is a token, whether its last space goes to the word, and whether newlines go to the spaces behind or the signs
+before them. These are the rules of each family's ``tokenizer.json``.
 """
 
 from __future__ import annotations
 
 import json
 from functools import cache
+from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 from benchmarks.corpus import read
 from tests.family_tokenizers import wrapped
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 CODE = read("package.txt")
 _SIZE = 2000
@@ -27,7 +30,8 @@ def _cut(*patterns: str) -> list[pre_tokenizers.PreTokenizer]:
 
 
 _QWEN = _cut(
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 _DEEPSEEK = _cut(r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", r"[\u4e00-\u9fff]+")
 _DIGITS = pre_tokenizers.Digits(individual_digits=True)
@@ -61,14 +65,26 @@ def _sentencepiece(cuts: list[pre_tokenizers.PreTokenizer], *, space: bool, newl
     merges = [tuple(pair) for pair in learned["merges"]]
     tokenizer = Tokenizer(
         models.BPE(
-            {name: i for i, name in enumerate(names)}, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True
+            {name: i for i, name in enumerate(names)},
+            merges,
+            unk_token="<unk>",
+            fuse_unk=True,
+            byte_fallback=True,
         )
     )
     spaces = [normalizers.Prepend("▁")] if space else []
     tokenizer.normalizer = normalizers.Sequence([*spaces, normalizers.Replace(" ", "▁")])
     if newlines:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(cuts)
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
+    return tokenizer
+
+
+def _qwen() -> Tokenizer:
+    tokenizer = _byte_level(*_QWEN, _BYTES)
+    tokenizer.normalizer = normalizers.NFC()
     return tokenizer
 
 
@@ -76,21 +92,19 @@ def _sentencepiece(cuts: list[pre_tokenizers.PreTokenizer], *, space: bool, newl
 _MAKERS = {
     "codegen2": (lambda: _byte_level(_GPT2, runs=True), None, "<|endoftext|>"),
     "codegemma": (lambda: _sentencepiece(_GEMMA, space=False, newlines=True), "<bos>", "<eos>"),
-    "qwen2.5-coder": (lambda: _qwen(), None, "<|endoftext|>"),
+    "qwen2.5-coder": (_qwen, None, "<|endoftext|>"),
     "starcoder": (lambda: _byte_level(_DIGITS, _GPT2), None, "<|endoftext|>"),
     "santacoder": (lambda: _byte_level(_GPT2), None, "<|endoftext|>"),
-    "deepseek-coder": (lambda: _byte_level(*_DEEPSEEK, _DIGITS, _BYTES), "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"),
+    "deepseek-coder": (
+        lambda: _byte_level(*_DEEPSEEK, _DIGITS, _BYTES),
+        "<｜begin▁of▁sentence｜>",
+        "<｜end▁of▁sentence｜>",
+    ),
     "codellama": (lambda: _sentencepiece(_LLAMA, space=True, newlines=False), "<s>", "</s>"),
     "codestral": (lambda: _sentencepiece(_LLAMA, space=True, newlines=False), "<s>", "</s>"),
     "causal": (lambda: _byte_level(_DIGITS, _GPT2), None, "<|endoftext|>"),
 }
 FAMILIES = tuple(_MAKERS)
-
-
-def _qwen() -> Tokenizer:
-    tokenizer = _byte_level(*_QWEN, _BYTES)
-    tokenizer.normalizer = normalizers.NFC()
-    return tokenizer
 
 
 @cache

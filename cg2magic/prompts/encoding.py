@@ -163,7 +163,7 @@ def _in_the_middle(
     start = b""
     if not parts[0][parts[0].rfind("\n") + 1 :].strip():
         # They learned from texts cut anywhere, within words too, but may write an indentation a second time.
-        before, start = _heal(parts[0], before, vocabulary)
+        before, start = _heal(parts[0], before, vocabulary, inside=inside)
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
         sides.reverse()
@@ -203,7 +203,12 @@ def _masked(
     bodies = [first, *middle, last]
     starts: list[bytes] = []
     for k in range(holes):
-        bodies[k], start = _heal(seen[k], bodies[k], vocabulary, inside=inside or k > 0)
+        # In training the newlines above a hole were encoded as they are: only its own line counts.
+        line = seen[k][seen[k].rfind("
+") + 1 :]
+        near = seen[k] if line.strip() else f"x
+{line}"
+        bodies[k], start = _heal(near, bodies[k], vocabulary, inside=inside or k > 0)
         starts.append(start)
     ids = list(vocabulary.opening)
     for body, mask in zip(bodies, masks, strict=False):

@@ -241,9 +241,9 @@ class Vocabulary:
     def unsettled(self, text: str, *, inside: bool = False) -> int:
         r"""How many bytes at the end of a text have other tokens once code follows.
 
-        Most vocabularies join the last space to the next word, or a newline to the indentation after it: a text
-        cut there has other tokens than those the model was trained on. If runs of spaces have their own tokens,
-        as in CodeGen2's vocabulary, there are none.
+        Most vocabularies join the last space to the next word, or a newline to the indentation after it: a
+        text cut there has other tokens than those the model was trained on. If runs of spaces have their own
+        tokens, as in CodeGen2's vocabulary, there are none.
 
         Parameters
         ----------

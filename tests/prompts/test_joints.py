@@ -1,7 +1,7 @@
-"""Where a prompt ends and the text begins there is no stray and no missing space, for every family's vocabulary.
+"""Where a prompt ends and the text begins there is no stray and no missing space, in every family.
 
-A model writes the tokens that its tokenizer makes of the whole text: that is what it was trained on. So the prompt
-has to end where one of these ends, and the text has to come out as it is from there on.
+A model writes the tokens that its tokenizer makes of the whole text: that is what it was trained on. So the
+prompt has to end where one of these ends, and the text has to come out as it is from there on.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def vocabulary_of(family: str) -> Vocabulary:
 @st.composite
 def codes(draw):
     """Lines of code as people write them, blank ones among them."""
-    lines = draw(st.lists(st.tuples(st.sampled_from(INDENTS), st.sampled_from(LINES)), min_size=1, max_size=6))
+    lines = draw(
+        st.lists(st.tuples(st.sampled_from(INDENTS), st.sampled_from(LINES)), min_size=1, max_size=6)
+    )
     gaps = st.sampled_from(["\n", "\n", "\n", "\n\n", "\n\n\n", "\n    \n"])
     return "".join(f"{indent}{line}{draw(gaps)}" for indent, line in lines)
 
@@ -119,9 +121,8 @@ def endless(prompt: Prompt, vocabulary: Vocabulary, *parts: str) -> Endless:
     return Endless(Request(parts, Sampling(max_new_tokens=10_000)), prompt, vocabulary)
 
 
-#: Where somebody is asked for a text, or asks: where code begins on a line or behind a space, and on a new line.
+#: Where somebody goes on: where code begins, on a line or behind a space, and on a new line.
 _BEHIND_SPACE = r"\s(?=\S)|\n(?=[ \t]*\S)"
-_IN_A_RUN = r"[ \t](?=[ \t])"
 
 
 @BY_FAMILY
@@ -132,7 +133,9 @@ def test_behind_white_space_a_prompt_ends_where_a_token_does(family, cut):
     prompt = encode((before,), family, vocabulary, 5000)
     ids = behind(prompt, vocabulary, before + text)
     assert ids is not None, (
-        vocabulary.texts(prompt.ids), prompt.starts, vocabulary.texts(vocabulary.encode(before + text))
+        vocabulary.texts(prompt.ids),
+        prompt.starts,
+        vocabulary.texts(vocabulary.encode(before + text)),
     )
     assert written(endless(prompt, vocabulary, before), text, ids) == text
 
@@ -154,7 +157,9 @@ def test_in_a_run_of_spaces_too_unless_such_runs_are_tokens(family, cut):
     prompt = encode((before,), family, vocabulary, 5000)
     ids = behind(prompt, vocabulary, before + text)
     assert ids is not None or not vocabulary.unsettled(before), (
-        vocabulary.texts(prompt.ids), prompt.starts, vocabulary.texts(vocabulary.encode(before + text))
+        vocabulary.texts(prompt.ids),
+        prompt.starts,
+        vocabulary.texts(vocabulary.encode(before + text)),
     )
     assert written(endless(prompt, vocabulary, before), text, ids) == text
 
@@ -168,7 +173,9 @@ def test_windows_line_ends_make_no_other_joint(family):
 
 
 @BY_FAMILY
-@pytest.mark.parametrize("before", ["", " ", "    ", "\n", "\n    ", "im", "x", "é", "日", "\u00a0", "\t", "x = 'gr\u00f6"])
+@pytest.mark.parametrize(
+    "before", ["", " ", "    ", "\n", "\n    ", "im", "x", "é", "日", "\u00a0", "\t", "x = 'gr\u00f6"]
+)
 def test_nothing_is_too_short_to_go_on_from(family, before):
     vocabulary = vocabulary_of(family)
     prompt = encode((before,), family, vocabulary, 500)
@@ -187,6 +194,7 @@ def test_any_text_can_be_written_into_any_hole(family, cut, after):
     vocabulary = vocabulary_of(family)
     before, text = cut
     prompt = encode((before, after), family, vocabulary, 5000)
+    # Within a line the texts are cut as in training: a fill has its own tokens.
     ids = None if prompt.starts[0] else vocabulary.encode(text, inside=True)
     assert written(endless(prompt, vocabulary, before, after), text, ids) == text
 

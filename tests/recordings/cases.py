@@ -12,8 +12,8 @@ from cg2magic.syntax.endings import after_comment
 from cg2magic.syntax.languages import find
 from cg2magic.syntax.tokens import read
 
-#: A model is asked for this many tokens.
-TOKENS = 96
+#: A model is asked for this many tokens: a fill that is longer has not ended where it should.
+FILL, COMPLETION = 48, 96
 HOLE = "‸"
 
 
@@ -37,7 +37,8 @@ class Case:
         parts = tuple(self.code.split(HOLE))
         if not parts[-1]:
             parts = (after_comment(parts[0], self.language),)
-        return Request(parts, Sampling(max_new_tokens=TOKENS), self.language)
+        tokens = FILL if len(parts) > 1 else COMPLETION
+        return Request(parts, Sampling(max_new_tokens=tokens), self.language)
 
     def faults(self, suggestion: Suggestion) -> list[str]:
         """Say what of the text has not the wanted shape, whether or not the model knew what is right."""

@@ -2,8 +2,8 @@
 
     nox -s real -- FOLDER [NAME ...]
 
-Each folder in FOLDER is a model as transformers saves it; names choose some of them. The exit status is 0 if all
-of them have the wanted shape in 95 of 100 cases.
+Each folder in FOLDER is a model as transformers saves it; names choose some of them. The exit status is 0 if
+all of them have the wanted shape in 95 of 100 cases.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def share(folder: Path, precision: str) -> float:
 
 def main() -> int:
     """Ask the models in a folder."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="of models in it; without any, all are asked")
     parser.add_argument("--precision", default="auto", help="as in %%cg2 load (default: %(default)s)")

@@ -1,18 +1,17 @@
 """Record what a model writes for the cases, without any of our rules about where that ends.
 
-    OMP_NUM_THREADS=1 python -m tests.recordings.record FOLDER NAME
+    python -m tests.recordings.record FOLDER NAME
 
-The folder is one of transformers, the name that of the model; ``NAME.json`` is written beside this file. Each case
-has what the model writes greedily, and what it writes with its first token barred, as it is asked to if nothing
-came of the first. A model that fills no holes is asked for the completions only.
+The folder is one of transformers, the name that of the model; ``NAME.json`` is written beside this file. Each
+case has what the model writes greedily, and, if nothing comes of that, what it writes with its first token
+barred. What is recorded already is kept as long as the model would be asked the same. A model that fills no
+holes is asked for the completions only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -65,25 +64,35 @@ def write(model: Any, vocabulary: Vocabulary, candidates: list[Candidate]) -> No
         mask = torch.cat((mask, torch.ones_like(step)), dim=1)
 
 
-def records(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> Iterator[list[dict[str, Any]]]:
-    """Record the cases, several at a time."""
-    left = iter(asked)
-    while some := list(islice(left, _TOGETHER)):
-        prompts = [prompt_for(case.request, vocabulary, _CONTEXT) for case in some]
-        first = [Endless(case.request, prompt, vocabulary) for case, prompt in zip(some, prompts, strict=True)]
-        write(model, vocabulary, first)
-        again = [Endless(one.request, one.prompt, vocabulary, anew=one) for one in first]
-        write(model, vocabulary, again)
-        yield [
-            {
-                "case": case.name,
-                "parts": list(case.request.parts),
-                "given back": one.prompt.starts[0].decode(),
-                "written": _taken(one),
-                "again": _taken(other),
-            }
-            for case, one, other in zip(some, first, again, strict=True)
-        ]
+def record(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> list[dict[str, Any]]:
+    """Record some cases in one batch, and then what is written again where nothing came of it."""
+    prompts = [prompt_for(case.request, vocabulary, _CONTEXT) for case in asked]
+    first = [Endless(case.request, prompt, vocabulary) for case, prompt in zip(asked, prompts, strict=True)]
+    write(model, vocabulary, first)
+    again = [
+        Endless(one.request, one.prompt, vocabulary, anew=one) if _is_blank(one) else None for one in first
+    ]
+    if any(again):
+        write(model, vocabulary, [one for one in again if one])
+    return [
+        {
+            "case": case.name,
+            "parts": list(case.request.parts),
+            "given back": one.prompt.starts[0].decode(),
+            "written": _taken(one),
+            **({"again": _taken(other)} if other else {}),
+        }
+        for case, one, other in zip(asked, first, again, strict=True)
+    ]
+
+
+def _is_blank(written: Candidate) -> bool:
+    """Whether nothing comes of it by the rules."""
+    candidate = Candidate(written.request, written.prompt, written.vocabulary)
+    for token in written.suggestion().taken:
+        if candidate.finish_reason is None:
+            candidate.take(token)
+    return candidate.is_blank
 
 
 def _taken(candidate: Candidate) -> list[list[str | float]]:
@@ -94,28 +103,37 @@ def _taken(candidate: Candidate) -> list[list[str | float]]:
 
 
 def main() -> None:
-    """Record one model; what is there already and asks for the same is kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Record one model."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
     args = parser.parse_args()
     file = Path(__file__).with_name(f"{args.name}.json")
     found = json.loads(file.read_text("utf-8"))["cases"] if file.exists() else []
-    done = {record["case"]: record for record in found}
+    done = {one["case"]: one for one in found}
 
     vocabulary = Vocabulary(AutoTokenizer.from_pretrained(args.folder))
     form = FORMATS[family_of(vocabulary)]
     vocabulary.steer(form.steering)
     fills = isinstance(form, FillInMiddle)
     wanted = [case for case in cases() if fills or not case.request.is_infill]
-    asked = [case for case in wanted if done.get(case.name, {}).get("parts") != list(case.request.parts)]
+    left = [case for case in wanted if not _is_recorded(case, done.get(case.name), vocabulary)]
 
     model = AutoModelForCausalLM.from_pretrained(args.folder, dtype=torch.float32)
     about = {"model": args.name, "precision": "float32", "special": sorted(vocabulary.steering)}
-    for some in records(model, vocabulary, asked):
-        done |= {record["case"]: record for record in some}
-        print(f"{len(done)} of {len(wanted)} cases", flush=True)
+    while left:
+        done |= {one["case"]: one for one in record(model, vocabulary, left[:_TOGETHER])}
+        del left[:_TOGETHER]
+        print(f"{len(left)} cases left", flush=True)
         _save(file, about, [done[case.name] for case in wanted if case.name in done])
+
+
+def _is_recorded(case: Case, found: dict[str, Any] | None, vocabulary: Vocabulary) -> bool:
+    """Whether the model would be asked the same."""
+    start = prompt_for(case.request, vocabulary, _CONTEXT).starts[0].decode()
+    return found is not None and (found["parts"], found["given back"]) == (list(case.request.parts), start)
 
 
 def _save(file: Path, about: dict[str, Any], recorded: list[dict[str, Any]]) -> None:

@@ -48,7 +48,7 @@ class Recording:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The tokens that were written."""
-        taken = (record[key] for record in self._data["cases"] for key in ("written", "again"))
+        taken = (record.get(key, ()) for record in self._data["cases"] for key in ("written", "again"))
         names = [name for tokens in taken for name, _ in tokens]
         return Vocabulary(RecordedTokenizer(self._data["special"], names))
 
@@ -69,6 +69,7 @@ class Recording:
         candidate = Candidate(case.request, prompt, self.vocabulary)
         self._write(candidate, record["written"])
         if candidate.is_blank:
+            assert "again" in record, "nothing comes of it now: record it again"
             candidate = Candidate(case.request, prompt, self.vocabulary, anew=candidate)
             self._write(candidate, record["again"])
         return candidate.suggestion()
