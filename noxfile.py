@@ -64,6 +64,13 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def real(session: nox.Session) -> None:
+    """Ask real models the cases of the tests; ``-- FOLDER``: each folder in it is one of transformers."""
+    install(session, "--editable", ".[test]")
+    session.run("python", "-m", "tests.recordings.real", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the format, the style, the types, that imports point down, and the JavaScript."""
     # What the package is typed with, less what is large and has no types for mypy: see pyproject.toml.

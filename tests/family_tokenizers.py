@@ -20,7 +20,7 @@ def byte_level(*special: str, bos: str | None = None, eos: str = "<|endoftext|>"
     names = dict.fromkeys([eos, *([bos] if bos else []), *special])
     # Like Qwen's: added tokens, but not all declared special.
     tokenizer.add_tokens([AddedToken(name, normalized=False) for name in names])
-    return _wrap(tokenizer, bos, eos)
+    return wrapped(tokenizer, bos, eos)
 
 
 def sentencepiece(*special: str, prefix_space: bool = True) -> PreTrainedTokenizerFast:
@@ -48,10 +48,10 @@ def sentencepiece(*special: str, prefix_space: bool = True) -> PreTrainedTokeniz
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     )
     tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in special])
-    return _wrap(tokenizer, "<s>", "</s>")
+    return wrapped(tokenizer, "<s>", "</s>")
 
 
-def _wrap(tokenizer, bos: str | None, eos: str) -> PreTrainedTokenizerFast:
+def wrapped(tokenizer, bos: str | None, eos: str) -> PreTrainedTokenizerFast:
     from tokenizers import processors
 
     if bos:

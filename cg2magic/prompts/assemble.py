@@ -39,8 +39,8 @@ def prompt_for(request: Request, vocabulary: Vocabulary, context: int) -> Prompt
     comments = find(request.language).comments
     gap = "\n" if comments and request.parts[0].startswith(comments) else ""
     around = choose(request.context, room, whole, vocabulary.passage, gap=gap)
-    # Only such a tokenizer reads a text that stands alone in another way.
-    if around.before and vocabulary.opens_with_space:
+    # Such a tokenizer reads a text that stands alone in another way, and a single token is all that was read.
+    if around.before and (vocabulary.opens_with_space or len(prompt.ids) < 2):
         prompt = encode(request.parts, form, vocabulary, context - answer, inside=True)
     return prompt.within(around)
 

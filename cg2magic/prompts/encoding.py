@@ -13,9 +13,9 @@ At the seams, text and tokens must match what the model saw in training:
 - A newline right after a hole moves into the fill: the model sees the next part from the start of
   its next line, as in the example of the model card.
 - A prefix that ends in indentation is kept if a token ends there, as in CodeGen2's vocabulary; if the
-  vocabulary joins the last space to the next word, all the indentation is removed. From any other prefix, the
-  last token is removed. The fill must then start with the removed text (*token healing*): after ``x = `` the
-  model writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
+  vocabulary joins the last space to the next word, the tokens that it changes are removed. From any other
+  prefix, the last token is removed, too. The fill must then start with the removed text (*token healing*):
+  after ``x = `` the model writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
 - Line ends are ``\n``.
 
 Models that fill one hole in the middle (`families.py` lists their tokens) were trained on texts cut at any
@@ -129,10 +129,13 @@ def _completion(
     opening = vocabulary.opening
     ids = _last(text, vocabulary, room - len(opening), inside=inside)
     cut = _dropped(text, vocabulary, ids)
-    ids, start = _heal(text, ids, vocabulary)
-    if not ids and not opening:
-        # The text is a single token: without it, the prompt would be empty.
-        ids, start = vocabulary.encode(text, inside=inside), b""
+    ids, start = _heal(text, ids, vocabulary, inside=inside)
+    if not (ids or opening or inside):
+        # A prompt must not be empty.
+        opening = vocabulary.separator
+        ids, start = (ids, start) if opening else (vocabulary.encode(text, inside=inside), b"")
+    if not text and not inside and vocabulary.opens_with_space:
+        start = b" "
     ids = [*opening, *ids]
     return Prompt(tuple(ids), (start,), (False,), ((),), ends, len(opening), len(ids), cut)
 
@@ -160,7 +163,7 @@ def _in_the_middle(
     start = b""
     if not parts[0][parts[0].rfind("\n") + 1 :].strip():
         # They learned from texts cut anywhere, within words too, but may write an indentation a second time.
-        before, start = _heal(parts[0], before, vocabulary)
+        before, start = _heal(parts[0], before, vocabulary, inside=inside)
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
         sides.reverse()
@@ -200,7 +203,10 @@ def _masked(
     bodies = [first, *middle, last]
     starts: list[bytes] = []
     for k in range(holes):
-        bodies[k], start = _heal(seen[k], bodies[k], vocabulary)
+        # In training the newlines above a hole were encoded as they are: only its own line counts.
+        line = seen[k][seen[k].rfind("\n") + 1 :]
+        near = seen[k] if line.strip() else f"x\n{line}"
+        bodies[k], start = _heal(near, bodies[k], vocabulary, inside=inside or k > 0)
         starts.append(start)
     ids = list(vocabulary.opening)
     for body, mask in zip(bodies, masks, strict=False):
@@ -224,14 +230,12 @@ def _special_id(vocabulary: Vocabulary, token: str) -> int:
     return found
 
 
-def _heal(text: str, ids: list[int], vocabulary: Vocabulary) -> tuple[list[int], bytes]:
-    """Remove the last token, or the indentation, unless the text ends where a token naturally ends."""
+def _heal(text: str, ids: list[int], vocabulary: Vocabulary, *, inside: bool) -> tuple[list[int], bytes]:
+    """Remove the last token, and what depends on the text behind it; of a blank line only the latter."""
     line = text[text.rfind("\n") + 1 :]
-    if not ids or (not line.strip() and vocabulary.ends_at(line)):
-        return ids, b""
-    blank = len(line) - len(line.rstrip(" \t"))
+    removed = max(bool(line.strip()), vocabulary.unsettled(text, inside=inside))
     kept, start = ids, b""
-    while kept and len(start) < max(1, blank):
+    while kept and len(start) < removed:
         kept, start = kept[:-1], vocabulary.pieces[kept[-1]] + start
     return kept, start
 

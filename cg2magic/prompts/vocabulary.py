@@ -5,12 +5,15 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from itertools import groupby
 from typing import Any, Protocol
 
-#: Code that may follow on a line that is blank so far, and on an empty line.
-_CODE = (("x", "return", "self.x", "#", "(", "1"), ("    x", "\treturn"))
+#: Code that may follow behind white space, and with an indentation of its own.
+_CODE = ("x", "return", "self.x", "#", "(", "'", "1")
+_INDENTED = ("    x", " x", "\treturn")
+#: A text longer than this says nothing about the tokens at its end.
+_FAR = 200
 
 
 def _byte_of_character() -> dict[str, int]:
@@ -24,6 +27,12 @@ def _byte_of_character() -> dict[str, int]:
     table = {chr(byte): byte for byte in printable}
     table.update({chr(0x100 + i): byte for i, byte in enumerate(others)})
     return table
+
+
+def _common(ids: list[int], others: list[int]) -> list[int]:
+    """Return what both begin with."""
+    at = next((at for at, (i, other) in enumerate(zip(ids, others, strict=False)) if i != other), len(others))
+    return ids[:at]
 
 
 def in_pieces(pieces: Iterable[bytes]) -> list[str]:
@@ -111,7 +120,7 @@ class Vocabulary:
             return
         self.steering |= new
         self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
-        for derived in ("steering_ids", "pieces", "passage", "_leading_to", "_ends_at"):
+        for derived in ("steering_ids", "pieces", "passage", "_leading_to", "_unsettled"):
             self.__dict__.pop(derived, None)
 
     def id(self, token: str) -> int | None:
@@ -156,6 +165,12 @@ class Vocabulary:
         """Ids that the tokenizer puts before every text: the beginning-of-text token, if it uses one."""
         begin = self.tokenizer.bos_token_id
         return tuple(i for i in self.tokenizer("")["input_ids"] if i == begin)
+
+    @cached_property
+    def separator(self) -> tuple[int, ...]:
+        """The id that stood between two texts in training; empty if the tokenizer has none."""
+        known = self._ids.get("<|endoftext|>"), self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        return tuple(i for i in known if i is not None)[:1]
 
     @cached_property
     def opens_with_space(self) -> bool:
@@ -208,7 +223,9 @@ class Vocabulary:
         model may continue three spaces to four, if the last one belongs to the word, or to eight.
         """
         piece = self.pieces[i]
-        return piece.startswith(start) or (bool(piece) and start.isspace() and start.startswith(piece))
+        if piece.startswith(start):
+            return True
+        return bool(piece) and start.startswith(piece) and start[len(piece) :].isspace()
 
     def leading_to(self, start: bytes) -> list[int]:
         """Return the ids of the tokens that may come next, see `leads_to`."""
@@ -221,28 +238,44 @@ class Vocabulary:
             lambda start: [i for i in range(len(self.pieces)) if self.leads_to(start, i)]
         )
 
-    def ends_at(self, blank: str) -> bool:
-        r"""Whether a token always ends after this white space, whatever code follows on the line.
+    def unsettled(self, text: str, *, inside: bool = False) -> int:
+        r"""How many bytes at the end of a text have other tokens once code follows.
 
-        This is true if runs of spaces have their own tokens, as in CodeGen2's vocabulary. Other vocabularies
-        join the last space to the next word, or a newline to the indentation after it: a text cut there has
-        other tokens than those the model was trained on.
+        Most vocabularies join the last space to the next word, or a newline to the indentation after it: a
+        text cut there has other tokens than those the model was trained on. If runs of spaces have their own
+        tokens, as in CodeGen2's vocabulary, there are none.
 
         Parameters
         ----------
-        blank : str
-            Spaces and tabs; empty for the start of a line.
+        text : str
+            Behind anything but white space there are none either, as far as this is concerned.
+        inside : bool
+            As in `encode`.
         """
-        return self._ends_at(blank)
+        stripped = text.rstrip(" \t\n")
+        if stripped == text:
+            return 0
+        # The line that is written on may be short, and so may those above it be.
+        near = text[max(0, text.rfind("\n", 0, len(stripped)) + 1, len(stripped) - _FAR) :]
+        return self._unsettled(near, inside or len(near) < len(text))
 
     @cached_property
-    def _ends_at(self) -> Callable[[str], bool]:
-        def ends_at(blank: str) -> bool:
-            begun = self._encode(f"x\n{blank}", inside=True)
-            further = [self._encode(f"x\n{blank}{code}", inside=True) for code in _CODE[not blank]]
-            return all(ids[: len(begun)] == begun for ids in further)
+    def _unsettled(self) -> Callable[[str, bool], int]:
+        def unsettled(text: str, inside: bool) -> int:  # noqa: FBT001 - as it is cached
+            ids = self.encode(text, inside=inside)
 
-        return lru_cache(maxsize=256)(ends_at)
+            def settled(before: list[int], codes: tuple[str, ...]) -> list[int]:
+                return reduce(_common, (self.encode(text + code, inside=inside) for code in codes), before)
+
+            # Where a token ends before code, an indentation is meant as it is.
+            kept = settled(ids, _CODE)
+            if kept == ids and not text.endswith("\n"):
+                return 0
+            kept = settled(kept, _INDENTED)
+            run = len(text) - len(text.rstrip(" \t"))
+            return max(run, sum(len(self.pieces[i]) for i in ids[len(kept) :]))
+
+        return lru_cache(maxsize=256)(unsettled)
 
     def text(self, i: int) -> str:
         """Return how to show a token: its text, or the name of a special token."""
