@@ -101,10 +101,10 @@ class Candidate:
         barred : bool
             Whether it must not begin in the same way.
         """
-        not_first = self._begins_nothing() if barred else frozenset()
+        not_first = self.begins_nothing() if barred else frozenset()
         return Candidate(self.request, self.prompt, self.vocabulary, barred=not_first)
 
-    def _begins_nothing(self) -> frozenset[int]:
+    def begins_nothing(self) -> frozenset[int]:
         """The first token, if the text came to nothing, and those that would come to the same.
 
         What begins with the same bracket closes the text around the hole as well.

@@ -203,7 +203,7 @@ def _masked(
     bodies = [first, *middle, last]
     starts: list[bytes] = []
     for k in range(holes):
-        # In training the newlines above a hole were encoded as they are: only its own line counts.
+        # In training, newlines above a hole were encoded as they are: only its own line counts.
         line = seen[k][seen[k].rfind("\n") + 1 :]
         near = seen[k] if line.strip() else f"x\n{line}"
         bodies[k], start = _heal(near, bodies[k], vocabulary, inside=inside or k > 0)

@@ -70,7 +70,8 @@ def record(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> list[dict[s
     first = [Endless(case.request, prompt, vocabulary) for case, prompt in zip(asked, prompts, strict=True)]
     write(model, vocabulary, first)
     again = [
-        Endless(one.request, one.prompt, vocabulary, anew=one) if _is_blank(one) else None for one in first
+        Endless(one.request, one.prompt, vocabulary, barred=one.begins_nothing()) if _is_blank(one) else None
+        for one in first
     ]
     if any(again):
         write(model, vocabulary, [one for one in again if one])

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cg2magic.engines.again import SURE
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.vocabulary import Vocabulary
@@ -68,9 +69,9 @@ class Recording:
         )
         candidate = Candidate(case.request, prompt, self.vocabulary)
         self._write(candidate, record["written"])
-        if candidate.is_blank:
+        if candidate.is_blank and candidate.probability < SURE:
             assert "again" in record, "nothing comes of it now: record it again"
-            candidate = Candidate(case.request, prompt, self.vocabulary, anew=candidate)
+            candidate = candidate.anew(barred=True)
             self._write(candidate, record["again"])
         return candidate.suggestion()
 
