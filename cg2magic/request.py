@@ -45,7 +45,7 @@ class Sampling:
     """
 
     n: int = 1
-    max_new_tokens: int = 64
+    max_new_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 0.95
     top_k: int = 0
@@ -111,6 +111,8 @@ class Request:
         How the model expects holes to be written, if the person gives it; None to look in its vocabulary.
     begin : tuple of TokenLogprob
         Tokens that the candidates begin with, as in `Suggestion.taken`; they are not chosen anew.
+    cuts : tuple of int
+        Where in `begin` a hole was cut by its length, as in `Suggestion.cuts`.
     context : Context or None
         What else the model may read; it does not become part of the suggestion.
     """
@@ -123,6 +125,7 @@ class Request:
     header: str = ""
     form: FillInMiddle | None = None
     begin: tuple[TokenLogprob, ...] = field(default=(), repr=False)
+    cuts: tuple[int, ...] = field(default=(), repr=False)
     context: Context | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -194,7 +197,8 @@ class Suggestion:
     parts : tuple of str
         What the person wrote, as in `Request.parts`.
     spans : tuple of str
-        What the model wrote, one text per hole; while it is still writing, what it has written so far.
+        What the model wrote, one text per hole; while it is still writing, what it has written so far. What
+        was cut by its length ends at the last whole statement, unless not even one is whole.
     tokens : tuple of TokenLogprob
         What was sampled, in order, without special tokens (``<eom>`` and the like).
     finish_reason : {"stop", "length", "cancelled"} or None
@@ -207,6 +211,10 @@ class Suggestion:
         Every token that was chosen, including special tokens and those cut off; empty if not known.
     places : tuple of int
         The index in `taken` of each of `tokens`.
+    cuts : tuple of int
+        For each hole that was cut by its length, how many of `taken` had been chosen by then.
+    drawn : tuple of int
+        The numbers of the candidates that came to this text, once equal ones are merged; else empty.
     """
 
     parts: tuple[str, ...]
@@ -217,6 +225,8 @@ class Suggestion:
     header: str = ""
     taken: tuple[TokenLogprob, ...] = field(default=(), repr=False)
     places: tuple[int, ...] = field(default=(), repr=False)
+    cuts: tuple[int, ...] = field(default=(), repr=False)
+    drawn: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> str:
@@ -240,6 +250,18 @@ class Suggestion:
         (part,), (span,) = self.parts, self.spans
         more = part[len(prompt) :]
         return replace(self, parts=(prompt,), spans=(more + span,)) if more and span else self
+
+    @property
+    def count(self) -> int:
+        """How many candidates came to this text."""
+        return max(1, len(self.drawn))
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the model was interrupted, by the length or by the person, and could write on from there."""
+        return bool(self.cuts if self.finish_reason == "length" else self.taken) and (
+            self.finish_reason in ("length", "cancelled")
+        )
 
     def pieces(self) -> Iterator[tuple[str, bool]]:
         """Walk the code in order, as ``(text, written by the model)``; empty texts are skipped."""

@@ -6,13 +6,14 @@ token may be. Everything about endings is decided here, in text.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import replace
 
 from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
 from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
-from cg2magic.syntax import endings, fills
+from cg2magic.syntax import endings, fills, statements
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
 _FAR = 20_000
@@ -51,14 +52,11 @@ class Candidate:
         self._places: list[int] = []
         self._taken: list[TokenLogprob] = []
         self._replaying = False
-        self._cut_short = False
+        self._cuts: list[int] = []
         self._met_stop = False
         # A model that is shown cells knows what stands between them, and says so where the cell is complete.
         between = request.context.separator.strip() if request.context is not None else ""
         self._stops = (*request.sampling.stop, between) if between else request.sampling.stop
-        # The block that a completion ends with began in the last screens of a long cell.
-        before = request.parts[0].replace("\r\n", "\n")
-        self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         self._barred = anew.begins_nothing() if anew else frozenset()
         self._first: int | None = None  # the first token that was not given back
         self._open_hole()
@@ -84,6 +82,11 @@ class Candidate:
             and not "".join(self._spans).strip()
         )
 
+    @property
+    def probability(self) -> float:
+        """How likely the model was to write just this, from its first token to the one that ended it."""
+        return math.exp(sum(token.logprob for token in self._taken))
+
     def begins_nothing(self) -> frozenset[int]:
         """The first token of a candidate that came to nothing, and those that would come to the same.
 
@@ -107,10 +110,12 @@ class Candidate:
         self._chosen = 0  # tokens of the hole that count against its length
         hole = len(self._spans)
         self._owed = self.prompt.starts[hole]
+        parts = [part.replace("\r\n", "\n") for part in self.request.parts]
+        before = "".join(text for pair in zip(parts, self._spans, strict=False) for text in pair) + parts[hole]
+        # The block that a completion ends with began in the last screens of a long cell.
+        self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         if self.request.is_infill:
-            parts = [part.replace("\r\n", "\n") for part in self.request.parts]
-            above = "".join(text for pair in zip(parts, self._spans, strict=False) for text in pair)
-            self._hole = fills.Hole.between(above + parts[hole], parts[hole + 1], self.request.language)
+            self._hole = fills.Hole.between(before, parts[hole + 1], self.request.language)
 
     @property
     def start(self) -> bytes:
@@ -141,8 +146,16 @@ class Candidate:
         kept = self._ending(self._text())
         if kept is not None:
             self._close_hole(self._text()[:kept], "stop")
-        elif self._chosen >= self.request.sampling.max_new_tokens:
-            self._close_hole(self._text(), "length")
+        elif self._is_long:
+            self._cuts.append(len(self._taken))
+            self._close_hole(self._whole(), "length")
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether the hole has its length, or had it when these tokens were first chosen."""
+        if self._replaying:
+            return len(self._taken) in self.request.cuts
+        return self._chosen >= self.request.sampling.max_new_tokens
 
     def replay(self) -> None:
         """Take the tokens that the request begins with; what they are followed by has a length of its own."""
@@ -154,16 +167,20 @@ class Candidate:
 
     def cancel(self) -> None:
         """End it here; what was written stays."""
-        if self.finish_reason is None:
-            self._keep(self._text())
-            self._spans += [""] * (self.request.holes - len(self._spans))
-            self.finish_reason = "cancelled"
+        self._break_off(self._text(), "cancelled")
 
     def run_out(self) -> None:
-        """The model's context is full: end it as any text that is cut by its length."""
-        self.cancel()
-        if self.finish_reason == "cancelled":
-            self.finish_reason = "length"
+        """The model's context is full: end it as any text that is cut by its length, but it can't go on."""
+        self._break_off(self._whole(), "length")
+
+    def _break_off(self, text: str, reason: FinishReason) -> None:
+        if self.finish_reason is not None:
+            return
+        self._keep(text)
+        self._spans += [""] * (self.request.holes - len(self._spans))
+        self.finish_reason = reason
+        if reason == "length":
+            self._cuts.clear()
 
     def suggestion(self) -> Suggestion:
         """What has been written so far, without what may still turn out not to belong to it."""
@@ -181,6 +198,7 @@ class Candidate:
             header=self.request.header,
             taken=tuple(self._taken),
             places=places,
+            cuts=tuple(self._cuts),
         )
 
     def _healed_text(self, token: TokenLogprob, length: int) -> TokenLogprob:
@@ -206,8 +224,14 @@ class Candidate:
             kept.append(endings.block_end(self._before, text, request.language))
         return min((length for length in kept if length is not None), default=None)
 
+    def _whole(self) -> str:
+        """The text up to its last whole statement, where the hole is one for statements."""
+        text = self._text()
+        if self.request.is_infill and (self._hole.place == "within a line" or self._hole.quote):
+            return text
+        return text[: statements.whole(self._before, text, self.request.language)]
+
     def _close_hole(self, text: str, reason: FinishReason) -> None:
-        self._cut_short |= reason == "length"
         if self.request.is_infill:
             text = self._seam(text)
         elif reason == "stop":
@@ -216,7 +240,7 @@ class Candidate:
         hole = len(self._spans)
         self._keep(text)
         if hole + 1 == self.request.holes:
-            self.finish_reason = "length" if self._cut_short else "stop"
+            self.finish_reason = "length" if self._cuts else "stop"
             self.feed.clear()
         else:
             self.feed.extend(self.prompt.between[hole])

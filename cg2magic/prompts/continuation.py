@@ -1,4 +1,7 @@
-"""Replace a chosen token by one of its alternatives, and continue the suggestion from there."""
+"""Continue a suggestion: from where it broke off, or from a token that another one replaces.
+
+Both ways the tokens that were chosen before are read, not written again, and most come out of the KV cache.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +51,45 @@ def continuation(
     if chosen is None:
         raise UsageError("that token is not one of the alternatives at this place")
     begin = (*suggestion.taken[:at], replace(chosen, alternatives=former.alternatives))
-    return (
-        replace(request, sampling=replace(request.sampling, n=1), check="", begin=begin),
-        _cut(suggestion, place),
-    )
+    cuts = tuple(cut for cut in suggestion.cuts if cut <= at)
+    return replace(_alone(request), check="", begin=begin, cuts=cuts), _cut(suggestion, place)
+
+
+def extension(request: Request, suggestion: Suggestion) -> tuple[Request, Suggestion]:
+    """Request that a candidate which broke off goes on, as one longer request would have.
+
+    It also goes on from the tokens that it was cut by to end with a whole statement. If several holes were cut
+    by their length, it goes on in the first of them, and those after it are written again.
+
+    Parameters
+    ----------
+    request : Request
+        The request of the candidate.
+    suggestion : Suggestion
+
+    Returns
+    -------
+    request : Request
+        For one candidate; its length counts anew.
+    beginning : Suggestion
+        The part of the answer that is already known.
+
+    Raises
+    ------
+    UsageError
+        If the candidate did not break off, or does not record how it was made.
+    """
+    if not suggestion.can_go_on:
+        raise UsageError("this suggestion has ended; to go on, insert it and run %%complete on its cell")
+    was_cut = suggestion.finish_reason == "length"
+    at = suggestion.cuts[0] if was_cut else len(suggestion.taken)
+    begin, cuts = suggestion.taken[:at], () if was_cut else suggestion.cuts
+    known = sum(place < at for place in suggestion.places)
+    return replace(_alone(request), begin=begin, cuts=cuts), _cut(suggestion, known)
+
+
+def _alone(request: Request) -> Request:
+    return replace(request, sampling=replace(request.sampling, n=1))
 
 
 def _cut(suggestion: Suggestion, place: int) -> Suggestion:
