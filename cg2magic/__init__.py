@@ -136,7 +136,8 @@ def complete(
     n : int
         How many candidates to write.
     max_new_tokens : int
-        The most tokens the model may write.
+        The most tokens the model may write. A text that is cut there ends at its last whole statement, if it
+        has one; ``finish_reason`` is then ``"length"``.
     temperature : float
         0 is greedy and deterministic.
     top_p, top_k : float, int
@@ -153,7 +154,8 @@ def complete(
     Returns
     -------
     list of Suggestion
-        `n` of them.
+        `n` of them, the best first: those that parse before the others, then by mean log-probability.
+        Candidates with the same text as another come last.
 
     Raises
     ------
@@ -193,7 +195,7 @@ def infill(
     Returns
     -------
     list of Suggestion
-        `n` of them; `Suggestion.spans` has one text per hole.
+        `n` of them, in the same order; `Suggestion.spans` has one text per hole.
 
     Raises
     ------
@@ -271,7 +273,7 @@ def embed(texts: Sequence[str], *, model: str | None = None) -> NDArray[np.float
 def _answer(request: Request) -> list[Suggestion]:
     from cg2magic.service.manager import manager
 
-    job = manager().submit(request)
+    job = manager().submit(request, is_ranked=True)
     try:
         return job.result()
     except KeyboardInterrupt:

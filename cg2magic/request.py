@@ -259,8 +259,8 @@ class Suggestion:
     @property
     def can_go_on(self) -> bool:
         """Whether the model was interrupted, by the length or by the person, and could write on from there."""
-        return bool(self.cuts if self.finish_reason == "length" else self.taken) and (
-            self.finish_reason in ("length", "cancelled")
+        return self.finish_reason != "stop" and bool(
+            self.cuts if self.finish_reason == "length" else self.taken
         )
 
     def pieces(self) -> Iterator[tuple[str, bool]]:

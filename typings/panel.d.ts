@@ -18,6 +18,10 @@ declare namespace Panel {
     /** Whether anything was. */
     written: boolean;
     done: boolean;
+    /** The numbers of those that came to this text, once equal ones are merged. */
+    drawn: number[];
+    /** Whether it broke off, and the model can go on from there. */
+    goes_on: boolean;
   }
 
   interface Card {

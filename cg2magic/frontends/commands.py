@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cg2magic.engines.remote.model import RemoteModel
     from cg2magic.models.loading import LoadedModel
+    from cg2magic.service.job import Job
 
 #: Takes the options and the shell; returns the text to print, or None if it has shown something itself.
 Command = Callable[[argparse.Namespace, "InteractiveShell"], "str | None"]
@@ -163,6 +164,14 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "k", nargs="?", type=int, default=1, metavar="K", help="which candidate (%(default)s)"
     )
 
+    go_on = add(
+        "continue",
+        _continue,
+        "go on with a candidate of the last suggestion that was cut by its length, or stopped",
+        "It goes on as one longer request would have, and counts the length anew.",
+    )
+    go_on.add_argument("k", nargs="?", type=int, default=1, metavar="K", help="which candidate (%(default)s)")
+
     add("prompt", _prompt, "show what the model read for the last suggestion, word for word")
     add("history", _history, "list the suggestions of this kernel and what became of them")
 
@@ -287,15 +296,27 @@ def _prompt(*_: object) -> str:
 
 
 def _accept(args: argparse.Namespace, shell: InteractiveShell) -> None:
-    k: int = args.k
-    entry = next((e for e in reversed(manager().history) if e.job.snapshot().suggestions), None)
-    if entry is None:
+    job, index = _candidate(args.k)
+    shell.set_next_input(job.snapshot().suggestions[index].code, replace=False)
+    manager().record(job.id, index, "inserted below")
+
+
+def _continue(args: argparse.Namespace, shell: InteractiveShell) -> None:
+    from cg2magic.frontends import present as frontend
+
+    job, index = _candidate(args.k)
+    frontend.present(frontend.extend(job, index, alone=True), shell)
+
+
+def _candidate(k: int) -> tuple[Job, int]:
+    """Find a candidate of the last suggestion, which people count from 1: its job, and its index."""
+    job = next((e.job for e in reversed(manager().history) if e.job.snapshot().suggestions), None)
+    if job is None:
         raise UsageError("there is no suggestion yet: run a cell with %%complete or %%infill first")
-    suggestions = entry.job.snapshot().suggestions
-    if not 1 <= k <= len(suggestions):
-        raise UsageError(f"the last request has candidates 1 to {len(suggestions)}, not {k}")
-    shell.set_next_input(suggestions[k - 1].code, replace=False)
-    manager().record(entry.job.id, k - 1, "inserted below")
+    count = len(job.snapshot().suggestions)
+    if not 1 <= k <= count:
+        raise UsageError(f"the last request has candidates 1 to {count}, not {k}")
+    return job, k - 1
 
 
 def _config(args: argparse.Namespace, shell: InteractiveShell) -> None:

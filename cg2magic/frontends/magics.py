@@ -231,9 +231,9 @@ class CG2(Config):
             pages = self.ghosts.pages if self.ghosts else None
             page = frontend.page_of(self.shell, wait=wait, pages=pages)
         if page is None:
-            return manager().submit(request), None
+            return manager().submit(request, is_ranked=True), None
         late = partial(self._notebook.seen_by_page, page, request, settings)
-        return manager().submit(request, late=late), page
+        return manager().submit(request, late=late, is_ranked=True), page
 
     def _serve(
         self, parts: tuple[str, ...], args: argparse.Namespace, form: FillInMiddle | None = None

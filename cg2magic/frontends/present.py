@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cg2magic.errors import UsageError
 from cg2magic.frontends.pages import Page
-from cg2magic.prompts.continuation import continuation
+from cg2magic.prompts.continuation import continuation, extension
 from cg2magic.service.job import Job
 from cg2magic.service.manager import manager
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cg2magic.frontends.pages import Pages
     from cg2magic.frontends.panel.widget import Insert
+    from cg2magic.request import Request
 
 
 def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None = None) -> Page | None:
@@ -105,6 +106,7 @@ def present(
             record=manager().record,
             check=manager().checks.agree,
             go_on=go_on,
+            extend=extend,
             on_document=page.answer if page and not wait else None,
             insert=insert,
         )
@@ -148,7 +150,8 @@ def regenerate(job: Job) -> Job:
     sampling = job.request.sampling
     if sampling.temperature == 0:
         sampling = replace(sampling, temperature=0.4)
-    return manager().submit(replace(job.request, sampling=replace(sampling, seed=(sampling.seed or 0) + 1)))
+    sampling = replace(sampling, seed=(sampling.seed or 0) + 1)
+    return manager().submit(replace(job.request, sampling=sampling, begin=(), cuts=()), is_ranked=True)
 
 
 def go_on(job: Job, candidate: int, place: int, token_id: int) -> Job:
@@ -160,8 +163,42 @@ def go_on(job: Job, candidate: int, place: int, token_id: int) -> Job:
         See `continuation`.
     """
     there = job.snapshot().suggestions
-    request, beginning = continuation(job.request, there[candidate], place, token_id)
+    request, beginning = continuation(_by_its_model(job), there[candidate], place, token_id)
     return manager().submit(request, (*there, beginning))
+
+
+def extend(job: Job, candidate: int, *, alone: bool = False) -> Job:
+    """Let the model write on where a candidate broke off.
+
+    Parameters
+    ----------
+    job : Job
+    candidate : int
+    alone : bool
+        Leave the other candidates out; by default they stay as they are.
+
+    Raises
+    ------
+    UsageError
+        See `extension`.
+    """
+    there = job.snapshot().suggestions
+    request, beginning = extension(_by_its_model(job), there[candidate])
+    if alone:
+        return manager().submit(request, (beginning,))
+    suggestions = (*there[:candidate], beginning, *there[candidate + 1 :])
+    return manager().submit(request, suggestions, place=candidate)
+
+
+def _by_its_model(job: Job) -> Request:
+    """The job's request, for the model that has served it: tokens of another vocabulary make no sense to one."""
+    wrote = job.snapshot().model
+    resident = manager().status().model
+    if job.request.model is None and resident is not None and resident.name != wrote:
+        raise UsageError(
+            f"{wrote} wrote this, but {resident.name} is loaded now: load {wrote}, or Regenerate"
+        )
+    return job.request
 
 
 def _wait(job: Job) -> None:

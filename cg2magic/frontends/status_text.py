@@ -16,7 +16,7 @@ def count(number: int, noun: str) -> str:
 
 def about(snapshot: Snapshot) -> str:
     """Return the text beside the model's name: how many candidates, their context, and the notes."""
-    n = len(snapshot.suggestions) or snapshot.request.sampling.n
+    n = sum(suggestion.count for suggestion in snapshot.suggestions) or snapshot.request.sampling.n
     said = (count(n, "candidate") if n > 1 else "", context(snapshot), *snapshot.notes)
     return " · ".join(filter(None, said))
 
@@ -86,16 +86,20 @@ def _found(check: CheckResult) -> str:
 
 
 def verdict(snapshot: Snapshot, candidate: int) -> str:
-    """Say what the check found, how likely the model found its text, and why it ended early if it did."""
+    """Say what the check found, how often and how likely the model wrote it, and why it ended early if so."""
     suggestion = snapshot.suggestions[candidate]
     said = [f"{mark(suggestion)} {_found(suggestion.check)}"] if suggestion.check else []
+    if suggestion.count > 1:
+        said.append(f"×{suggestion.count}")
     if suggestion.tokens:
         # No negative zero, and a minus as wide as a digit.
         said.append(f"mean logprob {round(suggestion.logprob, 2) or 0.0:.2f}".replace("-", "−"))
     elif suggestion.finish_reason is not None:
         said.append("nothing written")
     if suggestion.finish_reason == "length":
-        said.append(f"cut at {count(snapshot.request.sampling.max_new_tokens, 'token')}")
+        most = snapshot.request.sampling.max_new_tokens
+        is_more = bool(snapshot.request.begin)
+        said.append(f"cut after {most:,} more tokens" if is_more else f"cut at {count(most, 'token')}")
     elif suggestion.finish_reason == "cancelled" and len(snapshot.suggestions) > 1:
         # For a single one the status says it.
         said.append("stopped")

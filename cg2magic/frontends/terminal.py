@@ -71,22 +71,32 @@ class _Printer:
         self._wait("")
         if now.suggestions:
             first, *others = now.suggestions
-            if not first.code.startswith(self.printed):
-                # After the check another candidate came first.
+            is_cut = self.printed.startswith(first.code) and self.printed != first.code
+            if is_cut:
                 self.out.write("\n")
-                self._dim("candidate 1")
-                self.printed = ""
-            rest = first.code.removeprefix(self.printed)
-            self.out.write(visible(rest) + "\n" if rest != first.code or not self.printed else "\n")
+            else:
+                self._end_code(first)
             self._dim(
                 " · ".join(filter(None, (now.model, status_text.status(now), status_text.verdict(now, 0))))
             )
+            if first.can_go_on:
+                left_out = "the statement that is not whole is left out; " if is_cut else ""
+                self._dim(f"{left_out}%cg2 continue goes on where it broke off")
             for i, other in enumerate(others, start=1):
                 self._dim(f"candidate {i + 1} · {status_text.verdict(now, i)}   (%cg2 accept {i + 1})")
                 self.out.write(visible(other.code) + "\n")
         for note in filter(None, (status_text.context(now), *now.notes)):
             self._dim(note)
         self.out.flush()
+
+    def _end_code(self, first: Suggestion) -> None:
+        """Print the rest of a candidate, or all of it if it is not what was printed so far."""
+        if not first.code.startswith(self.printed):
+            # Another one came first in the end, or this one ends before the text after its hole.
+            self.out.write("\n")
+            self._dim("candidate 1")
+            self.printed = ""
+        self.out.write(visible(first.code.removeprefix(self.printed)) + "\n")
 
     def _wait(self, text: str) -> None:
         """Show what we are waiting for, on one line that is overwritten; only on a real terminal."""

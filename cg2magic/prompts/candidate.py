@@ -28,8 +28,8 @@ class Candidate:
     request : Request
     prompt : Prompt
     vocabulary : Vocabulary
-    anew : Candidate, optional
-        One that came to nothing: this one begins with another token.
+    barred : frozenset of int
+        Ids that the first token must not have.
 
     Attributes
     ----------
@@ -40,7 +40,12 @@ class Candidate:
     """
 
     def __init__(
-        self, request: Request, prompt: Prompt, vocabulary: Vocabulary, *, anew: Candidate | None = None
+        self,
+        request: Request,
+        prompt: Prompt,
+        vocabulary: Vocabulary,
+        *,
+        barred: frozenset[int] = frozenset(),
     ) -> None:
         self.request = request
         self.prompt = prompt
@@ -57,7 +62,7 @@ class Candidate:
         # A model that is shown cells knows what stands between them, and says so where the cell is complete.
         between = request.context.separator.strip() if request.context is not None else ""
         self._stops = (*request.sampling.stop, between) if between else request.sampling.stop
-        self._barred = anew.begins_nothing() if anew else frozenset()
+        self._barred = barred
         self._first: int | None = None  # the first token that was not given back
         self._open_hole()
 
@@ -87,8 +92,19 @@ class Candidate:
         """How likely the model was to write just this, from its first token to the one that ended it."""
         return math.exp(sum(token.logprob for token in self._taken))
 
-    def begins_nothing(self) -> frozenset[int]:
-        """The first token of a candidate that came to nothing, and those that would come to the same.
+    def anew(self, *, barred: bool) -> Candidate:
+        """Make a candidate in the place of this one, which came to nothing.
+
+        Parameters
+        ----------
+        barred : bool
+            Whether it must not begin in the same way.
+        """
+        not_first = self._begins_nothing() if barred else frozenset()
+        return Candidate(self.request, self.prompt, self.vocabulary, barred=not_first)
+
+    def _begins_nothing(self) -> frozenset[int]:
+        """The first token, if the text came to nothing, and those that would come to the same.
 
         What begins with the same bracket closes the text around the hole as well.
         """
@@ -111,7 +127,9 @@ class Candidate:
         hole = len(self._spans)
         self._owed = self.prompt.starts[hole]
         parts = [part.replace("\r\n", "\n") for part in self.request.parts]
-        before = "".join(text for pair in zip(parts, self._spans, strict=False) for text in pair) + parts[hole]
+        before = (
+            "".join(text for pair in zip(parts, self._spans, strict=False) for text in pair) + parts[hole]
+        )
         # The block that a completion ends with began in the last screens of a long cell.
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         if self.request.is_infill:

@@ -52,7 +52,8 @@ def continuation(
         raise UsageError("that token is not one of the alternatives at this place")
     begin = (*suggestion.taken[:at], replace(chosen, alternatives=former.alternatives))
     cuts = tuple(cut for cut in suggestion.cuts if cut <= at)
-    return replace(_alone(request), check="", begin=begin, cuts=cuts), _cut(suggestion, place)
+    request = replace(_alone(request), check="", begin=begin, cuts=cuts)
+    return request, _beginning(suggestion, place, request)
 
 
 def extension(request: Request, suggestion: Suggestion) -> tuple[Request, Suggestion]:
@@ -84,16 +85,16 @@ def extension(request: Request, suggestion: Suggestion) -> tuple[Request, Sugges
     was_cut = suggestion.finish_reason == "length"
     at = suggestion.cuts[0] if was_cut else len(suggestion.taken)
     begin, cuts = suggestion.taken[:at], () if was_cut else suggestion.cuts
-    known = sum(place < at for place in suggestion.places)
-    return replace(_alone(request), begin=begin, cuts=cuts), _cut(suggestion, known)
+    request = replace(_alone(request), begin=begin, cuts=cuts)
+    return request, _beginning(suggestion, sum(place < at for place in suggestion.places), request)
 
 
 def _alone(request: Request) -> Request:
     return replace(request, sampling=replace(request.sampling, n=1))
 
 
-def _cut(suggestion: Suggestion, place: int) -> Suggestion:
-    """Return the candidate up to a token."""
+def _beginning(suggestion: Suggestion, place: int, request: Request) -> Suggestion:
+    """Return the candidate up to a token, from which a request goes on."""
     tokens = list(suggestion.tokens[:place])
     spans, left = [], len(tokens)
     used = 0
@@ -105,4 +106,12 @@ def _cut(suggestion: Suggestion, place: int) -> Suggestion:
         spans.append(span if used < left else span[:at])
         if used == left:
             break
-    return Suggestion(suggestion.parts, tuple(spans), tuple(tokens), header=suggestion.header)
+    return Suggestion(
+        suggestion.parts,
+        tuple(spans),
+        tuple(tokens),
+        header=suggestion.header,
+        taken=request.begin,
+        places=suggestion.places[:place],
+        cuts=request.cuts,
+    )

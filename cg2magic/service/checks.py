@@ -106,11 +106,11 @@ class Checks:
     def _check(self, job: Job, sandbox: Sandbox) -> None:
         try:
             _run(job, sandbox, lambda: job.cancelled.is_set() or not self._may_run_in(sandbox))
-            suggestions = sorted(job.snapshot().suggestions, key=_rank)
-            job.update(suggestions=tuple(suggestions), progress=None)
+            job.rank()
+            job.update(progress=None)
             if job.cancelled.is_set():
                 job.update(state="stopped")
-            elif any(suggestion.check is None for suggestion in suggestions):
+            elif any(suggestion.check is None for suggestion in job.snapshot().suggestions):
                 # The person withdrew their agreement: the rest waits, or runs as far as is allowed now.
                 self.finish(job, job.snapshot().notes)
             else:
@@ -161,10 +161,3 @@ def _with_hint(result: CheckResult) -> CheckResult:
 def _progress(suggestions: Sequence[Suggestion]) -> Progress:
     done = sum(suggestion.check is not None for suggestion in suggestions)
     return Progress(done, len(suggestions), "", "checking")
-
-
-def _rank(suggestion: Suggestion) -> int:
-    """A sort key: what passes comes first and what fails last; otherwise the order stays."""
-    if suggestion.check is None:
-        return 1
-    return 0 if suggestion.check.passed else 2

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from cg2magic.errors import Cg2Error, again, without_frames
 from cg2magic.progress import Progress
 from cg2magic.request import Request, Seen, Suggestion
+from cg2magic.service.ranking import merged, ranked, unmerged
 
 State = Literal["queued", "loading", "writing", "checking", "done", "stopped", "failed"]
 
@@ -30,7 +31,8 @@ class Snapshot:
     model : str
         The model's name; empty while it is not known.
     suggestions : tuple of Suggestion
-        One per candidate; their ``finish_reason`` is None while they are being written.
+        One per candidate; their ``finish_reason`` is None while they are being written. When all are written,
+        equal ones are merged, and the best comes first.
     tokens : int
         Tokens written so far by all candidates together.
     tokens_per_second : float
@@ -81,10 +83,19 @@ class Job:
     request : Request
     on_cancel : callable
     suggestions : tuple of Suggestion
-        For a request that continues a candidate: the candidates to keep, followed by the beginnings of those
-        to write.
+        For a request that continues a candidate: those to keep, and among them the beginning of that to write.
     late : callable, optional
         Returns the request to serve, if a part of it still has to arrive.
+    place : int, optional
+        The index of that beginning; by default it is the last.
+    is_ranked : bool
+        Whether somebody chooses among the candidates, as always if there is a check: when all are written,
+        equal ones are merged, and the best comes first.
+
+    Attributes
+    ----------
+    opened : int
+        The candidate to look at first.
     """
 
     def __init__(
@@ -94,11 +105,17 @@ class Job:
         on_cancel: Callable[[], None] = lambda: None,
         suggestions: tuple[Suggestion, ...] = (),
         late: Callable[[], Request] | None = None,
+        *,
+        place: int | None = None,
+        is_ranked: bool = False,
     ) -> None:
         self.id = job_id
         self.request = request
-        self.kept = suggestions[: -request.sampling.n]
-        self._given = sum(len(suggestion.tokens) for suggestion in suggestions[len(self.kept) :])
+        self.opened = max(0, len(suggestions) - 1) if place is None else place
+        self._before, self._after = suggestions[: self.opened], suggestions[self.opened + 1 :]
+        self._given = len(suggestions[self.opened].tokens) if suggestions else 0
+        # What goes on from a candidate stays where that was.
+        self._is_ranked = (is_ranked or bool(request.check)) and not suggestions
         self._on_cancel = on_cancel
         self._late = late
         self.cancelled = threading.Event()
@@ -149,7 +166,7 @@ class Job:
         return True
 
     def result(self) -> list[Suggestion]:
-        """Wait, and return the candidates, even if the job was stopped.
+        """Wait, and return all candidates that were drawn, even if the job was stopped.
 
         Raises
         ------
@@ -159,7 +176,7 @@ class Job:
         self.wait()
         if self._exception is not None:
             raise again(self._exception)
-        return list(self._snapshot.suggestions)
+        return unmerged(self._snapshot.suggestions)
 
     # Only the worker calls the methods below.
 
@@ -188,15 +205,28 @@ class Job:
     def wrote(self, suggestions: tuple[Suggestion, ...]) -> None:
         """Take what the engine has written so far."""
         now = time.perf_counter()
-        tokens = max(0, sum(len(suggestion.tokens) for suggestion in suggestions) - self._given)
+        tokens = sum(len(suggestion.tokens) for suggestion in suggestions) - self._given
+        # At the end, those behind the last whole statement go.
+        tokens = max(0, tokens, self._snapshot.tokens)
         if self._first_token_at is None and tokens:
             self._first_token_at = now
         # The first tokens come from prefill, whose time says nothing about the speed of decode.
         later = tokens - len(suggestions)
         elapsed = now - (self._first_token_at or now)
         speed = later / elapsed if later > 0 and elapsed > 0 else 0.0
-        suggestions = (*self.kept, *suggestions)
+        suggestions = (*self._before, *suggestions, *self._after)
         self.update(state="writing", suggestions=suggestions, tokens=tokens, tokens_per_second=speed)
+
+    def merge(self) -> None:
+        """Show equal candidates as one, and the best one first."""
+        if self._is_ranked:
+            self.update(suggestions=merged(self._snapshot.suggestions))
+            self.rank()
+
+    def rank(self) -> None:
+        """Show the best candidate first, by what is known of them now."""
+        if self._is_ranked:
+            self.update(suggestions=ranked(self._snapshot.suggestions, self.request.language))
 
     def fail(self, error: Exception) -> None:
         """End it with an error, which is turned into one of ours, in one line."""

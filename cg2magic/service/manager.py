@@ -98,18 +98,28 @@ class Manager:
         request: Request,
         suggestions: tuple[Suggestion, ...] = (),
         late: Callable[[], Request] | None = None,
+        *,
+        place: int | None = None,
+        is_ranked: bool = False,
     ) -> Job:
         """Queue a request; it is served once those before it are done.
 
         Parameters
         ----------
         request : Request
-        suggestions : tuple of Suggestion
-        late : callable, optional
-            See `Job`; called on the worker's thread.
+        suggestions, late, place, is_ranked
+            See `Job`; `late` is called on the worker's thread.
         """
         refuse_secrets(request.model)
-        job = Job(next(self._ids), request, self._drop_cancelled, suggestions, late)
+        job = Job(
+            next(self._ids),
+            request,
+            self._drop_cancelled,
+            suggestions,
+            late,
+            place=place,
+            is_ranked=is_ranked,
+        )
         self.history.append(Entry(job, time.time()))
         self._enqueue(job)
         return job
@@ -333,6 +343,7 @@ class Manager:
             if stopped:
                 job.update(state="stopped", notes=written.notes)
             else:
+                job.merge()
                 self.checks.finish(job, written.notes)
         except Exception as error:  # noqa: BLE001 - shown in the panel, raised by result()
             if job.cancelled.is_set() and isinstance(error, LoadError):

@@ -106,7 +106,7 @@ def test_what_is_there_is_read_and_not_written_again(engine, monkeypatch):
         "_forward",
         lambda ids, cache, keep=1: passes.append(ids.shape[1]) or forward(ids, cache, keep),
     )
-    again, _ = continuation(COMPLETION, first, 8, other_than(first, 8).id)
+    again, _ = continuation(COMPLETION, first, 6, other_than(first, 6).id)
     write(engine, replace(again, sampling=replace(again.sampling, max_new_tokens=2)))
     # The chosen token is fed in one pass; the rest comes out of the cache.
     assert passes[0] == 1

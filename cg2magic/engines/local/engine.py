@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cg2magic.engines.again import notes_on_nothing, write_again
 from cg2magic.engines.local import scoring
 from cg2magic.engines.local.decoding import Chooser, Decoding
 from cg2magic.engines.local.drafts import PromptLookup
@@ -102,15 +103,16 @@ class LocalEngine:
         def changed() -> None:
             report(tuple(candidate.suggestion() for candidate in candidates))
 
+        def write(indices: Sequence[int], numbers: Sequence[int]) -> None:
+            choosers = [Chooser(request.sampling, number, self.vocabulary) for number in numbers]
+            self._write(prompt, [candidates[i] for i in indices], choosers, changed, cancelled)
+
         with self._computing(), threads_for(self.loaded.parameters), torch.inference_mode():
-            self._write(request, prompt, candidates, changed, cancelled)
-            if all(candidate.is_blank for candidate in candidates) and not cancelled():
-                candidates[:] = [Candidate(request, prompt, self.vocabulary, anew=one) for one in candidates]
-                self._write(request, prompt, candidates, changed, cancelled)
+            everyone = range(request.sampling.n)
+            write(everyone, everyone)
+            write_again(candidates, write)
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
-        notes = notes_on(request, prompt, self.loaded.context)
-        if all(candidate.is_blank for candidate in candidates):
-            notes = (*notes, "the model had nothing to add")
+        notes = (*notes_on(request, prompt, self.loaded.context), *notes_on_nothing(candidates))
         return Written(suggestions, seen(prompt, self.vocabulary), notes)
 
     def score(self, text: str, watch: Watch) -> Score:
@@ -152,9 +154,9 @@ class LocalEngine:
 
     def _write(
         self,
-        request: Request,
         prompt: Prompt,
         candidates: list[Candidate],
+        choosers: list[Chooser],
         changed: Callable[[], None],
         cancelled: Callable[[], bool],
     ) -> None:
@@ -169,7 +171,6 @@ class LocalEngine:
         logits, cache = self._read(ids, cancelled)
         room = self.loaded.context - len(ids)
         if logits is not None:
-            choosers = [Chooser(request.sampling, i, self.vocabulary) for i in range(len(candidates))]
             decoding = Decoding(self._forward, choosers, room, changed, cancelled)
             if len(candidates) > 1:
                 decoding.many(candidates, logits, cache)

@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn, TypeGuard
 
+from cg2magic.engines.again import notes_on_nothing, write_again
 from cg2magic.engines.one_by_one import has_too_many_holes, one_by_one
 from cg2magic.engines.remote.client import Cancelled, ContextExceededError, run
 from cg2magic.engines.remote.model import RemoteModel
@@ -34,9 +36,9 @@ from cg2magic.prompts.families import FORMATS
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling, TokenLogprob
 
-#: Added to the logits of the allowed tokens if a token must begin with some text. It is the maximum of the
-#: API, and larger than the differences between any model's logits. The differences between allowed tokens
-#: stay.
+#: Added to the logits of the allowed tokens if a token must begin with some text, and taken from those of
+#: barred tokens. It is the maximum of the API, and larger than the differences between any model's logits. The
+#: differences between allowed tokens stay.
 _BIAS = 100
 
 #: How often a prompt is cut to the context length in a refusal, and the shortest context that we believe.
@@ -82,7 +84,8 @@ class RemoteEngine:
                 report(tuple(candidate.suggestion() for candidate in candidates))
 
             try:
-                run(self._write(request.sampling, prompt, candidates, changed), cancelled)
+                everyone = dict(enumerate(candidates))
+                run(self._write(request.sampling, prompt, everyone, changed), cancelled)
             except Cancelled:
                 pass
             except ServerError as error:
@@ -95,10 +98,37 @@ class RemoteEngine:
                     raise GenerationError(str(error)) from None
                 notes.append(f"{error}; what it wrote before is kept")
             break
+        self._write_again(request.sampling, prompt, candidates, changed, cancelled)
         for candidate in candidates:
             candidate.cancel()  # if it is not finished
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
+        notes += notes_on_nothing(candidates)
         return Written(suggestions, seen(prompt, self.vocabulary), tuple(notes))
+
+    def _write_again(
+        self,
+        sampling: Sampling,
+        prompt: Prompt,
+        candidates: list[Candidate],
+        changed: Callable[[], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Write empty candidates again; where the server can't, they stay empty."""
+
+        def write(indices: Sequence[int], numbers: Sequence[int]) -> None:
+            numbered = dict(zip(numbers, (candidates[i] for i in indices), strict=True))
+            run(self._write(sampling, prompt, numbered, changed), cancelled)
+
+        empty = list(candidates)
+        try:
+            write_again(candidates, write)
+        except Cancelled:
+            pass
+        except ServerError:
+            candidates[:] = [
+                now if now.finish_reason is not None else before
+                for now, before in zip(candidates, empty, strict=True)
+            ]
 
     def _may_learn(self, error: ServerError) -> TypeGuard[ContextExceededError]:
         """Whether the server states a shorter context than the known one, and a plausible one."""
@@ -117,12 +147,16 @@ class RemoteEngine:
         return lambda: None
 
     async def _write(
-        self, sampling: Sampling, prompt: Prompt, candidates: list[Candidate], changed: Callable[[], None]
+        self,
+        sampling: Sampling,
+        prompt: Prompt,
+        candidates: Mapping[int, Candidate],
+        changed: Callable[[], None],
     ) -> None:
-        """Write all candidates concurrently; the first failure cancels the others."""
+        """Write candidates concurrently, by the numbers for their seeds; the first failure cancels the others."""
         tasks = [
-            asyncio.ensure_future(self._write_one(sampling, i, prompt, candidate, changed))
-            for i, candidate in enumerate(candidates)
+            asyncio.ensure_future(self._write_one(sampling, number, prompt, candidate, changed))
+            for number, candidate in candidates.items()
         ]
         try:
             await asyncio.gather(*tasks)
@@ -148,7 +182,7 @@ class RemoteEngine:
             if room < 1:
                 candidate.run_out()
                 break
-            body = self._body(sampling, index, ids, room) | self._healing(candidate.start)
+            body = self._body(sampling, index, ids, room) | self._steering(candidate)
             async with contextlib.aclosing(self.loaded.client.stream("completions", body)) as events:
                 ids += await self._follow(events, candidate, prompt, changed)
 
@@ -171,8 +205,9 @@ class RemoteEngine:
                 candidate.feed.clear()
                 fed.append(token.id)
         if reason == "stop":
-            # The server stopped at the token that ends a text, which it does not send.
-            candidate.take(TokenLogprob(min(prompt.ends), "", 0.0))
+            # The server stopped at the token that ends a text, which it does not send: we can't say that the
+            # model was sure.
+            candidate.take(TokenLogprob(min(prompt.ends), "", -math.inf))
             changed()
         elif not fed:
             raise ServerError(f"{self.loaded.client.host} sent an answer without tokens")
@@ -195,12 +230,18 @@ class RemoteEngine:
                 body["seed"] = (sampling.seed * 1_000_003 + index * 10_007 + len(ids)) % 2**31
         return body
 
-    def _healing(self, start: bytes) -> dict[str, Any]:
-        """Request one token that leads to `start`, if there is any."""
-        if not start:
+    def _steering(self, candidate: Candidate) -> dict[str, Any]:
+        """Request one token, if it has to lead to some text, or must not be one of those that are barred."""
+        start, barred = candidate.start, candidate.barred
+        if start:
+            leading = self.vocabulary.leading_to(start)
+            # Unless nothing would be left.
+            bias = dict.fromkeys([i for i in leading if i not in barred] or leading, _BIAS)
+        elif barred:
+            bias = dict.fromkeys(barred, -_BIAS)
+        else:
             return {}
-        allowed = self.vocabulary.leading_to(start)
-        return {"max_tokens": 1, "logit_bias": {str(i): _BIAS for i in allowed}}
+        return {"max_tokens": 1, "logit_bias": {str(i): by for i, by in bias.items()}}
 
     def _healed(self, token: TokenLogprob, start: bytes) -> TokenLogprob:
         """Remove alternatives that were not allowed, which the server also returns."""

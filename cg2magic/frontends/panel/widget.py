@@ -52,6 +52,9 @@ class Panel(anywidget.AnyWidget):
     go_on : callable, optional
         Called as ``go_on(job, candidate, place, token_id)`` when the person chooses another token, and
         returns the new job; without it the heat map is only for reading.
+    extend : callable, optional
+        Called as ``extend(job, candidate)`` when the person lets a candidate go on that broke off, and returns
+        the new job; without it that button is missing.
     on_document : callable, optional
         Called once as ``on_document(document)`` with the page's document; None if the page can't reach it.
     asked : str
@@ -91,6 +94,7 @@ class Panel(anywidget.AnyWidget):
         record: Callable[[int, int, str], None] | None = None,
         check: Callable[[Job], None] | None = None,
         go_on: Callable[[Job, int, int, int], Job] | None = None,
+        extend: Callable[[Job, int], Job] | None = None,
         on_document: Callable[[Document | None], None] | None = None,
         asked: str = "",
         session: str = "",
@@ -103,6 +107,7 @@ class Panel(anywidget.AnyWidget):
         self._record = record
         self._check = check
         self._go_on = go_on
+        self._extend = extend
         self._on_document = on_document
         self._standby = standby(panel_id) if standby else None
         self._drawing = threading.Lock()
@@ -194,16 +199,14 @@ class Panel(anywidget.AnyWidget):
         }
 
     def _opened(self, snapshot: Snapshot) -> int:
-        """The candidate to show first: the first of those that were written last."""
-        kept = len(self.job.kept)
-        return kept if kept < len(snapshot.suggestions) else 0
+        """The candidate to show first."""
+        return min(self.job.opened, max(0, len(snapshot.suggestions) - 1))
 
     def _heat(self, snapshot: Snapshot) -> dict[str, Any]:
         maps = [heat(each, live=self._go_on is not None) for each in snapshot.suggestions]
         return {"job": snapshot.job_id, "candidates": maps}
 
-    @staticmethod
-    def _candidate(snapshot: Snapshot, index: int) -> dict[str, Any]:
+    def _candidate(self, snapshot: Snapshot, index: int) -> dict[str, Any]:
         suggestion = snapshot.suggestions[index]
         writing = suggestion.finish_reason is None and not snapshot.finished
         at = caret(suggestion) if writing else -1
@@ -219,6 +222,8 @@ class Panel(anywidget.AnyWidget):
             "mark": status_text.mark(suggestion),
             "written": any(suggestion.spans),
             "done": not writing,
+            "drawn": suggestion.drawn,
+            "goes_on": snapshot.finished and self._extend is not None and suggestion.can_go_on,
         }
 
     def _seconds_left(self, snapshot: Snapshot) -> float | None:
@@ -245,6 +250,8 @@ class Panel(anywidget.AnyWidget):
                 self._put(self._regenerate)
             case "go on":
                 self._put(self._exchange(message))
+            case "extend":
+                self._put(self._extension(message))
             case "check" if self._check is not None:
                 self._check(self.job)
                 self._follow(self.job)
@@ -265,6 +272,13 @@ class Panel(anywidget.AnyWidget):
         if go_on is None or message["job"] != job.id or not job.snapshot().finished:
             return None
         return lambda: go_on(job, int(message["candidate"]), int(message["place"]), int(message["id"]))
+
+    def _extension(self, message: dict[str, Any]) -> Callable[[], Job] | None:
+        """Let a candidate go on that broke off; None if its job is no longer shown."""
+        extend, job = self._extend, self.job
+        if extend is None or message["job"] != job.id or not job.snapshot().finished:
+            return None
+        return lambda: extend(job, int(message["candidate"]))
 
     def _put(self, ask: Callable[[], Job] | None) -> None:
         """Ask for another job and show it instead of this one."""

@@ -171,6 +171,17 @@ export class Actions {
     this.#tell({ do: "go on", job, candidate, place, id });
   }
 
+  /**
+   * Let the model write on where a candidate broke off.
+   *
+   * @param {number} job
+   * @param {number} candidate
+   * @returns {void}
+   */
+  extend(job, candidate) {
+    this.#tell({ do: "extend", job, candidate });
+  }
+
   /** @returns {void} */
   check() {
     this.#tell({ do: "check" });

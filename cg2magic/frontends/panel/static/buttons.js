@@ -16,6 +16,7 @@ export class Buttons {
   #replace = button("Replace cell", () => this.#onReplace());
   #edit = button("Edit", () => this.#onEdit());
   #copy = button("Copy", () => this.#onCopy());
+  #continue = button("Continue", () => this.#onContinue());
   #check = button("Run the check", () => this.#ask(() => this.#view.acts.check()));
   #regenerate = button("Regenerate", () => this.#ask(() => this.#view.acts.regenerate()), "cg2-quiet");
   #dismiss = button("Dismiss", () => this.#onDismiss(), "cg2-quiet");
@@ -29,12 +30,14 @@ export class Buttons {
    * @param {Looking} view.looking
    * @param {Speech} view.speech
    * @param {() => void} view.draw
+   * @param {() => void} view.waitAtStop - Puts the keyboard's focus on Stop while it writes.
    * @param {HTMLElement} view.prompt - The button that shows what the model read.
    * @param {() => void} view.focusEditor
    * @param {() => void} view.focusFolded
    */
   constructor(view) {
     this.#view = view;
+    this.#continue.title = "The model goes on from here, as if it had not been interrupted.";
     this.#check.title =
       "Runs each candidate with your check, in a sandbox: no network, none of your files. " +
       "You are asked once for this kernel.";
@@ -47,6 +50,7 @@ export class Buttons {
       this.#replace,
       this.#edit,
       this.#copy,
+      this.#continue,
       this.#check,
       this.#hint,
       view.speech.open,
@@ -59,7 +63,7 @@ export class Buttons {
    * @param {boolean} alive - Whether the kernel is there.
    * @returns {void}
    */
-  draw({ card, finished, nothing, usable }, alive) {
+  draw({ card, finished, candidate, nothing, usable }, alive) {
     const { acts, looking, model } = this.#view;
     this.#edit.ariaPressed = String(looking.draft !== null);
     for (const each of [this.#insert, this.#replace, this.#edit, this.#copy]) {
@@ -71,6 +75,9 @@ export class Buttons {
     this.#hint.hidden = acts.canInsert || model.get("insert") === "none" || !usable;
     this.#regenerate.hidden = !model.get("can_regenerate") || !alive;
     this.#regenerate.disabled = !finished || looking.asked === card;
+    // What the person has edited is no longer what the model would go on from.
+    this.#continue.hidden = !candidate.goes_on || !alive || looking.draft !== null;
+    this.#continue.disabled = looking.asked === card;
     this.#check.hidden = !card.unchecked || !alive;
     this.#check.disabled = looking.asked === card;
   }
@@ -142,6 +149,14 @@ export class Buttons {
     this.#view.looking.asked = this.#view.model.get("card");
     act();
     this.#view.draw();
+  }
+
+  /** @returns {void} */
+  #onContinue() {
+    const { acts, looking, waitAtStop } = this.#view;
+    const { job, current } = looking;
+    waitAtStop();
+    this.#ask(() => acts.extend(job, current));
   }
 
   /** @returns {void} */

@@ -45,6 +45,12 @@ export class Looking {
   #model;
   /** @type {number | null} */
   #drawnJob = null;
+  /**
+   * The number of the candidate that was chosen, as it was drawn: at the end the best comes first.
+   *
+   * @type {number | null}
+   */
+  #chosen = null;
 
   /** @param {Panel.PanelModel} model */
   constructor(model) {
@@ -74,6 +80,22 @@ export class Looking {
   choose(candidate) {
     this.current = candidate;
     this.draft = null;
+    const { candidates } = this.#model.get("card");
+    const inOrder = candidates.every(({ drawn }) => drawn.length === 0);
+    this.#chosen = inOrder ? candidate : (candidates[candidate].drawn[0] ?? null);
+  }
+
+  /**
+   * Stay with the candidate that was chosen, wherever it is now.
+   *
+   * @param {Panel.Candidate[]} candidates
+   * @returns {void}
+   */
+  #stay(candidates) {
+    const chosen = this.#chosen;
+    const now = chosen === null ? -1 : candidates.findIndex(({ drawn }) => drawn.includes(chosen));
+    if (now >= 0) this.current = now;
+    this.current = Math.min(this.current, candidates.length - 1);
   }
 
   /**
@@ -84,12 +106,13 @@ export class Looking {
    */
   now(alive) {
     const card = this.#model.get("card");
-    this.current = Math.min(this.current, card.candidates.length - 1);
     if (card.job !== this.#drawnJob) {
-      // A candidate that goes on from another stands behind those that are kept.
+      this.#chosen = null;
+      // A candidate that goes on from another stands among those that are kept.
       if (card.fresh) this.choose(card.fresh);
       this.#drawnJob = card.job;
     }
+    this.#stay(card.candidates);
     const lost = !alive && !isFinished(card.state);
     const state = lost ? "stopped" : card.state;
     const finished = isFinished(state);

@@ -14,6 +14,8 @@ export class Stop {
    * @type {number | null}
    */
   #resumeAt = null;
+  /** Whether it takes the keyboard's focus as soon as there is something to stop. */
+  #awaited = false;
 
   /** @param {Actions} acts */
   constructor(acts) {
@@ -29,13 +31,14 @@ export class Stop {
   }
 
   /**
-   * When what is written now has ended, the focus goes to this token.
+   * Have the focus while something is written, and hand it on at the end: to a token, or to another button.
    *
-   * @param {number} place
+   * @param {number | null} place - The token's.
    * @returns {void}
    */
-  thenResume(place) {
+  takeFocus(place = null) {
     this.#resumeAt = place;
+    this.#awaited = true;
   }
 
   /**
@@ -50,7 +53,12 @@ export class Stop {
     const hadFocus = document.activeElement === this.#node;
     this.#node.hidden = finished;
     if (!finished) {
-      if (this.#resumeAt !== null && document.activeElement === document.body) this.#node.focus();
+      const { activeElement } = document;
+      const nobody = activeElement === document.body || activeElement?.matches(":disabled, [hidden]");
+      if (this.#awaited && nobody) {
+        this.#awaited = false;
+        this.#node.focus();
+      }
       return;
     }
     this.#node.disabled = false;

@@ -41,9 +41,11 @@ export class Tabs {
     this.#tabs.forEach((tab, i) => {
       tab.ariaSelected = String(i === current);
       tab.tabIndex = i === current ? 0 : -1;
-      const { mark } = candidates[i];
-      tab.textContent = mark ? `${i + 1} ${mark}` : String(i + 1);
-      tab.ariaLabel = `Candidate ${i + 1}${FOUND.get(mark) ?? ""}`;
+      const { mark, drawn } = candidates[i];
+      const often = drawn.length > 1 ? `×${drawn.length}` : "";
+      tab.textContent = [i + 1, often, mark].filter(Boolean).join(" ");
+      const times = often && `, written ${drawn.length} times`;
+      tab.ariaLabel = `Candidate ${i + 1}${times}${FOUND.get(mark) ?? ""}`;
     });
   }
 

@@ -53,6 +53,7 @@ export class View {
     this.#buttons = new Buttons({
       ...{ model, el, acts, looking, speech },
       draw: () => this.draw(),
+      waitAtStop: () => this.#stop.takeFocus(),
       prompt: this.#prompt.toggle,
       focusEditor: () => this.#editor.node.focus(),
       focusFolded: () => this.#folded.focus(),
@@ -91,7 +92,7 @@ export class View {
       this.#speech.say("The kernel was restarted: run the cell again.");
       return;
     }
-    this.#stop.thenResume(place);
+    this.#stop.takeFocus(place);
     this.#acts.goOn(this.#looking.job, this.#looking.current, place, id);
   }
 
