@@ -258,7 +258,7 @@ class Suggestion:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether the model was interrupted, by the length or by the person, and could write on from there."""
+        """Whether the model was interrupted, by the length or by the person, and can go on from there."""
         return self.finish_reason != "stop" and bool(
             self.cuts if self.finish_reason == "length" else self.taken
         )

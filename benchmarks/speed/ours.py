@@ -9,7 +9,7 @@ random weights never write a complete block.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -41,6 +41,9 @@ class FullLength(Candidate):
 
     def _ending(self, text: str) -> None:
         super()._ending(text)
+
+    def _whole(self) -> str:
+        return self._text()
 
 
 class FullLengthEngine(LocalEngine):
@@ -81,12 +84,13 @@ class FullLengthEngine(LocalEngine):
         candidates: list[Candidate],
         changed: Callable[[], None],
         cancelled: Callable[[], bool],
+        numbers: Sequence[int] = (),
     ) -> None:
         full = [FullLength(request, prompt, self.vocabulary) for _ in candidates]
         for candidate in full:
             candidate.script = self.script
         candidates[:] = full  # in place: `changed` reports the candidates of this list
-        super()._write(request, prompt, candidates, changed, cancelled)
+        super()._write(request, prompt, candidates, changed, cancelled, numbers)
 
 
 class Ours:

@@ -1,8 +1,8 @@
 """Candidates that came to nothing are drawn again, in the same way by all engines.
 
-If some of several candidates are empty, they are drawn again with other seeds. If all are, the model wanted to
-end, so it is asked once more with its first token barred: instruct models often write a blank line first. But a
-model that was sure is right: behind ``SELECT name, count(*)`` there is nothing to add.
+If some of several candidates are empty, they are drawn again with other seeds. If all are, the model wanted
+to end, so it is asked once more with its first token barred: instruct models often write a blank line first.
+But a model that was sure is right: behind ``SELECT name, count(*)`` there is nothing to add.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _ROUND = 100_003
 
 NOTHING = "the model had nothing to add"
 
-#: Writes the candidates with these indices; the second sequence has the numbers for their seeds.
-Write = Callable[[Sequence[int], Sequence[int]], None]
+#: Writes these candidates; the second sequence has the numbers for their seeds.
+Write = Callable[[list[Candidate], Sequence[int]], None]
 
 
 def write_again(candidates: list[Candidate], write: Write) -> None:
@@ -46,7 +46,7 @@ def write_again(candidates: list[Candidate], write: Write) -> None:
             return
         for i in blank:
             candidates[i] = candidates[i].anew(barred=all_are)
-        write(blank, [i + again * _ROUND for i in blank])
+        write([candidates[i] for i in blank], [i + again * _ROUND for i in blank])
 
 
 def notes_on_nothing(candidates: Sequence[Candidate]) -> tuple[str, ...]:

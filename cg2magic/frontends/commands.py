@@ -365,10 +365,11 @@ def describe(loaded: LoadedModel | RemoteModel) -> str:
     from cg2magic.engines.remote.model import RemoteModel
 
     if isinstance(loaded, RemoteModel):
-        return (
+        reached = (
             f"{loaded.name}: served as {loaded.served} at {loaded.url}, context {loaded.context:,} tokens, "
             f"tokenizer {loaded.tokenizer_source}, reached in {loaded.seconds:.1f} s"
         )
+        return "\n".join((reached, *loaded.notes))
     commit = f", {loaded.source}" if "@" in loaded.source else ""
     loading = (
         f"{loaded.name}: {parameters(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "

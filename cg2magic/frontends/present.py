@@ -191,7 +191,7 @@ def extend(job: Job, candidate: int, *, alone: bool = False) -> Job:
 
 
 def _by_its_model(job: Job) -> Request:
-    """The job's request, for the model that has served it: tokens of another vocabulary make no sense to one."""
+    """The job's request, if the model that served it is still there: others have other tokens."""
     wrote = job.snapshot().model
     resident = manager().status().model
     if job.request.model is None and resident is not None and resident.name != wrote:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from cg2magic.errors import LoadError
 from cg2magic.models import gpus, memory
+from cg2magic.models.chat import notes_on_chat
 from cg2magic.models.files import check_tokenizer_files, read_config
 from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import place, resolve_device, resolve_precision, torch_dtype
@@ -234,6 +235,11 @@ def _load(
         notes=(
             *(gpus.troubles() if asked_device == "auto" and device in ("cpu", "mps") else ()),
             *(int8_kernels.notices() if precision == "int8" else ()),
+            *notes_on_chat(
+                found.name,
+                tokenizer.eos_token,
+                has_template=bool(getattr(tokenizer, "chat_template", None)),
+            ),
         ),
     )
 

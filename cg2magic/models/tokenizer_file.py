@@ -36,6 +36,7 @@ class FileTokenizer:
         try:
             self.backend_tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self.fields = _read(folder / "tokenizer_config.json")
+            self._has_template_file = (folder / "chat_template.jinja").is_file()
         except Exception as error:  # noqa: BLE001 - tokenizers raises plain Exception
             raise LoadError(
                 f"the tokenizer in {folder} can't be read: {one_line(error)}; give a folder with a complete "
@@ -52,6 +53,11 @@ class FileTokenizer:
         return {"input_ids": self.backend_tokenizer.encode(text).ids}
 
     @property
+    def has_chat_template(self) -> bool:
+        """Whether its model can be asked as in a chat."""
+        return bool(self.fields.get("chat_template")) or self._has_template_file
+
+    @property
     def all_special_tokens(self) -> list[str]:
         """The special tokens, which never become text."""
         named = (self._named(name) for name in _NAMED)
@@ -64,9 +70,14 @@ class FileTokenizer:
         return self._vocabulary.get(self._named("bos_token") or "")
 
     @property
+    def eos_token(self) -> str | None:
+        """The token that ends a text."""
+        return self._named("eos_token")
+
+    @property
     def eos_token_id(self) -> int | None:
         """The id of the token that ends a text."""
-        return self._vocabulary.get(self._named("eos_token") or "")
+        return self._vocabulary.get(self.eos_token or "")
 
     @property
     def added_tokens_decoder(self) -> dict[int, AddedToken]:

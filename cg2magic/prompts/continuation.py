@@ -59,8 +59,8 @@ def continuation(
 def extension(request: Request, suggestion: Suggestion) -> tuple[Request, Suggestion]:
     """Request that a candidate which broke off goes on, as one longer request would have.
 
-    It also goes on from the tokens that it was cut by to end with a whole statement. If several holes were cut
-    by their length, it goes on in the first of them, and those after it are written again.
+    It goes on behind all tokens that were chosen, also those after its last whole statement. If several holes
+    were cut by their length, it goes on in the first of them, and those after it are written again.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ class Job:
     request : Request
     on_cancel : callable
     suggestions : tuple of Suggestion
-        For a request that continues a candidate: those to keep, and among them the beginning of that to write.
+        For a request that continues a candidate: its beginning, among the candidates to keep.
     late : callable, optional
         Returns the request to serve, if a part of it still has to arrive.
     place : int, optional

@@ -22,8 +22,8 @@ def merged(suggestions: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
 def ranked(suggestions: Sequence[Suggestion], language: str) -> tuple[Suggestion, ...]:
     """Sort candidates, the best first.
 
-    What passes the check comes first and what fails it last; then what parses with the text around it, as far as
-    we can tell; then what the model found likelier. Empty ones come behind others with the same verdict.
+    What passes the check comes first and what fails it last; then Python that parses with the text around it;
+    then what the model found likelier. Empty ones come behind others with the same verdict.
     """
     is_python = find(language).blocks == "python"
 

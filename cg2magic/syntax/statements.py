@@ -1,4 +1,4 @@
-r"""Whole statements: where the last one ends in a text that breaks off, and whether code is made of nothing else.
+"""Whole statements: where the last one ends in a text that breaks off, and whether code consists of them.
 
 A text that was cut by its length breaks off anywhere, as in ``total += va``. Nobody wants to delete that by
 hand, so it is shown up to the end of its last whole statement:
@@ -28,7 +28,19 @@ _IPYTHON = re.compile(r"(?m)^([ \t]*)(?:[%!].*|\w[\w., ]*=[ \t]*[%!].*|.*\?)$")
 
 
 class _Line(NamedTuple):
-    """A logical line that is whole: where it ends, its indentation, its first word, and whether a block follows."""
+    """A logical line of code that has ended.
+
+    Attributes
+    ----------
+    end : int
+        Where its newline is.
+    column : int
+        Width of its indentation.
+    word : str
+        Its first one, or its first character.
+    opens : bool
+        Whether it is the header of a block.
+    """
 
     end: int
     column: int
@@ -93,7 +105,7 @@ def _statements(before: str, text: str, language: Language) -> list[int]:
 
 
 def _logical_lines(before: str, text: str, language: Language) -> Iterator[_Line]:
-    """Read the lines that end in the text; brackets, strings and backslashes join them, comments alone are none."""
+    """Read the lines of code that end in the text; brackets, strings and backslashes join them."""
     begun = before[before.rfind("\n") + 1 :]
     state = read(before, language)
     last, word, column = state.before, state.first or begun.strip()[:1], _width(begun)

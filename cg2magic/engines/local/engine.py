@@ -103,13 +103,11 @@ class LocalEngine:
         def changed() -> None:
             report(tuple(candidate.suggestion() for candidate in candidates))
 
-        def write(indices: Sequence[int], numbers: Sequence[int]) -> None:
-            choosers = [Chooser(request.sampling, number, self.vocabulary) for number in numbers]
-            self._write(prompt, [candidates[i] for i in indices], choosers, changed, cancelled)
+        def write(new: list[Candidate], numbers: Sequence[int]) -> None:
+            self._write(request, prompt, new, changed, cancelled, numbers)
 
         with self._computing(), threads_for(self.loaded.parameters), torch.inference_mode():
-            everyone = range(request.sampling.n)
-            write(everyone, everyone)
+            self._write(request, prompt, candidates, changed, cancelled)
             write_again(candidates, write)
         suggestions = tuple(candidate.suggestion() for candidate in candidates)
         notes = (*notes_on(request, prompt, self.loaded.context), *notes_on_nothing(candidates))
@@ -154,12 +152,14 @@ class LocalEngine:
 
     def _write(
         self,
+        request: Request,
         prompt: Prompt,
         candidates: list[Candidate],
-        choosers: list[Chooser],
         changed: Callable[[], None],
         cancelled: Callable[[], bool],
+        numbers: Sequence[int] = (),
     ) -> None:
+        """Write candidates; their seeds are made from the numbers, by default from their indices."""
         for candidate in candidates:
             candidate.replay()
         if candidates[0].finish_reason is not None:
@@ -171,6 +171,8 @@ class LocalEngine:
         logits, cache = self._read(ids, cancelled)
         room = self.loaded.context - len(ids)
         if logits is not None:
+            numbers = numbers or range(len(candidates))
+            choosers = [Chooser(request.sampling, number, self.vocabulary) for number in numbers]
             decoding = Decoding(self._forward, choosers, room, changed, cancelled)
             if len(candidates) > 1:
                 decoding.many(candidates, logits, cache)

@@ -36,9 +36,9 @@ from cg2magic.prompts.families import FORMATS
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling, TokenLogprob
 
-#: Added to the logits of the allowed tokens if a token must begin with some text, and taken from those of
-#: barred tokens. It is the maximum of the API, and larger than the differences between any model's logits. The
-#: differences between allowed tokens stay.
+#: Added to the logits of the allowed tokens if a token must begin with some text, and subtracted from those
+#: of barred tokens. It is the maximum of the API, and larger than the differences between any model's logits.
+#: The differences between allowed tokens stay.
 _BIAS = 100
 
 #: How often a prompt is cut to the context length in a refusal, and the shortest context that we believe.
@@ -115,9 +115,8 @@ class RemoteEngine:
     ) -> None:
         """Write empty candidates again; where the server can't, they stay empty."""
 
-        def write(indices: Sequence[int], numbers: Sequence[int]) -> None:
-            numbered = dict(zip(numbers, (candidates[i] for i in indices), strict=True))
-            run(self._write(sampling, prompt, numbered, changed), cancelled)
+        def write(new: list[Candidate], numbers: Sequence[int]) -> None:
+            run(self._write(sampling, prompt, dict(zip(numbers, new, strict=True)), changed), cancelled)
 
         empty = list(candidates)
         try:
@@ -153,7 +152,7 @@ class RemoteEngine:
         candidates: Mapping[int, Candidate],
         changed: Callable[[], None],
     ) -> None:
-        """Write candidates concurrently, by the numbers for their seeds; the first failure cancels the others."""
+        """Write candidates, by the numbers for their seeds, at once; the first failure cancels the others."""
         tasks = [
             asyncio.ensure_future(self._write_one(sampling, number, prompt, candidate, changed))
             for number, candidate in candidates.items()

@@ -13,6 +13,7 @@ from cg2magic.engines.remote.route import ServerError
 from cg2magic.engines.remote.tokens import ALTERNATIVES, TokenReader
 from cg2magic.errors import LoadError
 from cg2magic.models.catalog import find
+from cg2magic.models.chat import notes_on_chat
 from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
 from cg2magic.progress import LoadCancelled
@@ -60,6 +61,8 @@ class RemoteModel:
         Maximum number of tokens that it can process at once.
     seconds : float
         How long connecting took.
+    notes : tuple of str
+        What users should know about it.
     """
 
     name: str
@@ -70,6 +73,7 @@ class RemoteModel:
     family: str
     context: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -131,6 +135,7 @@ def reach(
         family=family,
         context=_context(info, found),
         seconds=time.perf_counter() - started,
+        notes=notes_on_chat(info["id"], found.eos_token, has_template=found.has_chat_template),
     )
 
 

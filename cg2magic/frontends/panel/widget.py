@@ -53,8 +53,8 @@ class Panel(anywidget.AnyWidget):
         Called as ``go_on(job, candidate, place, token_id)`` when the person chooses another token, and
         returns the new job; without it the heat map is only for reading.
     extend : callable, optional
-        Called as ``extend(job, candidate)`` when the person lets a candidate go on that broke off, and returns
-        the new job; without it that button is missing.
+        Called as ``extend(job, candidate)`` when the person presses *Continue*, and returns the new job;
+        without it that button is missing.
     on_document : callable, optional
         Called once as ``on_document(document)`` with the page's document; None if the page can't reach it.
     asked : str
