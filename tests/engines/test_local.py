@@ -261,7 +261,7 @@ def test_where_nothing_came_the_model_is_asked_once_more(engine, monkeypatch):
         end = engine.vocabulary.tokenizer.eos_token_id
         if start or end in barred:
             return choose(self, logits, start, barred)
-        return TokenLogprob(end, "", -0.1)
+        return TokenLogprob(end, "", -2.0)
 
     monkeypatch.setattr(Chooser, "__call__", blank)
     written = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
@@ -289,7 +289,7 @@ def test_what_ends_at_a_stop_text_is_not_asked_for_again(engine, monkeypatch):
 
 
 def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
-    end = TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
+    end = TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -2.0)
     choose = Chooser.__call__
     monkeypatch.setattr(
         Chooser,
@@ -299,3 +299,57 @@ def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
     written = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
     assert written.suggestions[0].text.strip() == ""
     assert "the model had nothing to add" in written.notes
+
+
+def test_a_model_that_was_sure_of_its_end_is_not_asked_again(engine, monkeypatch):
+    asked = []
+
+    def end(_, logits, start, barred=()):
+        del logits, start
+        asked.append(barred)
+        return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.5)
+
+    monkeypatch.setattr(Chooser, "__call__", end)
+    written = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
+    assert len(asked) == 1
+    assert "the model had nothing to add" in written.notes
+
+
+def test_empty_candidates_among_others_are_drawn_again(engine, monkeypatch):
+    request = Request((PLAIN,), Sampling(n=4, temperature=0.9, seed=12, max_new_tokens=12))
+    plain = [s.text for s in engine.generate(request).suggestions]
+    choose, ended = Chooser.__call__, []
+
+    def often_ends(self, logits, start, barred=()):
+        """The second and the fourth candidate end at once when they are drawn for the first time."""
+        ends = [index for index in (1, 3) if self.generator.initial_seed() == 12 * 1_000_003 + index]
+        if ends and ends[0] not in ended:
+            ended.extend(ends)
+            return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
+        return choose(self, logits, start, barred)
+
+    monkeypatch.setattr(Chooser, "__call__", often_ends)
+    once = [s.text for s in engine.generate(request).suggestions]
+    ended.clear()
+    again = [s.text for s in engine.generate(request).suggestions]
+    assert all(text.strip() for text in once)
+    assert [once[0], once[2]] == [plain[0], plain[2]]
+    assert again == once  # the same seeds draw the same again
+
+
+def test_a_candidate_that_stays_empty_is_drawn_a_few_times_only(engine, monkeypatch):
+    choose, drawn = Chooser.__call__, []
+
+    def never_second(self, logits, start, barred=()):
+        number = self.generator.initial_seed() - 12 * 1_000_003
+        if number % 100_003 != 1:
+            return choose(self, logits, start, barred)
+        drawn.append(number)
+        return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
+
+    monkeypatch.setattr(Chooser, "__call__", never_second)
+    request = Request((PLAIN,), Sampling(n=2, temperature=0.9, seed=12, max_new_tokens=12))
+    first, second = engine.generate(request).suggestions
+    assert first.text.strip()
+    assert second.text == ""
+    assert len(drawn) == len(set(drawn)) == 3

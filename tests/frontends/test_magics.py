@@ -170,6 +170,7 @@ def test_score_shows_the_cell_as_a_heat_map_and_keeps_the_object(cg2, capsys):
         ("%cg2 load mini --precision fp7", "fp7"),
         ("%cg2 load no-such-model-at-all", "no-such-model-at-all"),
         ("%cg2 accept", "no suggestion yet"),
+        ("%cg2 continue", "no suggestion yet"),
     ],
 )
 def test_a_mistake_costs_one_line(cg2, capsys, cell, said):
@@ -254,6 +255,21 @@ def test_accept_fills_the_next_prompt_with_the_candidate(cg2, capsys):
     assert "candidates 1 to 2" in failure(cg2, capsys, "%cg2 accept 3")
     cg2.run_cell("%cg2 history")
     assert "2 inserted below" in capsys.readouterr().out
+
+
+def test_continue_goes_on_with_a_candidate_that_was_cut(cg2, capsys):
+    cg2.run_cell("%%complete -m 6 -n 2 -t 0.8 --seed 1 -o ideas\nimport numpy as np\nx = np.")
+    second = cg2.user_ns["ideas"][1]
+    capsys.readouterr()
+    cg2.run_cell("%cg2 continue 2")
+    assert cg2.rl_next_input.startswith(second.code)
+    job = cg2magic.service.manager.manager().history[-1].job
+    (longer,) = job.result()
+    assert len(longer.taken) > len(second.taken)
+    assert second.code in capsys.readouterr().out
+
+    cg2.run_cell("%%complete -m 20 --stop '(' -o ideas\nimport numpy as np\nx = np.zer")
+    assert "this suggestion has ended" in failure(cg2, capsys, "%cg2 continue")
 
 
 def test_a_magics_help_is_written_for_the_person(cg2):

@@ -71,6 +71,24 @@ def test_a_real_suggestion_streams_and_only_grows(shell):
     assert shell.rl_next_input == job.result()[0].code
 
 
+def test_what_was_cut_ends_at_its_last_whole_statement_and_says_how_to_go_on(shell):
+    from cg2magic.service.manager import Manager
+
+    manager = Manager()
+    try:
+        written = Written()
+        prompt = "import numpy as np\nimport matplotlib.pyplot as plt\n\n\ndef plot(x, y):\n"
+        job = manager.submit(Request((prompt,), Sampling(max_new_tokens=42)))
+        terminal.stream(job, shell, out=written.out)
+    finally:
+        manager.close()
+    text = written.out.getvalue()
+    assert shell.rl_next_input == job.result()[0].code
+    assert not text.startswith(f"{shell.rl_next_input}\n{'mini'}")  # more was written than is kept
+    assert text.count("def plot") == 1
+    assert "the statement that is not whole is left out; %cg2 continue goes on" in text
+
+
 def test_a_job_that_failed_fills_nothing(shell):
     job = Job(1, Request(PARTS))
     job.fail(ValueError("no"))

@@ -9,11 +9,15 @@ import pytest
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.errors import UsageError
 from cg2magic.frontends import present as frontend
-from cg2magic.prompts.continuation import continuation
+from cg2magic.prompts.continuation import continuation, extension
 from cg2magic.request import Request, Sampling, Suggestion
 from cg2magic.service.manager import Manager
 
 COMPLETION = Request(("import numpy as np\n\nx = np.lin",), Sampling(max_new_tokens=16))
+PLOT = Request(
+    ("import numpy as np\nimport matplotlib.pyplot as plt\n\n\ndef plot(x, y):\n",),
+    Sampling(max_new_tokens=24),
+)
 HOLES = Request(
     (
         "class Rectangle:\n    def __init__(self, width, height):\n        ",
@@ -146,6 +150,121 @@ def test_a_token_that_ends_the_fill_ends_it(engine):
     assert token.id != end
     again, _ = continuation(HOLES, first, 1, end)
     assert write(engine, again).spans[0] == first.tokens[0].text.rstrip()
+
+
+@pytest.mark.parametrize("length", [3, 8])
+@pytest.mark.parametrize("request_", [COMPLETION, PLOT, HOLES], ids=["completion", "function", "holes"])
+def test_what_goes_on_is_what_one_longer_request_writes(engine, request_, length):
+    def with_length(tokens):
+        return replace(request_, sampling=replace(request_.sampling, max_new_tokens=tokens))
+
+    request = with_length(length)
+    suggestion = write(engine, request)
+    rounds = 1
+    while suggestion.can_go_on and rounds < 6:
+        request, beginning = extension(request, suggestion)
+        assert suggestion.spans[0].startswith(beginning.spans[0])
+        suggestion = write(engine, request)
+        rounds += 1
+    assert rounds > 1 or length == 8
+    longer = write(engine, with_length(rounds * length))
+    assert suggestion.spans == longer.spans
+    assert suggestion.finish_reason == longer.finish_reason
+    assert [token.id for token in suggestion.tokens] == [token.id for token in longer.tokens]
+
+
+def test_it_goes_on_from_the_tokens_behind_its_last_whole_statement(engine):
+    request = replace(PLOT, sampling=Sampling(max_new_tokens=42))
+    first = write(engine, request)
+    assert first.finish_reason == "length"
+    assert len(first.tokens) < 42
+    again, beginning = extension(request, first)
+    assert beginning.text == first.text
+    assert [token.id for token in again.begin] == [token.id for token in first.taken]
+    assert write(engine, again).text.startswith(first.text)
+
+
+def test_it_goes_on_out_of_the_cache(engine, monkeypatch):
+    request = replace(PLOT, sampling=Sampling(max_new_tokens=12))
+    first = write(engine, request)
+    passes = []
+    forward = engine._forward
+    monkeypatch.setattr(
+        engine,
+        "_forward",
+        lambda ids, cache, keep=1: passes.append(ids.shape[1]) or forward(ids, cache, keep),
+    )
+    write(engine, extension(request, first)[0])
+    assert passes[0] <= 2
+
+
+def test_what_was_stopped_goes_on_in_the_hole_that_it_was_in(engine):
+    seen = []
+    (stopped,) = engine.generate(
+        HOLES, lambda now: seen.append(now[0]), cancelled=lambda: bool(seen and len(seen[-1].spans) > 1)
+    ).suggestions
+    assert stopped.finish_reason == "cancelled"
+    again, _ = extension(HOLES, stopped)
+    assert write(engine, again).spans == write(engine, HOLES).spans
+
+
+def test_a_hole_that_was_cut_stays_so_where_a_later_one_is_continued(engine):
+    request = replace(HOLES, sampling=Sampling(max_new_tokens=3))
+    first = write(engine, request)
+    assert first.cuts[0] < len(first.taken)
+    place = len(first.tokens) - 1
+    again, _ = continuation(request, first, place, first.tokens[place].id)
+    assert write(engine, again).spans[0] == first.spans[0]
+
+
+def test_one_of_several_goes_on_and_is_checked_as_it_was(engine):
+    sampling = Sampling(n=3, temperature=0.9, seed=5, max_new_tokens=12)
+    request = replace(PLOT, sampling=sampling, check="plot(1, 2)")
+    second = engine.generate(request).suggestions[1]
+    again, _ = extension(request, second)
+    assert (again.sampling, again.check) == (replace(sampling, n=1), "plot(1, 2)")
+    assert write(engine, again).text.startswith(second.text)
+
+
+@pytest.mark.parametrize("length", [10, 5000])
+def test_what_has_ended_and_what_filled_the_context_cannot_go_on(engine, length):
+    request = replace(COMPLETION, sampling=Sampling(max_new_tokens=length, temperature=40.0, seed=0, top_p=1))
+    request = request if length > 100 else replace(COMPLETION, sampling=Sampling(stop=(")",)))
+    suggestion = write(engine, request)
+    assert not suggestion.can_go_on
+    with pytest.raises(UsageError, match="has ended"):
+        extension(request, suggestion)
+
+
+def test_the_candidate_that_goes_on_stays_among_the_others(monkeypatch):
+    held = Manager()
+    monkeypatch.setattr(frontend, "manager", lambda: held)
+    try:
+        job = held.submit(replace(PLOT, sampling=Sampling(n=2, temperature=0.9, seed=5, max_new_tokens=12)))
+        two = job.result()
+        more = frontend.extend(job, 0)
+        longer, other = more.result()
+        (alone,) = frontend.extend(job, 0, alone=True).result()
+    finally:
+        held.close()
+    assert other == two[1]
+    assert longer.text.startswith(two[0].text)
+    assert len(longer.taken) > len(two[0].taken)
+    assert alone.text == longer.text
+    assert len(held.history) == 3
+
+
+def test_another_model_does_not_go_on_with_these_tokens(monkeypatch):
+    held = Manager()
+    monkeypatch.setattr(frontend, "manager", lambda: held)
+    try:
+        job = held.submit(replace(PLOT, sampling=Sampling(max_new_tokens=6)))
+        job.result()
+        job.update(model="other")
+        with pytest.raises(UsageError, match="other wrote this, but mini is loaded now"):
+            frontend.extend(job, 0)
+    finally:
+        held.close()
 
 
 def test_the_continuation_stands_beside_the_candidates_it_came_from(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -256,6 +257,39 @@ def test_the_pages_code_is_one_module_that_asks_nothing_of_the_network():
     assert "import(" not in module
     assert "http" not in module.replace("served over https", "")
     assert "innerHTML" not in module
+
+
+def test_a_candidate_that_broke_off_can_be_continued_once_and_in_its_place():
+    parts = ("x = ",)
+    token = TokenLogprob(1, "1", -0.5)
+    ended = Suggestion(parts, ("1",), (token,), "stop", taken=(token,), places=(0,))
+    cut = replace(ended, finish_reason="length", cuts=(1,))
+    job = Job(1, Request(parts, Sampling(n=2)))
+    job.wrote((cut, ended))
+    job.update(state="done")
+    asked = []
+
+    def extend(*what):
+        asked.append(what)
+        return Job(
+            2, Request(parts, begin=(token,)), suggestions=(replace(cut, finish_reason=None), ended), place=0
+        )
+
+    def offered(panel):
+        return [candidate["goes_on"] for candidate in panel._drawn(panel.job.snapshot())["candidates"]]
+
+    assert offered(Panel(job)) == [False, False]  # nobody would do it
+    panel = Panel(job, extend=extend)
+    assert offered(panel) == [True, False]
+    message = {"do": "extend", "job": 1, "candidate": 0}
+    panel._on_message(None, message, None)
+    panel._on_message(None, message, None)  # a second click, on what is no longer shown
+    assert asked == [(job, 0)]
+    assert offered(panel) == [False, False]
+    panel.job.wrote((replace(cut, spans=("12",), tokens=(token, token), cuts=(2,)),))
+    panel.job.update(state="done")
+    assert offered(panel) == [True, False]
+    assert panel.job.snapshot().tokens == 1
 
 
 def test_another_token_is_a_candidate_beside_those_that_are_there_and_an_old_jobs_map_is_dead():
