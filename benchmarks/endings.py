@@ -180,8 +180,11 @@ class Uncut(Candidate):
     def _ending(self, text: str) -> int | None:  # noqa: ARG002 - no rule reads it
         return None
 
-    def _seam(self, fill: str) -> str:
-        return fill
+    def _whole(self, text: str) -> str:
+        return text
+
+    def _fitting(self, text: str) -> str:
+        return text
 
     @property
     def written(self) -> str:

@@ -42,8 +42,11 @@ class FullLength(Candidate):
     def _ending(self, text: str) -> None:
         super()._ending(text)
 
-    def _whole(self) -> str:
-        return self._text()
+    def _whole(self, text: str) -> str:
+        return text
+
+    def _fitting(self, text: str) -> str:
+        return text
 
 
 class FullLengthEngine(LocalEngine):

@@ -1,4 +1,4 @@
-"""Candidates that came to nothing are drawn again, in the same way by all engines.
+"""Candidates that came to nothing, or to no code, are drawn again, in the same way by all engines.
 
 If some of several candidates are empty, they are drawn again with other seeds. If all are, the model wanted
 to end, so it is asked once more with its first token barred: instruct models often write a blank line first.
@@ -36,7 +36,7 @@ def write_again(candidates: list[Candidate], write: Write) -> None:
         Writes the new ones in their places.
     """
     for again in range(1, _ROUNDS + 1):
-        blank = [i for i, candidate in enumerate(candidates) if candidate.is_blank]
+        blank = [i for i, candidate in enumerate(candidates) if candidate.says_nothing]
         all_are = len(blank) == len(candidates)
         if all_are:
             if again > 1:

@@ -14,6 +14,7 @@ from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
 from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
 from cg2magic.syntax import endings, fills, statements
+from cg2magic.syntax.languages import find
 from cg2magic.syntax.places import Hole
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
@@ -63,6 +64,7 @@ class Candidate:
         # A model that is shown cells knows what stands between them, and says so where the cell is complete.
         between = request.context.separator.strip() if request.context is not None else ""
         self._stops = (*request.sampling.stop, between) if between else request.sampling.stop
+        self._language = find(request.language)
         self._barred = barred
         self._first: int | None = None  # the first token that was not given back
         self._open_hole()
@@ -89,6 +91,20 @@ class Candidate:
         )
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether it ended with no code, though there might have been some: it is blank, or only comments."""
+        if (
+            self.is_blank
+            or self._met_stop
+            or self.request.begin
+            or self.finish_reason not in ("stop", "length")
+        ):
+            return self.is_blank
+        begun = self._before[self._before.rfind("\n") + 1 :]
+        lines = [line.strip() for line in "".join(self._spans).split("\n") if line.strip()]
+        return not begun.strip() and all(line.startswith(self._language.comments) for line in lines)
+
+    @property
     def probability(self) -> float:
         """How likely the model was to write just this, from its first token to the one that ended it."""
         return math.exp(sum(token.logprob for token in self._taken))
@@ -107,23 +123,28 @@ class Candidate:
     def begins_nothing(self) -> frozenset[int]:
         """The first token, if the text came to nothing, and those that would come to the same.
 
-        What begins with the same bracket closes the text around the hole as well.
+        What begins with the same bracket closes the text around the hole as well; a comment is one by its
+        first sign.
         """
         pieces = self.vocabulary.pieces
-        first = () if self._first is None else (self._first,)
-        bracket = b"".join(pieces[i] for i in first).lstrip()[:1]
-        same = [
+        first = b"" if self._first is None else pieces[self._first].lstrip()
+        marks = (*_CLOSING, *(mark.encode() for mark in self._language.comments))
+        mark = next((mark for mark in marks if first.startswith(mark)), None)
+        same = (
             i
             for i, piece in enumerate(pieces)
-            if (piece.isspace() and b"\n" in piece) or (bracket in _CLOSING and piece.lstrip()[:1] == bracket)
-        ]
-        return frozenset((*first, *self.prompt.ends, *same))
+            if (piece.isspace() and b"\n" in piece) or (mark is not None and piece.lstrip().startswith(mark))
+        )
+        return frozenset((*(() if self._first is None else (self._first,)), *self.prompt.ends, *same))
 
-    def _open_hole(self) -> None:
+    def _open_text(self) -> None:
         self._written = b""
         self._hole_tokens: list[TokenLogprob] = []
         self._hole_places: list[int] = []  # where in `_taken` each of them is
         self._ends: list[int] = []  # bytes written after each of the hole's tokens
+
+    def _open_hole(self) -> None:
+        self._open_text()
         self._chosen = 0  # tokens of the hole that count against its length
         hole = len(self._spans)
         self._owed = self.prompt.starts[hole]
@@ -148,7 +169,7 @@ class Candidate:
         if self._first is None and (not start or len(self.vocabulary.pieces[token.id]) > len(start)):
             self._first = token.id
         if token.id in self.prompt.ends:
-            self._close_hole(self._text(), "stop")
+            self._close_hole(self._text())
             return
         piece = self.vocabulary.pieces[token.id]
         self._owed = start[len(piece) :] if start.startswith(piece) else b""
@@ -162,12 +183,15 @@ class Candidate:
         self._hole_places.append(len(self._taken) - 1)
         self._chosen += not self._replaying
         self._ends.append(len(self._written))
+        if not self.request.is_infill and endings.is_opening_fence(self._before, self._text()):
+            self._open_text()
+            return
         kept = self._ending(self._text())
         if kept is not None:
-            self._close_hole(self._text()[:kept], "stop")
+            self._close_hole(self._text()[:kept])
         elif self._is_long:
             self._cuts.append(len(self._taken))
-            self._close_hole(self._whole(), "length")
+            self._close_hole(self._whole(self._text()))
 
     @property
     def _is_long(self) -> bool:
@@ -190,7 +214,7 @@ class Candidate:
 
     def run_out(self) -> None:
         """The model's context is full: end it as any text that is cut by its length, but it can't go on."""
-        self._break_off(self._whole(), "length")
+        self._break_off(self._whole(self._text()), "length")
 
     def _break_off(self, text: str, reason: FinishReason) -> None:
         if self.finish_reason is not None:
@@ -236,34 +260,41 @@ class Candidate:
         """The length to keep if one of the rules says that the text ends."""
         request = self.request
         self._met_stop |= endings.first_stop(text, request.sampling.stop) is not None
-        kept = [endings.first_stop(text, self._stops), endings.loop_end(text)]
+        kept = [endings.first_stop(text, self._stops), self._loop_end(text)]
         if request.is_infill:
             kept.append(fills.fill_end(self._hole, text))
         else:
             kept.append(endings.block_end(self._before, text, request.language))
         return min((length for length in kept if length is not None), default=None)
 
-    def _whole(self) -> str:
+    def _loop_end(self, text: str) -> int | None:
+        """Where a text that repeats itself ends, with a whole statement."""
+        end = endings.loop_end(text)
+        return None if end is None else len(self._whole(text[:end]))
+
+    def _whole(self, text: str) -> str:
         """The text up to its last whole statement, where the hole is one for statements."""
-        text = self._text()
         if self.request.is_infill and (self._hole.place == "within a line" or self._hole.quote):
             return text
         return text[: statements.whole(self._before, text, self.request.language)]
 
-    def _close_hole(self, text: str, reason: FinishReason) -> None:
-        if self.request.is_infill:
-            text = self._seam(text)
-        elif reason == "stop":
-            # Whether its last line is prose can be told now that it is whole.
-            text = text[: endings.block_end(self._before, f"{text}\n", self.request.language)].rstrip()
+    def _close_hole(self, text: str) -> None:
         hole = len(self._spans)
-        self._keep(text)
+        self._keep(self._fitting(text))
         if hole + 1 == self.request.holes:
             self.finish_reason = "length" if self._cuts else "stop"
             self.feed.clear()
         else:
             self.feed.extend(self.prompt.between[hole])
             self._open_hole()
+
+    def _fitting(self, text: str) -> str:
+        """A text as it is given, now that nothing follows."""
+        if self.request.is_infill:
+            return self._seam(text)
+        # Whether its last line is prose can be told now.
+        end = endings.block_end(self._before, f"{text}\n", self.request.language)
+        return text if end is None and self._cuts else text[:end].rstrip()
 
     def _seam(self, fill: str) -> str:
         """Make the fill fit the texts around it."""

@@ -28,10 +28,15 @@ _PREPARES = re.compile(
     rf"{_IS_NO_CODE.pattern}|[^\W\d]\w*(?:\s*,\s*\w+)*\s*(?::[^=]*)?=(?!=)|[^\W\d]\w*\.fit\(|[ \t)\]}}]"
 )
 _FENCE = re.compile(r"[ \t]*```")
+_OPENING_FENCE = re.compile(r"\s*```(?:[Pp]ython3?|py)\n")
+_HALF_FENCE = re.compile(r"\s*```\w{0,7}\Z")
 #: What may be prose: words at the beginning of a line, and a list or a heading of Markdown.
 _PROSE = re.compile(
     r"[A-Z][\w'\u2019-]*(?:,? [\w'\u2019`\"(-]+){2}|(?:\d+\.|[-*]) +\W*[A-Z]\w*\W* |\*\*[A-Z]"
 )
+
+#: A line of so many characters need not be whole to be told from code.
+_LONG_LINE = 100
 
 #: A repetition is a loop once it has so many rounds and so many characters. Of whole lines fewer are enough;
 #: rulers (`# -------`) are why rounds of one or two characters have to go on for longer.
@@ -71,7 +76,7 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
 
     Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at),
     before what separates cells in scripts of Python (``# %%``), and before a fence (three backticks) or, in
-    Python, prose, with which instruct models begin to explain. Lines inside of Python's brackets and strings
+    Python, prose, with which instruct models begin to explain, or a bracket that closes nothing. Lines inside of Python's brackets and strings
     don't count, nor do ``else:`` and its kin.
     For languages that close their blocks, see `blocks.block_end`.
 
@@ -86,22 +91,22 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
         end = blocks.block_end(prompt, text, spoken)
     else:
         end = _paragraph_end(prompt, text, spoken)
-    ends = (end, _explanation(prompt, text, spoken))
+    ends = (end, _explanation(prompt, text, spoken), _stray_bracket(prompt, text, spoken))
     return min((end for end in ends if end is not None), default=None)
 
 
 def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
     """Where a completion ends in Python, and in languages whose blocks are not understood."""
     python = spoken.blocks == "python"
-    header = _header_indent(prompt) if python else None
     first, *lines = text.split("\n")
+    header = _header_indent(prompt, first) if python else None
     start = kept = len(first)
     begun = prompt[prompt.rfind("\n") + 1 :]
     prepares = _preparing(prompt, is_inside=header is not None) if python else _BLANK
     written = bool(first.strip())
     # Whether there is code that is worth keeping, and whether it is an answer.
     code = written and not (python and _IS_NO_CODE.match(begun + first))
-    answered = written and not prepares.match(begun + first)
+    answered = written and (bool(_IMPORTS.match(begun)) or not prepares.match(begun + first))
     has_code = written and not begun.lstrip().startswith("#") and not first.lstrip().startswith("#")
     blanks = 0
     for line in lines:
@@ -150,15 +155,25 @@ def _preparing(prompt: str, *, is_inside: bool) -> re.Pattern[str]:
     return _PREPARES if says else _IS_NO_CODE
 
 
+def _stray_bracket(prompt: str, text: str, spoken: Language) -> int | None:
+    """Where a completion of Python closes a bracket that nothing has opened."""
+    if spoken.name != "python":
+        return None
+    found = tokens.tokens(text, spoken, tokens.read(prompt, spoken))
+    return next((token.start for token, state in found if state.stray), None)
+
+
 def _explanation(prompt: str, text: str, language: Language) -> int | None:
     """Where a completion begins to explain: before a fence, or before prose in the place of Python."""
-    if language.name == "markdown":
-        return None
+    if language.name == "markdown" or (language.name == "python" and _HALF_FENCE.match(text)):
+        return None  # or it may become an opening fence
     begun = prompt[prompt.rfind("\n") + 1 :]
     start = -len(begun)
     for line in f"{begun}{text}".split("\n"):
         explains = _FENCE.match(line) or (
-            language.name == "python" and start + len(line) < len(text) and _is_prose(line)
+            language.name == "python"
+            and (start + len(line) < len(text) or len(line) > _LONG_LINE)
+            and _is_prose(line)
         )
         # What the person began to write is theirs.
         if explains and not (start < 0 and begun.strip()):
@@ -170,6 +185,12 @@ def _explanation(prompt: str, text: str, language: Language) -> int | None:
                 return len(kept.rstrip())
         start += len(line) + 1
     return None
+
+
+def is_opening_fence(prompt: str, text: str) -> bool:
+    """Whether all that was written is the fence that instruct models open for code, on a line of its own."""
+    begun = prompt[prompt.rfind("\n") + 1 :]
+    return not begun.strip() and bool(_OPENING_FENCE.fullmatch(text))
 
 
 def _is_prose(line: str) -> bool:
@@ -191,11 +212,20 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _header_indent(prompt: str) -> int | None:
-    """Indentation of the header of the block that the prompt ends in; None at the top level."""
+def _header_indent(prompt: str, first: str) -> int | None:
+    """Indentation of the header of the block that the prompt ends in; None at the top level.
+
+    The first line that is written may leave that block behind.
+    """
     lines = [line for line in prompt.split("\n") if line.strip()]
-    if not lines:
-        return None
+    header = _block_above(prompt, lines) if lines else None
+    if header is None or prompt[-1] != "\n" or not first.strip() or _OPENS.search(lines[-1]):
+        return header
+    return header if _indent(first) > header else None
+
+
+def _block_above(prompt: str, lines: list[str]) -> int | None:
+    """Indentation of the header above these lines, the outermost one or that of a definition."""
     column = _indent(lines[-1])
     header = None
     if _OPENS.search(lines[-1]):

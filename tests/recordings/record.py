@@ -70,7 +70,9 @@ def record(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> list[dict[s
     first = [Endless(case.request, prompt, vocabulary) for case, prompt in zip(asked, prompts, strict=True)]
     write(model, vocabulary, first)
     again = [
-        Endless(one.request, one.prompt, vocabulary, barred=one.begins_nothing()) if _is_blank(one) else None
+        Endless(one.request, one.prompt, vocabulary, barred=one.begins_nothing())
+        if _says_nothing(one)
+        else None
         for one in first
     ]
     if any(again):
@@ -87,13 +89,13 @@ def record(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> list[dict[s
     ]
 
 
-def _is_blank(written: Candidate) -> bool:
-    """Whether nothing comes of it by the rules."""
+def _says_nothing(written: Candidate) -> bool:
+    """Whether no code comes of it by the rules."""
     candidate = Candidate(written.request, written.prompt, written.vocabulary)
     for token in written.suggestion().taken:
         if candidate.finish_reason is None:
             candidate.take(token)
-    return candidate.is_blank
+    return candidate.says_nothing
 
 
 def _taken(candidate: Candidate) -> list[list[str | float]]:

@@ -69,7 +69,7 @@ class Recording:
         )
         candidate = Candidate(case.request, prompt, self.vocabulary)
         self._write(candidate, record["written"])
-        if candidate.is_blank and candidate.probability < SURE:
+        if candidate.says_nothing and candidate.probability < SURE:
             assert "again" in record, "nothing comes of it now: record it again"
             candidate = candidate.anew(barred=True)
             self._write(candidate, record["again"])

@@ -33,8 +33,18 @@ def kept(prompt, text, language="python"):
         (
             "import pandas as pd\nimport",
             " numpy as np\n\nx = np.ones(3)\n\ny = 2",
-            " numpy as np\n\nx = np.ones(3)",
+            " numpy as np",
         ),
+        # a bracket that nothing opened
+        ("x.", "sum() == 1.0)\n    return x\n```", "sum() == 1.0"),
+        ("f(x.", "sum() == 1.0)\nprint(x)\n\ny = 1", "sum() == 1.0)\nprint(x)"),
+        # the function above is left behind
+        (
+            "def f():\n    return 1\n\n\n",
+            "# how to use it:\nprint(f())\n\nx = 1",
+            "# how to use it:\nprint(f())",
+        ),
+        ("def f():\n    x = 1\n\n", "    return x\nprint(f())", "    return x"),
         ("import re\n", "\n\nx = [1]\n\ny = 2", "\n\nx = [1]"),
         # nor is what is assigned to a name, if a comment says what is wanted
         (
