@@ -76,7 +76,9 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
 
     Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at),
     before what separates cells in scripts of Python (``# %%``), and before a fence (three backticks) or, in
-    Python, prose, with which instruct models begin to explain, or a bracket that closes nothing. Lines inside of Python's brackets and strings
+    Python, prose, with which instruct models begin to explain, or a bracket that closes nothing.
+
+    Lines inside of Python's brackets and strings
     don't count, nor do ``else:`` and its kin.
     For languages that close their blocks, see `blocks.block_end`.
 

@@ -123,10 +123,10 @@ def _parsing(hole: Hole, fill: str) -> str:
         for token, state in tokens(fill, hole.language, hole.begin)
         if not state.stack and state.within is None
     )
-    ends = [
-        0,
-        *(one.start if one.text == "\n" else one.end for one in outside if within or one.text == "\n"),
-    ]
+    ends = [one.start if one.text == "\n" else one.end for one in outside if within or one.text == "\n"]
+    # Nothing is better than a line that breaks a cell in which any other line could stand.
+    if hole.place == "own line" and parses(f"{before}pass{after}"):
+        ends.insert(0, 0)
     shorter = (fill[:end].rstrip() for end in reversed(ends[-_CUTS:]))
     return next((each for each in shorter if parses(f"{before}{each}{after}")), fill)
 

@@ -151,16 +151,11 @@ def test_any_text_can_be_written_behind_any_other(family, cut):
 
 @BY_FAMILY
 @given(cut=cuts(r"[ \t](?=[ \t])"))
-def test_in_a_run_of_spaces_too_unless_such_runs_are_tokens(family, cut):
+def test_in_a_run_of_spaces_too(family, cut):
     vocabulary = vocabulary_of(family)
     before, text = cut
     prompt = encode((before,), family, vocabulary, 5000)
     ids = behind(prompt, vocabulary, before + text)
-    assert ids is not None or not vocabulary.unsettled(before), (
-        vocabulary.texts(prompt.ids),
-        prompt.starts,
-        vocabulary.texts(vocabulary.encode(before + text)),
-    )
     assert written(endless(prompt, vocabulary, before), text, ids) == text
 
 
