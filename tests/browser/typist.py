@@ -78,3 +78,9 @@ class Typist:
         )
         # textContent knows no line breaks.
         return self.page.evaluate("(ghost) => document.querySelector(ghost).innerText", GHOST)
+
+    def wait_for_ghost(self, text: str) -> None:
+        """Wait until this is what is suggested."""
+        self.page.wait_for_function(
+            "([ghost, text]) => document.querySelector(ghost)?.innerText === text", arg=[GHOST, text]
+        )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from cg2magic.frontends.inline.ask import Ask
+from cg2magic.frontends.inline.floors import Certainty, Floor
 from cg2magic.frontends.inline.pause import Pause
 from cg2magic.frontends.inline.shown import shown
 from cg2magic.request import Request
@@ -36,11 +38,20 @@ class Writer:
         self._send = send
         self._pause = pause
         self._lock = threading.Lock()
+        self._certainty: defaultdict[str, Certainty] = defaultdict(Certainty)  # by the model's name
         self._asked = ""
         self._job: Job | None = None
 
-    def answer(self, ask: Ask, request: Request, floor: float) -> None:
-        """Begin to answer; an earlier question is given up within one token."""
+    def answer(self, ask: Ask, request: Request, floor: float | None) -> None:
+        """Begin to answer; an earlier question is given up within one token.
+
+        Parameters
+        ----------
+        ask : Ask
+        request : Request
+        floor : float or None
+            The least probability of a token that is shown; None for what suits the model.
+        """
         job = self._manager.aside(request)
         with self._lock:
             before, self._job, self._asked = self._job, job, ask.id
@@ -52,7 +63,11 @@ class Writer:
         sent: list[str] = []
 
         def follow(now: Snapshot) -> None:
-            texts = [shown(suggestion, ask.reach, floor) for suggestion in now.suggestions]
+            certainty = self._certainty[now.model]
+            least = certainty.floor if floor is None else Floor(floor, floor)
+            # Who asks by hand wants to see what there is.
+            least = Floor(0.0, 0.0) if ask.by_hand else least
+            texts = [shown(each, ask.reach, least, request.language) for each in now.suggestions]
             if now.state == "failed" and request.is_infill and "holes" in now.error:
                 # A model that can't fill holes can still continue.
                 self.answer(ask, replace(request, parts=request.parts[:1]), floor)
@@ -61,6 +76,8 @@ class Writer:
                 self._send(_answer(ask.id, texts, done=now.finished, error=now.error))
                 if now.state == "done":
                     self._pause.forget()
+                    if not ask.by_hand:
+                        certainty.learn(now.suggestions[0])
                 elif now.state == "failed":
                     self._pause.begin(now.error)
 
