@@ -13,9 +13,7 @@ from cg2magic.syntax import languages, tokens
 Reach = Literal["line", "next line", "block"]
 
 _OPENS = re.compile(r":[ \t]*(#.*)?$")
-_HEAD = re.compile(
-    r"\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|with|try|except|finally|match|case)\b.*:[ \t]*(#.*)?$"
-)
+_HEAD = re.compile(r"\s*(?:async|def|class|if|elif|else|for|while|with|try|except|finally|match|case)\b")
 #: A word of one letter: too little to know what is meant.
 _ONE_LETTER = re.compile(r"(?<!\w)[^\W\d]\Z")
 #: The most tokens to write in a block, and in a line.
@@ -109,4 +107,5 @@ class Ask:
 
     def _is_head(self, line: str) -> bool:
         spoken = languages.find(self.language)
-        return spoken.blocks == "python" and bool(_HEAD.match(line)) and not tokens.read(line, spoken).stack
+        is_head = bool(_HEAD.match(line) and _OPENS.search(line))
+        return is_head and spoken.blocks == "python" and not tokens.read(line, spoken).stack

@@ -1,8 +1,11 @@
 """How sure a model has to be of a token that is shown; learned from how sure it usually is.
 
-Probabilities can't be compared between models: of its own suggestions a large one is surer, right or wrong,
-than a small one. So half of the beginnings are shown, whatever the model: those that are likelier than the
-median. What follows a good beginning is held to less.
+Probabilities can't be compared between models: of what they write, right or wrong, one is surer than another.
+So the measure is the model's own median, over the beginnings of its last suggestions. A token has to be somewhat
+likelier than that; the first two, which decide what all the rest is about, still more.
+
+Each token is judged by itself. A mean hides a guess among what is certain: once a name is wrong, its brackets
+are likely all the same.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from dataclasses import dataclass
 
 from cg2magic.request import Suggestion
 
-#: A suggestion's beginning: it decides what all the rest is about.
-_BEGINNING = 2
-#: What later tokens need of what the first ones need.
-_LATER = 0.7
+#: So many tokens are the beginning of a suggestion.
+BEGINNING = 2
+#: How much likelier than the median a token of the beginning has to be, and one behind it.
+_FIRST, _LATER = 1.4, 1.1
+#: A token with this probability is shown by any model.
+_SURE = 0.9
 #: What is taken for the median before anything was learned, and how many suggestions that weighs.
-_START, _WEIGHT = 0.6, 8
+_START, _WEIGHT = 0.5, 8
 #: How many suggestions are remembered.
 _LAST = 64
 
@@ -41,7 +46,11 @@ class Floor:
 
     def at(self, place: int) -> float:
         """The least probability of a token at this place in a suggestion."""
-        return self.beginning if place < _BEGINNING else self.later
+        return self.beginning if place < BEGINNING else self.later
+
+
+#: Everything is shown.
+NO_FLOOR = Floor(0.0, 0.0)
 
 
 class Certainty:
@@ -54,10 +63,10 @@ class Certainty:
     def floor(self) -> Floor:
         """What suits this model now."""
         usual = statistics.median(self._begun)
-        return Floor(usual, _LATER * usual)
+        return Floor(min(_SURE, _FIRST * usual), min(_SURE, _LATER * usual))
 
     def learn(self, suggestion: Suggestion) -> None:
-        """Take a suggestion that was written while somebody typed."""
-        beginning = suggestion.tokens[:_BEGINNING]
+        """Take the (geometric) mean probability of a beginning that was written while somebody typed."""
+        beginning = [token.logprob for token in suggestion.tokens[:BEGINNING]]
         if beginning:
-            self._begun.append(math.exp(min(token.logprob for token in beginning)))
+            self._begun.append(math.exp(statistics.fmean(beginning)))

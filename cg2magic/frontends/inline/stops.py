@@ -52,7 +52,7 @@ class Stops:
         depth = len(start.stack)  # what was open before and still is
         words: list[int] = []
         lines: list[int] = []
-        for token, state in tokens(text, spoken, start):  # noqa: B007 - the last state is needed
+        for token, state in tokens(text, spoken, start):
             depth = min(depth, len(state.stack))
             if len(state.stack) > depth or state.within not in (None, start.within):
                 continue
