@@ -95,7 +95,9 @@ class Ask:
             stop=("\n",) if reach == "line" else (),
         )
         parts = (prefix, self.suffix) if self.suffix.strip() else (prefix,)
-        return Request(parts, sampling, self.language, may_be_empty=not self.by_hand)
+        # After the head of a block something has to come; a finished line may be the last one.
+        may_be_empty = reach != "block" and not self.by_hand
+        return Request(parts, sampling, self.language, may_be_empty=may_be_empty)
 
     def _announces(self, lines: list[str]) -> bool:
         spoken = languages.find(self.language)

@@ -1,8 +1,8 @@
 """How sure a model has to be of a token that is shown; learned from how sure it usually is.
 
-Probabilities can't be compared between models: of what they write, right or wrong, one is surer than another.
-So the measure is the model's own median, over the beginnings of its last suggestions. A token has to be somewhat
-likelier than that; the first two, which decide what all the rest is about, still more.
+Probabilities can't be compared between models: of what they write, right or wrong, one is surer than
+another. So the measure is the model's own median, over the beginnings of its last suggestions. A token has to
+be somewhat likelier than that; the first two, which decide what all the rest is about, still more.
 
 Each token is judged by itself. A mean hides a guess among what is certain: once a name is wrong, its brackets
 are likely all the same.

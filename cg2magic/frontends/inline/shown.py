@@ -49,7 +49,7 @@ class Shown:
         sure = _sure(suggestion, floor)
         # The next line begins with the end of this one.
         begin = len(text) - len(text.lstrip("\n")) if reach == "next line" else 0
-        lines = [end for end in stops.lines if end > begin]
+        lines = [end for end in stops.lines if end >= begin]
         if reach == "block" and lines and lines[0] <= sure:
             ends = lines
         else:
