@@ -105,6 +105,24 @@ def test_behind_an_opened_block_several_lines_are_suggested_and_before_text_it_i
     assert typist.sent("ask")[-1]["ask"]["suffix"] == ")\nprint(total)"
 
 
+@pytest.mark.parametrize("above", ["# plot the values", "import numpy as np", "def f(x):\n    y = x + 1"])
+def test_on_a_new_line_something_is_suggested(typist, above):
+    typist.begin(above)
+    typist.keyboard.press("Enter")
+    asked = "sent.findLast(({ do: it }) => it === 'ask')?.ask.prefix"
+    typist.page.wait_for_function(f"(above) => {asked}?.trimEnd() === above && {asked} !== above", arg=above)
+    assert typist.suggestion().strip()
+
+
+def test_in_an_empty_cell_something_is_suggested_by_hand(typist):
+    typist.begin("\n")
+    typist.keyboard.press("Backspace")
+    assert typist.source() == ""
+    assert typist.sent("ask") == []
+    typist.keyboard.press("Alt+\\")
+    assert typist.suggestion().strip()
+
+
 def test_asked_by_hand_it_has_several_candidates_to_walk_through(typist):
     typist.begin(BEGUN)
     typist.suggestion()

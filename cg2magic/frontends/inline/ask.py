@@ -59,12 +59,12 @@ class Ask:
     def reach(self) -> Reach:
         """How far an answer goes.
 
-        A line; the line after an accepted one; or a block, on an empty line after the head of one or after a
-        comment, which says what is wanted.
+        A line; the line after an accepted one; or a block: on an empty line after the head of one or after a
+        comment, which says what is wanted, and in an empty cell.
         """
         *before, line = self.prefix.split("\n")
         rest = self.suffix.split("\n", 1)[0]
-        if not line.strip() and not rest.strip() and before and self._announces(before):
+        if not line.strip() and not rest.strip() and (self._is_blank or self._announces(before)):
             return "block"
         return "next line" if self.accepted and not rest.strip() else "line"
 
@@ -77,9 +77,7 @@ class Ask:
         """
         text = languages.split_header(self.prefix)[1]
         line = text[text.rfind("\n") + 1 :]
-        return self.by_hand or (
-            bool(text.strip()) and not _ONE_LETTER.search(text) and not self._is_head(line)
-        )
+        return self.by_hand or not (self._is_blank or _ONE_LETTER.search(text) or self._is_head(line))
 
     @property
     def request(self) -> Request | None:
@@ -94,10 +92,16 @@ class Ask:
             temperature=_CHANCE if self.candidates > 1 else 0.0,
             stop=("\n",) if reach == "line" else (),
         )
+        # A model has to read something, in an empty cell, too.
+        prefix = prefix or "\n"
         parts = (prefix, self.suffix) if self.suffix.strip() else (prefix,)
         # After the head of a block something has to come; a finished line may be the last one.
         may_be_empty = reach != "block" and not self.by_hand
         return Request(parts, sampling, self.language, may_be_empty=may_be_empty)
+
+    @property
+    def _is_blank(self) -> bool:
+        return not languages.split_header(self.prefix)[1].strip()
 
     def _announces(self, lines: list[str]) -> bool:
         spoken = languages.find(self.language)

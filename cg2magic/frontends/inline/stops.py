@@ -60,7 +60,10 @@ class Stops:
                 lines.append(token.start)
             elif _ends(token.text) and not _GOES_ON.match(text, token.end):
                 words.append(token.end)
-        if done and len(state.stack) <= depth and state.within in (None, start.within):
+        # A comment that runs to the end of its line ends here, too.
+        runs_on = state.within not in (None, start.within) and state.within.text.over_lines
+        is_quoted = state.inside == "string" and state.within != start.within
+        if done and len(state.stack) <= depth and not (runs_on or is_quoted):
             lines.append(len(text))
         elif words and words[-1] == len(text):
             words.pop()  # it may go on

@@ -34,7 +34,8 @@ def test_with_text_behind_the_cursor_a_hole_is_filled_and_else_the_text_goes_on(
         ('''x = """\n# no comment\n‸''', "line"),
         ("def f():\n    x = 1\n    ‸", "line"),
         ("x = 1\n‸", "line"),
-        ("‸", "line"),
+        ("‸", "block"),
+        ("%%time\n‸", "block"),
     ],
 )
 def test_a_block_is_written_only_on_an_empty_line_that_opens_one(text, reach):
@@ -72,6 +73,10 @@ def test_where_nothing_was_begun_nothing_is_asked(text):
 @pytest.mark.parametrize("text", ["‸", "\n  ‸", "%%time\n‸", "p‸", "if x:‸"])
 def test_by_hand_it_is_asked_even_there(text):
     assert ask(text, by_hand=True).request is not None
+
+
+def test_a_model_that_is_asked_in_an_empty_cell_has_something_to_read():
+    assert ask("‸", by_hand=True).request.parts == ("\n",)
 
 
 def test_but_not_within_a_magic():

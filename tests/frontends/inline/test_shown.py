@@ -66,6 +66,13 @@ def test_what_is_not_whole_ends_behind_a_word_or_a_bracket_with_nothing_left_ope
     assert shown(written(text, before=before, end="length")) == kept
 
 
+def test_a_comment_is_shown_when_it_is_whole():
+    assert shown(written("f(x)  # all of", end="stop")) == "f(x)  # all of"
+    assert shown(written("f(x)  # all of", end="length")) == "f(x)"
+    assert shown(written("# all of them", before="", end="stop")) == "# all of them"
+    assert shown(written("of them", before="# all ", end="stop")) == "of them"
+
+
 def test_half_a_call_is_not_shown_although_the_model_ended_the_line_there():
     assert shown(written("plt.plot(", end="stop")) == "plt.plot"
 
