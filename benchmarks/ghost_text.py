@@ -216,7 +216,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", help="measure what this one saves, and not how quick the page is")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--minutes", type=float, default=10, help="after these no other cell is begun")
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="how long to type; a cell that is begun then is left out"
+    )
     parser.add_argument("--characters", type=int, default=300, help="the most that is typed of a cell")
     parser.add_argument("--tokens", type=int, default=2048, help="the most that the model reads")
     parser.add_argument("--floor", type=float, default=0.35, help="of the rule that is compared with")

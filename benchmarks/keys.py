@@ -18,11 +18,12 @@ suggestion, all is wrong that follows the first character that is other than in 
 from __future__ import annotations
 
 import math
+import operator
 import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 
 from cg2magic.context import Document, Settings, gather
 from cg2magic.frontends.inline.ask import Ask
@@ -50,6 +51,10 @@ class Count:
     texts: int = 0
     shown: int = 0
     wrong: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        """Both together."""
+        return Count(*map(operator.add, astuple(self), astuple(other)))
 
 
 @dataclass
@@ -117,11 +122,13 @@ def cells(documents: list[Document]) -> Iterator[Document]:
             yield Document(document.cells[: at + 1], at)
 
 
-def type_cell(document: Document, most: int, model: Model, rule: Rule, count: Count) -> None:
-    """Type a cell, up to so many characters of it."""
+def type_cell(document: Document, most: int, model: Model, rule: Rule, end: float = math.inf) -> Count | None:
+    """Type a cell, up to so many characters of it; None if that takes longer than to a time."""
     source = document.cells[-1].source.strip()[:most]
-    at, rest, accepted = 0, "", False
+    at, rest, accepted, count = 0, "", False, Count()
     while at < len(source):
+        if time.monotonic() > end:
+            return None
         if at and not rest:
             before, after, at = _editor(source, at)
             ask = Ask("", before, "", {}, accepted=accepted)
@@ -132,6 +139,7 @@ def type_cell(document: Document, most: int, model: Model, rule: Rule, count: Co
             count.wrong += len(rest) - _common(rest, after)
             rest = rest if after else ""
         at, rest, accepted = _next(source, at, rest, count)
+    return count
 
 
 def _common(one: str, other: str) -> int:
@@ -179,12 +187,15 @@ def measure(
 ) -> tuple[int, dict[str, Count]]:
     """Type cells by each of the rules until the time is over; how many were typed, and what happened."""
     model, counts = Model(tokens), {name: Count() for name in rules}
+    before = dict(counts)
     end = time.monotonic() + 60 * minutes
     for typed, document in enumerate(documents):
-        if time.monotonic() > end:
-            return typed, counts
         for name, rule in rules.items():
-            type_cell(document, most, model, rule, counts[name])
+            count = type_cell(document, most, model, rule, end)
+            if count is None:
+                return typed, before
+            counts[name] += count
+        before = dict(counts)
     raise AssertionError("there are always more")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.keys import Count, by_mean, type_cell
+from benchmarks.keys import by_mean, type_cell
 from cg2magic.context import Cell, Document
 from cg2magic.frontends.inline.ask import Ask
 from cg2magic.request import Suggestion, TokenLogprob
@@ -27,10 +27,8 @@ class Known:
 
 
 def typed(model):
-    count = Count()
     document = Document((Cell(None, "code", SOURCE),), 0)
-    type_cell(document, 1000, model, lambda suggestion, _: suggestion.text, count)
-    return count
+    return type_cell(document, 1000, model, lambda suggestion, _: suggestion.text)
 
 
 def test_without_suggestions_all_is_typed_but_the_indentation_and_each_key_asks():
