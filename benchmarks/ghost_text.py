@@ -201,7 +201,7 @@ def savings(args: argparse.Namespace) -> None:
     documents = keys.cells(list(context.notebooks(archives)))
     cg2magic.load(args.model, precision=args.precision)
     rules = {
-        f"mean probability of {args.floor:g} or more, as before": keys.by_mean(args.floor),
+        f"before: mean probability of {args.floor:g}": keys.by_mean(args.floor),
         "now": keys.learned(),
     }
     typed, counts = keys.measure(documents, args.characters, args.tokens, rules, args.minutes)

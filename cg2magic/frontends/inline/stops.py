@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cg2magic.syntax.languages import find
-from cg2magic.syntax.tokens import read, tokens
+from cg2magic.syntax.tokens import Token, read, tokens
 
 #: Nothing ends with these words: another one has to follow.
 _WANTS_MORE = frozenset(
@@ -52,9 +53,13 @@ class Stops:
         depth = len(start.stack)  # what was open before and still is
         words: list[int] = []
         lines: list[int] = []
+        inside = start.within is not None  # still in the string or comment that was begun before
         for token, state in tokens(text, spoken, start):
+            if inside:
+                words += [end for end in _words(text, token) if not _GOES_ON.match(text, end)]
+                inside = state.within == start.within
             depth = min(depth, len(state.stack))
-            if len(state.stack) > depth or state.within not in (None, start.within):
+            if len(state.stack) > depth or state.within is not None:
                 continue
             if token.text == "\n":
                 lines.append(token.start)
@@ -68,6 +73,11 @@ class Stops:
         elif words and words[-1] == len(text):
             words.pop()  # it may go on
         return cls(tuple(words), tuple(lines))
+
+
+def _words(text: str, token: Token) -> Iterator[int]:
+    """Where the words of a string or a comment end."""
+    return (found.end() for found in re.finditer(r"\w+", text[: token.end]) if found.start() >= token.start)
 
 
 def _ends(token: str | None) -> bool:

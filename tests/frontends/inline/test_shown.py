@@ -73,6 +73,12 @@ def test_a_comment_is_shown_when_it_is_whole():
     assert shown(written("of them", before="# all ", end="stop")) == "of them"
 
 
+def test_in_a_string_or_a_comment_of_the_persons_own_it_may_end_behind_any_word():
+    assert shown(written("of them, or so", before="# all ")) == "of them, or"
+    assert shown(written("of them, o", before='print("all ')) == "of them"
+    assert shown(written('of it", fla', before='print("all ')) == 'of it"'
+
+
 def test_half_a_call_is_not_shown_although_the_model_ended_the_line_there():
     assert shown(written("plt.plot(", end="stop")) == "plt.plot"
 
