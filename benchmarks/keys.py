@@ -8,7 +8,6 @@ it as the context and nothing below, and each key asks what the page would ask, 
 but the page and the pauses. The person reads what is shown:
 
 - If all of it is what comes next, they take it (Tab).
-- Else, if its next word is, they take that (Alt+Shift+W).
 - Else they type one character; a suggestion that goes on so stays.
 
 What is taken need not be typed; the indentation of a new line, which the editor writes, is neither. Of a
@@ -35,8 +34,6 @@ from cg2magic.service.manager import manager
 #: What is shown of a suggestion.
 Rule = Callable[[Suggestion, Ask], str]
 
-#: As `labextension/static/acceptance.js` cuts it.
-_WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 _OPENS = re.compile(r":\s*(?:#.*)?$")
 _LEAVES = re.compile(r"\s*(?:return|pass|break|continue|raise)\b")
 
@@ -46,8 +43,7 @@ class Count:
     """What happened, in characters."""
 
     characters: int = 0
-    whole: int = 0
-    words: int = 0
+    taken: int = 0
     texts: int = 0
     shown: int = 0
     wrong: int = 0
@@ -171,13 +167,8 @@ def _next(source: str, at: int, rest: str, count: Count) -> tuple[int, str, bool
     coming = source[at:]
     if rest and coming.startswith(rest):
         count.characters += len(rest)
-        count.whole += len(rest)
+        count.taken += len(rest)
         return at + len(rest), "", True
-    word = _WORD.match(rest)
-    if word and len(word[0]) > 1 and coming.startswith(word[0]):
-        count.characters += len(word[0])
-        count.words += len(word[0])
-        return at + len(word[0]), rest[len(word[0]) :], False
     count.characters += 1
     return at + 1, rest[1:] if rest[:1] == coming[0] else "", False
 
@@ -201,13 +192,10 @@ def measure(
 
 def table(title: str, counts: dict[str, Count]) -> str:
     """The figures, as a table for the documentation."""
-    lines = [
-        f"| {title} | need not be typed | of that, taken whole | texts shown | of their characters, wrong |"
-    ]
-    lines.append("| --- | --- | --- | --- | --- |")
+    lines = [f"| {title} | need not be typed | texts shown | of their characters, wrong |"]
+    lines.append("| --- | --- | --- | --- |")
     for name, count in counts.items():
-        saved = count.whole + count.words
-        shares = (saved / count.characters, count.whole / max(1, saved), count.wrong / max(1, count.shown))
-        taken, whole, wrong = (f"{100 * share:.1f} %" for share in shares)
-        lines.append(f"| {name} | {taken} | {whole} | {count.texts} | {wrong} |")
+        taken = 100 * count.taken / max(1, count.characters)
+        wrong = 100 * count.wrong / max(1, count.shown)
+        lines.append(f"| {name} | {taken:.1f} % | {count.texts} | {wrong:.1f} % |")
     return "\n".join(lines)

@@ -34,17 +34,16 @@ def typed(model):
 def test_without_suggestions_all_is_typed_but_the_indentation_and_each_key_asks():
     model = Known()
     count = typed(model)
-    assert (count.characters, count.whole, count.words, count.shown) == (len(SOURCE) - 4, 0, 0, 0)
+    assert (count.characters, count.taken, count.shown) == (len(SOURCE) - 4, 0, 0)
     assert len(model.asked) == count.characters - 1
     assert "import numpy as np\nfor i in x:\n    " in model.asked
 
 
-def test_what_is_right_is_taken_whole_and_what_is_partly_right_word_by_word():
+def test_what_is_right_as_a_whole_is_taken_and_else_nothing_is():
     count = typed(Known(im="port numpy as np"))
-    assert (count.whole, count.words, count.wrong) == (len("port numpy as np"), 0, 0)
+    assert (count.taken, count.shown, count.wrong) == (16, 16, 0)
     count = typed(Known(im="port numpy as nq"))
-    assert (count.whole, count.words, count.wrong) == (0, len("port numpy as"), 1)
-    assert count.shown == len("port numpy as nq")
+    assert (count.taken, count.shown, count.wrong) == (0, 16, 1)
 
 
 def test_what_is_typed_as_it_is_shown_stays_and_is_counted_once():
