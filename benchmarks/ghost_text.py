@@ -1,25 +1,31 @@
-"""How quick suggestions while typing are: ``python -m benchmarks.ghost_text``.
+"""How quick suggestions while typing are: ``python -m benchmarks.ghost_text``; with a model, what they save.
 
 It takes four minutes, and wants a Chromium and what the tests want. Everything is real: JupyterLab, its
 kernel, the embedded model, a notebook of 30 cells, and keys. The page is watched from outside: what it
 sends, what it shows, and what Chromium's profiler says of our files.
+
+With ``--model NAME`` no page is opened: notebooks are typed key by key, see `keys`.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
+import datetime as dt
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import corpus
+import cg2magic
+from benchmarks import context, corpus, keys
 from benchmarks.speed.machine import this_machine
 from tests.browser.notebook_page import MODEL, NotebookPage
 from tests.browser.serving import CHROMIUM_FLAGS, TOKEN, serve
 from tests.browser.typist import GHOST, KERNEL, Typist
 from tests.needs import find_chromium
+from training.sources import WORK, fetch_all, read_sources
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession
@@ -141,7 +147,7 @@ def report(notebook: NotebookPage, log: Path) -> None:
     page.on("console", lambda said: errors.extend([said.text] * (said.type == "error")))
     page.on("pageerror", lambda error: errors.append(str(error)))
     fill(notebook)
-    typist.switch_on(floor=0.35)
+    typist.switch_on(floor=None)
     cdp = page.context.new_cdp_session(page)
 
     took = sorted(first_text(typist))
@@ -170,7 +176,7 @@ def report(notebook: NotebookPage, log: Path) -> None:
     print(f"errors: {errors + noted or 'none'}")
 
 
-def main() -> None:
+def latencies() -> None:
     """Start all of it, and report."""
     from playwright.sync_api import sync_playwright
 
@@ -187,6 +193,41 @@ def main() -> None:
         notebook = NotebookPage.create(browser, server.url, server.root, TOKEN, "lab", "bench")
         report(notebook, server.log)
         notebook.shut_down()
+
+
+def savings(args: argparse.Namespace) -> None:
+    """Type notebooks by the rule that was and by that of today, and report."""
+    archives = [path for _, path in fetch_all(read_sources(context.SOURCES), args.archives, context.SOURCES)]
+    documents = keys.cells(list(context.notebooks(archives)))
+    cg2magic.load(args.model, precision=args.precision)
+    rules = {
+        f"before: mean probability of {args.floor:g}": keys.by_mean(args.floor),
+        "now": keys.learned(),
+    }
+    typed, counts = keys.measure(documents, args.characters, args.tokens, rules, args.minutes)
+    characters = max(count.characters for count in counts.values())
+    title = f"`{Path(args.model).name}`, {characters:,} characters of {typed} cells"
+    print(f"{this_machine().describe()}, {dt.datetime.now().astimezone():%Y-%m-%d}")
+    print(keys.table(title, counts))
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", help="measure what this one saves, and not how quick the page is")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="how long to type; a cell that is begun then is left out"
+    )
+    parser.add_argument("--characters", type=int, default=300, help="the most that is typed of a cell")
+    parser.add_argument("--tokens", type=int, default=2048, help="the most that the model reads")
+    parser.add_argument("--floor", type=float, default=0.35, help="of the rule that is compared with")
+    parser.add_argument("--archives", type=Path, default=WORK / "archives", help="where they are kept")
+    args = parser.parse_args()
+    if args.model:
+        savings(args)
+    else:
+        latencies()
 
 
 if __name__ == "__main__":

@@ -115,6 +115,8 @@ class Request:
         Where in `begin` a hole was cut by its length, as in `Suggestion.cuts`.
     context : Context or None
         What else the model may read; it does not become part of the suggestion.
+    may_be_empty : bool
+        Whether nothing is an answer as well, as it is while somebody types; else the model is asked again.
     """
 
     parts: tuple[str, ...]
@@ -127,6 +129,7 @@ class Request:
     begin: tuple[TokenLogprob, ...] = field(default=(), repr=False)
     cuts: tuple[int, ...] = field(default=(), repr=False)
     context: Context | None = field(default=None, repr=False)
+    may_be_empty: bool = False
 
     def __post_init__(self) -> None:
         if not self.parts:

@@ -34,6 +34,7 @@ declare namespace Inline {
     suffix: string;
     document: Document;
     candidates: number;
+    by_hand: boolean;
     accepted: boolean;
   }
 

@@ -108,8 +108,15 @@ declare namespace Jupyter {
     dispose(): void;
   }
 
+  interface EditorView {
+    readonly state: { replaceSelection(text: string): object };
+    dispatch(...changes: object[]): void;
+  }
+
   interface Editor {
     readonly host: HTMLElement;
+    /** CodeMirror's own view. */
+    readonly editor?: EditorView;
     getCursorPosition(): { line: number; column: number };
     getOffsetAt(position: { line: number; column: number }): number;
     getLine(line: number): string | undefined;

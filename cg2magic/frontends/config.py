@@ -79,10 +79,11 @@ class Config(Magics):
         default_value=False, help="Suggest in the cell while you type (ghost text); loads the model at once."
     ).tag(config=True)
     inline_floor = Float(
-        0.35,
+        None,
+        allow_none=True,
         min=0.0,
         max=1.0,
-        help="Ghost text ends where the mean probability of its tokens falls below this.",
+        help="Ghost text ends before a token less probable than this; None: learned from the model.",
     ).tag(config=True)
     inline_samples = Int(3, min=1, help="How many candidates Alt+\\ asks for in the cell.").tag(config=True)
     preload = Bool(

@@ -87,6 +87,7 @@ class Candidate:
             self.finish_reason in ("stop", "length")
             and not self._met_stop
             and not self.request.begin
+            and not self.request.may_be_empty
             and not "".join(self._spans).strip()
         )
 

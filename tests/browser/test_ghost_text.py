@@ -32,17 +32,53 @@ def test_a_suggestion_appears_and_tab_takes_it(typist):
     assert typist.source() == BEGUN + suggested
 
 
-def test_the_next_word_and_the_next_line_are_taken_alone(typist):
-    typist.begin("class Rectangle:\n    def area(self):\n")
+WORD, LINE, ALL, UNDO = "Alt+Shift+W", "Alt+Shift+L", "Tab", "Control+z"
+
+
+def taken(suggested, keys):
+    """What the keys take of a suggestion, in order."""
+    parts = []
+    for key in keys:
+        rest = suggested[len("".join(parts)) :]
+        found = {WORD: re.match(r"\s*(\w+|[^\w\s]+)", rest), LINE: re.match(r"\n*[^\n]*", rest)}.get(key)
+        parts.append(found[0] if found else rest)
+    return parts
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [(WORD, WORD, WORD, ALL), (WORD, ALL), (WORD, LINE, LINE), (WORD, WORD, "Alt+End")],
+    ids=["words", "rest", "lines", "end"],
+)
+def test_each_key_takes_the_next_part_of_what_is_left(typist, keys):
+    typist.begin("class Rectangle:\n    def area(self):")
+    typist.keyboard.press("Enter")
     suggested = typist.suggestion()
-    before = typist.source()
-    typist.keyboard.press("Alt+Shift+W")
-    word = typist.source().removeprefix(before)
-    assert word == re.match(r"\s*(\w+|[^\w\s]+)", suggested)[0]
-    assert len(typist.sent("ask")) == 1
-    typist.keyboard.press("Alt+Shift+L")
-    line = re.match(r"\n*[^\n]*", suggested[len(word) :])[0]
-    assert typist.source() == before + word + line
+    source = typist.source()
+    for key, part in zip(keys, taken(suggested, keys), strict=True):
+        typist.keyboard.press(key)
+        source += part
+        assert typist.source() == source
+
+
+def test_a_part_that_was_taken_can_be_undone_and_taken_again(typist):
+    typist.begin(BEGUN)
+    suggested = typist.suggestion()
+    first, second, rest = taken(suggested, (WORD, WORD, ALL))
+    typist.keyboard.press(WORD)
+    typist.keyboard.press(WORD)
+    assert typist.source() == BEGUN + first + second
+    typist.keyboard.press(UNDO)
+    assert typist.source() == BEGUN + first
+    typist.wait_for_ghost(second + rest)
+    typist.keyboard.press(UNDO)
+    assert typist.source() == BEGUN
+    typist.wait_for_ghost(suggested)
+    typist.keyboard.press(WORD)
+    typist.keyboard.press(ALL)
+    assert typist.source() == BEGUN + suggested
+    # Nothing was asked for again: the answer was there.
+    assert [ask["ask"]["prefix"] for ask in typist.sent("ask")][:1] == [BEGUN]
 
 
 def test_typing_what_is_suggested_asks_for_nothing_and_another_key_asks_again(typist):
@@ -50,9 +86,7 @@ def test_typing_what_is_suggested_asks_for_nothing_and_another_key_asks_again(ty
     suggested = typist.suggestion()
     assert len(typist.sent("ask")) == 1
     typist.keyboard.type(suggested[0])
-    typist.page.wait_for_function(
-        "([ghost, rest]) => document.querySelector(ghost)?.innerText === rest", arg=[GHOST, suggested[1:]]
-    )
+    typist.wait_for_ghost(suggested[1:])
     assert len(typist.sent("ask")) == 1
     typist.keyboard.type("§")
     typist.page.wait_for_function("() => sent.filter(({ do: it }) => it === 'ask').length === 2")
@@ -69,6 +103,24 @@ def test_behind_an_opened_block_several_lines_are_suggested_and_before_text_it_i
     typist.begin("total = sum(", ")\nprint(total)")
     typist.suggestion()
     assert typist.sent("ask")[-1]["ask"]["suffix"] == ")\nprint(total)"
+
+
+@pytest.mark.parametrize("above", ["# plot the values", "import numpy as np", "def f(x):\n    y = x + 1"])
+def test_on_a_new_line_something_is_suggested(typist, above):
+    typist.begin(above)
+    typist.keyboard.press("Enter")
+    asked = "sent.findLast(({ do: it }) => it === 'ask')?.ask.prefix"
+    typist.page.wait_for_function(f"(above) => {asked}?.trimEnd() === above && {asked} !== above", arg=above)
+    assert typist.suggestion().strip()
+
+
+def test_in_an_empty_cell_something_is_suggested_by_hand(typist):
+    typist.begin("\n")
+    typist.keyboard.press("Backspace")
+    assert typist.source() == ""
+    assert typist.sent("ask") == []
+    typist.keyboard.press("Alt+\\")
+    assert typist.suggestion().strip()
 
 
 def test_asked_by_hand_it_has_several_candidates_to_walk_through(typist):

@@ -197,6 +197,17 @@ def test_what_was_edited_is_what_is_inserted(notebook, done):
     assert notebook.sources()[-1] == "x = 1\ny = 2"
 
 
+@pytest.mark.parametrize("name", ["Insert below", "Replace cell"])
+def test_after_accepting_the_next_key_writes_at_the_end_of_the_cell(notebook, done, name):
+    _, panel = done()
+    button(panel, name).click()
+    notebook.page.wait_for_function("() => document.activeElement.matches('.cm-content')")
+    cursor_in_new_cell(notebook)
+    assert notebook.page.evaluate("() => jupyterapp.shell.currentWidget.content.mode") == "edit"
+    notebook.page.keyboard.type("  # typed")
+    assert f"{WHOLE}  # typed" in notebook.sources()
+
+
 def test_keys_in_the_panel_are_not_the_notebooks_shortcuts(notebook, done):
     _, panel = done()
     count = len(notebook.cells())

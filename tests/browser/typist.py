@@ -38,7 +38,7 @@ class Typist:
         ours = [each for each in sent if each["type"] == "comm_msg" or each["target"] == "cg2magic.inline"]
         return [message for message in ours if do is None or message.get("do") == do]
 
-    def switch_on(self, floor: float = 0.0) -> None:
+    def switch_on(self, floor: float | None = 0.0) -> None:
         """Load the extension and switch suggestions on; without a floor, so that something is suggested."""
         self.notebook.add_and_run(
             f"%load_ext cg2magic\n%config CG2.inline_floor = {floor}\n%config CG2.inline = True"
@@ -78,3 +78,9 @@ class Typist:
         )
         # textContent knows no line breaks.
         return self.page.evaluate("(ghost) => document.querySelector(ghost).innerText", GHOST)
+
+    def wait_for_ghost(self, text: str) -> None:
+        """Wait until this is what is suggested."""
+        self.page.wait_for_function(
+            "([ghost, text]) => document.querySelector(ghost)?.innerText === text", arg=[GHOST, text]
+        )

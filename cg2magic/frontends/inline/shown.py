@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from cg2magic.frontends.inline.ask import Reach
+from cg2magic.frontends.inline.floors import BEGINNING, Floor
+from cg2magic.frontends.inline.stops import Stops
 from cg2magic.request import Suggestion
 
 
-def shown(suggestion: Suggestion, reach: Reach, floor: float) -> str:
-    """Cut a suggestion, which may still be growing, to what is shown at the cursor.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown of a suggestion.
 
-    The shown text grows with the suggestion and never shrinks, with one exception: if its end turns out to
-    repeat the text after the cursor, the candidate itself ends before that; see `fills`.
-
-    Parameters
+    Attributes
     ----------
-    suggestion : Suggestion
-    reach : {"line", "next line", "block"}
-    floor : float
-        The least mean probability of a token; the mean is geometric: exp of the mean log-probability.
+    text : str
+    is_final : bool
+        Whether more is not shown, whatever the model writes.
     """
-    text = _likely(suggestion, floor)
-    if reach != "block":
+
+    text: str
+    is_final: bool
+
+    @classmethod
+    def of(cls, suggestion: Suggestion, reach: Reach, floor: Floor, language: str = "python") -> Shown:
+        """Cut a suggestion, which may still be growing, to what is shown at the cursor.
+
+        It is shown as far as the model is sure of each token, and ends where a person could end: behind a
+        word or a bracket of one line where nothing is open that was opened in it, or, in a block, at the end
+        of a line. So Tab never takes half a call.
+
+        The shown text grows with the suggestion and never shrinks, with one exception: if its end turns out
+        to repeat the text after the cursor, the candidate itself ends before that; see `fills`.
+
+        Parameters
+        ----------
+        suggestion : Suggestion
+        reach : {"line", "next line", "block"}
+        floor : Floor
+        language : str
+        """
+        text = suggestion.spans[0] if suggestion.spans else ""
+        done = suggestion.finish_reason == "stop"
+        stops = Stops.of(suggestion.parts[0], text, language, done=done)
+        sure = _sure(suggestion, floor)
         # The next line begins with the end of this one.
-        began = len(text) - len(text.lstrip("\n")) if reach == "next line" else 0
-        end = text.find("\n", began)
-        text = text if end < 0 else text[:end]
-    text = text.rstrip()
-    return text if text.strip() else ""
+        begin = len(text) - len(text.lstrip("\n")) if reach == "next line" else 0
+        lines = [end for end in stops.lines if end >= begin]
+        if reach == "block" and lines and lines[0] <= sure:
+            ends = lines
+        else:
+            ends = [end for end in stops.words if not lines or end < lines[0]] + lines[:1]
+        kept = text[: max((end for end in ends if end <= sure), default=0)].rstrip()
+        over = bool(lines) and reach != "block"
+        unsure = sure < len(text) and len(suggestion.tokens) >= BEGINNING
+        return cls(kept if kept.strip() else "", is_final=over or unsure)
 
 
-def _likely(suggestion: Suggestion, floor: float) -> str:
-    """Return the longest beginning, in whole tokens, that is likely enough."""
-    total, length, kept = 0.0, 0, 0
-    for count, token in enumerate(suggestion.tokens, start=1):
-        total += token.logprob
+def _sure(suggestion: Suggestion, floor: Floor) -> int:
+    """The length up to which each token is likely enough."""
+    length = 0
+    for place, token in enumerate(suggestion.tokens):
+        if math.exp(token.logprob) < floor.at(place):
+            return length
         length += len(token.text)
-        if math.exp(total / count) >= floor:
-            kept = length
-    return suggestion.spans[0][:kept] if suggestion.spans else ""
+    return len(suggestion.spans[0]) if suggestion.spans else 0

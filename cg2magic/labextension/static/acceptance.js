@@ -21,18 +21,35 @@ export const nextLine = (text) => text.match(/^\n*[^\n]*/u)?.[0] ?? text;
  * shows. Whether the rest has to be shown anew, because the cursor came to another line.
  *
  * @param {Jupyter.Panel | null} panel
- * @param {Jupyter.InlineItem[]} items
+ * @param {string[]} texts - What is suggested where the cursor is now, one of which is shown.
  * @param {(text: string) => string} partOf
  * @returns {boolean}
  */
-export function acceptPart(panel, items, partOf) {
-  const editor = panel?.content.activeCell?.editor;
-  const item = editor && shownOf(editor, items);
-  if (!editor || !item) return false;
-  const part = partOf(item.insertText);
-  const rest = item.insertText.slice(part.length);
-  editor.replaceSelection(part);
-  return Boolean(rest) && part.includes("\n");
+export function acceptPart(panel, texts, partOf) {
+  const { editor, model } = panel?.content.activeCell ?? {};
+  const text = editor && shownOf(editor, texts);
+  if (!editor || !text) return false;
+  const part = partOf(text);
+  // Each part can be undone by itself: changes within half a second are one step otherwise.
+  model?.sharedModel.undoManager?.stopCapturing?.();
+  write(editor, part);
+  model?.sharedModel.undoManager?.stopCapturing?.();
+  return part.length < text.length && part.includes("\n");
+}
+
+/**
+ * Write at the cursor, and move it in the same step. `replaceSelection` moves it later: the completer, which is
+ * told of the text in between, would ask at the old place.
+ *
+ * @param {Jupyter.Editor} editor
+ * @param {string} text
+ * @returns {void}
+ */
+function write(editor, text) {
+  const view = editor.editor;
+  if (!view) editor.replaceSelection(text);
+  else
+    view.dispatch(view.state.replaceSelection(text), { userEvent: "input.complete", scrollIntoView: true });
 }
 
 // Where a suggestion was, the completer keeps its room for a moment.
@@ -47,14 +64,17 @@ const GHOST = '.jp-GhostText[data-provided-by="cg2magic"]:not([class*="Spacer"])
 export const shows = (panel) => Boolean(panel?.content.activeCell?.editor?.host.querySelector(GHOST));
 
 /**
- * Which of the items is shown, if one of ours is.
+ * Which of the texts is shown, if one of ours is. The page may still show it as it was before the last key.
  *
  * @param {Jupyter.Editor} editor
- * @param {Jupyter.InlineItem[]} items
- * @returns {Jupyter.InlineItem | null | undefined}
+ * @param {string[]} texts
+ * @returns {string | null | undefined}
  */
-function shownOf(editor, items) {
+function shownOf(editor, texts) {
   const shown = editor.host.querySelector(GHOST)?.textContent;
   if (shown === undefined || shown === null) return null;
-  return items.find(({ insertText }) => shown.startsWith(insertText.slice(0, shown.length))) ?? items[0];
+  // A node's text knows no line breaks, and of a long suggestion the page shows the beginning.
+  const seen = shown.replaceAll("\n", "");
+  const matches = (/** @type {string} */ text) => text.startsWith(seen) || seen.endsWith(text);
+  return texts.find((text) => matches(text.replaceAll("\n", ""))) ?? texts[0];
 }

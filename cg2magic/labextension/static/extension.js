@@ -83,7 +83,7 @@ export async function extension(shared) {
       /** @type {(part: (text: string) => string) => () => void} */
       const accept = (part) => () => {
         const panel = tracker.currentWidget;
-        if (panel && acceptPart(panel, provider.current, part)) lines.suggest(panel);
+        if (panel && acceptPart(panel, provider.textsAt(panel), part)) lines.suggest(panel);
       };
       const isShown = () => shows(tracker.currentWidget);
       add("cg2magic:accept-word", "Accept the Next Word of the Suggestion", accept(nextWord), isShown);

@@ -171,7 +171,8 @@ export class NotebookLines {
   }
 
   /**
-   * On an empty line, a block is wanted if one was opened.
+   * On an empty line the completer asks for nothing by itself. Whether something is expected there, the kernel
+   * knows; in a cell where nothing is written yet, nothing is.
    *
    * @param {Jupyter.Panel} panel
    * @returns {void}
@@ -181,9 +182,13 @@ export class NotebookLines {
     if (!editor) return;
     const { line } = editor.getCursorPosition();
     if (editor.getLine(line)?.trim()) return;
-    if (/:\s*(#.*)?$/.test(editor.getLine(line - 1) ?? "")) {
-      this.suggest(panel);
-    } else this.onLeave();
+    for (let above = line - 1; above >= 0; above--) {
+      if (editor.getLine(above)?.trim()) {
+        this.suggest(panel);
+        return;
+      }
+    }
+    this.onLeave();
   }
 
   /**

@@ -25,17 +25,16 @@ export class Provider {
   };
   /** Whether JupyterLab's settings let us suggest. */
   enabled = true;
-  /**
-   * The items that the completer was given last; it takes off them what is typed.
-   *
-   * @type {Jupyter.InlineItem[]}
-   */
-  current = [];
-
   #lines;
   #memory = new Memory();
   #pace = new Pace();
   #turn = 0;
+  /**
+   * The answer that the completer was given last.
+   *
+   * @type {Answer | null}
+   */
+  #shown = null;
   /**
    * The line and the answer that is still being written.
    *
@@ -63,6 +62,18 @@ export class Provider {
   configure(settings) {
     this.enabled = settings?.enabled !== false;
     this.#lines.tell();
+  }
+
+  /**
+   * What is left of the suggestions where the cursor is now, whatever was typed or taken of them.
+   *
+   * @param {Jupyter.Panel | null} panel
+   * @returns {string[]}
+   */
+  textsAt(panel) {
+    const place = placeIn(panel, panel?.content.activeCell?.model.sharedModel.getSource() ?? "");
+    const typed = this.#shown && place?.typedSince(this.#shown.place);
+    return typeof typed === "string" ? (this.#shown?.rest(typed) ?? []) : [];
   }
 
   /**
@@ -128,13 +139,14 @@ export class Provider {
    * @returns {{ items: Jupyter.InlineItem[] }}
    */
   #items(answer, typed, turn) {
-    this.current = answer.rest(typed).map((insertText, i) => {
+    this.#shown = answer;
+    const items = answer.rest(typed).map((insertText, i) => {
       const token = `${turn}/${i}`;
       const isIncomplete = !answer.done;
       if (isIncomplete) this.#streams.set(token, { answer, typed, turn });
       return { insertText, isIncomplete, token: isIncomplete ? token : undefined };
     });
-    return { items: this.current };
+    return { items };
   }
 
   /**
@@ -154,6 +166,7 @@ export class Provider {
       suffix: place.suffix.slice(0, NEAR),
       document: documentOf(panel.context.model.sharedModel, panel.content.activeCellIndex),
       candidates: (byHand && line.state?.candidates) || 1,
+      by_hand: byHand,
       accepted,
     });
     return answer;
@@ -177,7 +190,7 @@ export class Provider {
 /**
  * The place of the cursor in its cell; null in anything but a code cell.
  *
- * @param {Jupyter.Panel | undefined} panel
+ * @param {Jupyter.Panel | null | undefined} panel
  * @param {string} text - Of the cell.
  * @returns {Place | null}
  */

@@ -70,7 +70,7 @@ def answers(manager, ask, floor=0.0):
 
 
 def test_an_answer_grows_until_it_is_done(manager):
-    told = answers(manager, Ask("7", "import numpy as np\n\n\ndef mean(values):\n    ", "", {}))
+    told = answers(manager, Ask("7", "class Point:\n    def __init__(self, x, y):\n        ", "", {}))
     assert {answer["id"] for answer in told} == {"7"}
     assert [answer["done"] for answer in told] == [False] * (len(told) - 1) + [True]
     assert len(told) > 2
@@ -79,8 +79,28 @@ def test_an_answer_grows_until_it_is_done(manager):
 
 
 def test_what_is_asked_by_hand_has_several_candidates(manager):
-    told = answers(manager, Ask("7", "import numpy as np\nx = ", "", {}, candidates=3))
+    ask = Ask("7", "import numpy as np\nx = ", "", {}, candidates=3, by_hand=True)
+    told = answers(manager, ask, floor=1.0)
     assert len(told[-1]["texts"]) == 3
+    assert all(told[-1]["texts"])  # whatever the floor is
+
+
+def test_the_model_does_not_write_what_would_not_be_shown(manager):
+    asked = []
+    aside = manager.aside
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manager, "aside", lambda request: asked.append(aside(request)) or asked[-1])
+        (told,) = answers(manager, Ask("7", "import numpy as np\nx = ", "", {}), floor=1.0)
+    assert told["done"]
+    assert asked[0].wait(30)
+    assert asked[0].snapshot().state == "stopped"
+    assert asked[0].snapshot().tokens < 8
+
+
+def test_nothing_is_no_failure_to_somebody_who_types_and_the_model_is_not_asked_again():
+    assert Ask("7", "x = 1\n", "", {}).request.may_be_empty
+    assert not Ask("7", "x = 1\n", "", {}, by_hand=True).request.may_be_empty
+    assert not Ask("7", "if x:\n    ", "", {}).request.may_be_empty
 
 
 def test_a_floor_that_nothing_reaches_leaves_an_empty_answer(manager):

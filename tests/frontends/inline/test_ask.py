@@ -26,8 +26,16 @@ def test_with_text_behind_the_cursor_a_hole_is_filled_and_else_the_text_goes_on(
         ("def f():\n    ‸", "block"),
         ("for i in x:  # all\n    ‸\nprint(i)", "block"),
         ("def f():\n    ‸return", "line"),
+        ("# all of them\n‸", "block"),
+        ("x = 1\n    # all of them\n    ‸\nprint(i)", "block"),
+        ("# ----\n‸", "line"),
+        ("%%bash\n# all files\n‸", "block"),
+        ("x = 1  # one\n‸", "line"),
+        ('''x = """\n# no comment\n‸''', "line"),
+        ("def f():\n    x = 1\n    ‸", "line"),
         ("x = 1\n‸", "line"),
-        ("‸", "line"),
+        ("‸", "block"),
+        ("%%time\n‸", "block"),
     ],
 )
 def test_a_block_is_written_only_on_an_empty_line_that_opens_one(text, reach):
@@ -60,3 +68,36 @@ def test_a_cell_magic_on_top_tells_the_language_and_is_not_seen():
 @pytest.mark.parametrize("text", ["‸", "\n  ‸", "%%ba‸sh", "%%time\n‸"])
 def test_where_nothing_was_begun_nothing_is_asked(text):
     assert ask(text).request is None
+
+
+@pytest.mark.parametrize("text", ["‸", "\n  ‸", "%%time\n‸", "p‸", "if x:‸"])
+def test_by_hand_it_is_asked_even_there(text):
+    assert ask(text, by_hand=True).request is not None
+
+
+def test_a_model_that_is_asked_in_an_empty_cell_has_something_to_read():
+    assert ask("‸", by_hand=True).request.parts == ("\n",)
+
+
+def test_but_not_within_a_magic():
+    assert ask("%%ba‸sh", by_hand=True).request is None
+
+
+@pytest.mark.parametrize("text", ["p‸", "x = 1\np‸", "x = p‸", "def f(a‸)"])
+def test_after_one_letter_of_a_word_nothing_is_expected(text):
+    assert ask(text).request is None
+
+
+@pytest.mark.parametrize("text", ["pl‸", "x1‸", "x = 1‸", "x ‸", "f(‸"])
+def test_after_more_or_after_a_sign_something_is(text):
+    assert ask(text).request is not None
+
+
+@pytest.mark.parametrize("text", ["def f():‸", "    else:‸", "for i in x:  # all‸", "async def f(a: int):‸"])
+def test_the_head_of_a_block_goes_on_in_the_next_line(text):
+    assert ask(text).request is None
+
+
+@pytest.mark.parametrize("text", ["x = {1:‸", "f = lambda x:‸", "if x[1:‸", "x: ‸"])
+def test_not_every_colon_ends_a_head(text):
+    assert ask(text).request is not None

@@ -172,14 +172,15 @@ def test_a_question_that_breaks_in_the_kernel_ends_and_is_a_failure(page):
 
 def test_an_answer_that_breaks_on_its_way_ends_and_is_a_failure(page):
     page.run(
-        "from cg2magic.frontends.inline import writer\ndef shown(*_):\n    raise ZeroDivisionError('by 0')"
+        "from cg2magic.frontends.inline.shown import Shown\n"
+        "def shown(*_):\n    raise ZeroDivisionError('by 0')"
     )
-    page.run("real, writer.shown = writer.shown, shown")
+    page.run("real, Shown.of = Shown.of, shown")
     on(page)
     page.ask("1", BEGUN)
     assert page.until(lambda told: told.get("done"))["error"] == "by 0"
     assert page.until(lambda told: "state" in told)["state"] == "failed"
-    page.run("writer.shown = real")
+    page.run("Shown.of = real")
 
 
 def test_what_was_unloaded_stays_unloaded_until_somebody_wants_it(page):

@@ -116,10 +116,12 @@ export class Buttons {
 
   /** @returns {void} */
   #onReplace() {
-    const { acts, looking, speech } = this.#view;
-    const done = acts.replace(looking.job, looking.current, looking.text);
+    const { acts, looking, speech, el } = this.#view;
+    const { text } = looking;
+    const done = acts.replace(looking.job, looking.current, text);
     if (!done) speech.say(GONE);
     else if (done.changed) speech.say(CHANGED);
+    else focusCell(el, done.index, text);
   }
 
   /** @returns {void} */

@@ -86,7 +86,7 @@ export function insertBelow(context, cellId, panelId, source) {
  * @param {string} panelId
  * @param {string} source
  * @param {string[]} known - The texts that may be lost, none where they are not known.
- * @returns {{ cell: string, before: string, changed?: undefined } | { changed: true } | null}
+ * @returns {{ cell: string, index: number, before: string, changed?: undefined } | { changed: true } | null}
  */
 export function replaceCell(context, cellId, panelId, source, known) {
   const index = askingCell(context, cellId, panelId);
@@ -96,7 +96,7 @@ export function replaceCell(context, cellId, panelId, source, known) {
   const untouched = !known.length || known.some((text) => asCompared(text) === asCompared(before));
   if (cell.cell_type !== "code" || !untouched) return { changed: true };
   oneStep(cell, () => cell.setSource(source));
-  return { cell: cell.id, before };
+  return { cell: cell.id, index, before };
 }
 
 /**

@@ -1,7 +1,8 @@
 // To the page around the panel: the cursor, and the clipboard.
 
 /**
- * Put the cursor into a cell once the notebook has drawn it, unless the person has gone elsewhere.
+ * Put the cursor at the end of a cell once the notebook has drawn it, unless the person has gone elsewhere. The
+ * notebook goes into edit mode where the focus does, and the editor follows the selection.
  *
  * @param {HTMLElement} el - The panel's, inside the notebook.
  * @param {number} index
@@ -21,6 +22,8 @@ export function focusCell(el, index, source) {
     if (cell && editor?.textContent?.includes(first)) {
       cell.scrollIntoView({ block: "nearest" });
       editor.focus();
+      getSelection()?.selectAllChildren(editor);
+      getSelection()?.collapseToEnd();
     } else if (tries-- > 0) requestAnimationFrame(look);
   };
   look();
