@@ -24,6 +24,11 @@ def state(panel, *names):
     panel.and_(panel.page.locator(",".join(f"[data-state={name}]" for name in names))).wait_for()
 
 
+def told(panel, words):
+    """Wait until the head of the panel says this."""
+    panel.locator(".cg2-status").get_by_text(words).wait_for()
+
+
 def code(panel):
     return panel.locator("pre:not(.cg2-behind)").inner_text().rstrip()
 
@@ -36,7 +41,7 @@ def test_what_was_cut_goes_on_at_the_keyboard_and_is_inserted(loaded):
     assert not first.endswith("=")  # a whole statement
     button(panel, "Continue").focus()
     loaded.page.keyboard.press("Enter")
-    panel.get_by_text("cut after 42 more tokens").wait_for()
+    told(panel, "cut after 42 more tokens")
     state(panel, "done")
     longer = code(panel)
     assert longer.startswith(first)
@@ -52,7 +57,7 @@ def test_what_was_cut_goes_on_at_the_keyboard_and_is_inserted(loaded):
     button(panel, "Undo").click()
     assert loaded.sources() == before
     button(panel, "Regenerate").click()
-    panel.get_by_text("cut at 42 tokens").wait_for()
+    told(panel, "cut at 42 tokens")
     assert not code(panel).startswith(longer)
 
 

@@ -14,6 +14,7 @@ import pytest
 from cg2magic.context import Cell, Document, gather
 from cg2magic.engines.remote.engine import RemoteEngine
 from cg2magic.engines.remote.model import reach
+from cg2magic.prompts.continuation import extension
 from cg2magic.request import Request, Sampling, Suggestion
 from tests import servers
 
@@ -53,6 +54,16 @@ def test_greedy_text_is_token_for_token_that_of_the_model_in_this_process(reques
     assert (there.spans, there.finish_reason) == (here.spans, here.finish_reason)
 
 
+@pytest.mark.parametrize("name", ["a completion", "two holes"])
+def test_what_was_cut_goes_on_there_as_here(name, remote, local):
+    request = replace(REQUESTS[name], sampling=Sampling(max_new_tokens=6))
+    (cut,) = remote.generate(request).suggestions
+    more, _ = extension(request, cut)
+    (there,), (here,) = remote.generate(more).suggestions, local.generate(more).suggestions
+    assert there.spans == here.spans
+    assert len(there.taken) > len(cut.taken)
+
+
 @pytest.mark.parametrize("name", ["a completion in a notebook", "a hole in a notebook"])
 def test_the_server_is_sent_the_cells_and_variables_around(name, remote):
     seen = remote.generate(REQUESTS[name]).seen
@@ -77,7 +88,8 @@ def test_text_arrives_while_it_is_written(remote):
     )
     assert len(set(seen)) > 10
     final = written.suggestions[0].text
-    assert all(final.startswith(text.rstrip()) for text in seen)
+    # In the end it is cut back to its last whole statement.
+    assert all(final.startswith(text.rstrip()) or text.startswith(final) for text in seen)
 
 
 def test_stop_keeps_what_was_written_and_ends_the_work_on_the_server(remote):

@@ -336,3 +336,38 @@ def test_a_loop_that_runs_on_the_callers_thread_is_not_in_the_way():
     with ThreadPoolExecutor(1) as thread:
         written, _ = thread.submit(asyncio.run, in_a_notebook()).result()
     assert written.suggestions[0].text == "x = 1"
+
+
+def test_where_a_server_s_model_wrote_nothing_it_is_asked_once_more_for_another_token():
+    def answer(handler, body):
+        begin(handler)
+        if body["prompt"][-1] in WORD or "logit_bias" in body:
+            left = WORD[1:] if body["prompt"][-1] in WORD else WORD[:1]
+            send(handler, tokens(*left, finish="stop" if left != WORD[:1] else "length"), "[DONE]")
+        else:
+            send(handler, tokens(finish="stop"), "[DONE]")
+
+    written, requests = ask(answer)
+    assert written.suggestions[0].text == "x = 1"
+    assert written.notes == ()
+    first, again, rest = requests
+    assert "logit_bias" not in first
+    assert again["max_tokens"] == 1
+    end = str(Vocabulary(FileTokenizer(MINI)).tokenizer.eos_token_id)
+    assert again["logit_bias"][end] == -100
+    assert "logit_bias" not in rest
+
+
+@pytest.mark.parametrize("supports", ["ignores", "refuses"])
+def test_where_a_server_can_not_bar_tokens_the_note_says_that_nothing_came(supports):
+    def answer(handler, body):
+        if "logit_bias" in body and supports == "refuses":
+            reply(handler, 400, {"error": {"message": "logit_bias is not supported"}})
+            return
+        begin(handler)
+        send(handler, tokens(finish="stop"), "[DONE]")
+
+    written, requests = ask(answer)
+    assert written.suggestions[0].text == ""
+    assert written.notes == ("the model had nothing to add",)
+    assert len(requests) == 2

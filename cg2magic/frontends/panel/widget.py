@@ -222,7 +222,7 @@ class Panel(anywidget.AnyWidget):
             "mark": status_text.mark(suggestion),
             "written": any(suggestion.spans),
             "done": not writing,
-            "drawn": suggestion.drawn,
+            "drawn": list(suggestion.drawn),
             "goes_on": snapshot.finished and self._extend is not None and suggestion.can_go_on,
         }
 
