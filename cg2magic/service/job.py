@@ -116,6 +116,7 @@ class Job:
         self._given = len(suggestions[self.opened].tokens) if suggestions else 0
         # What goes on from a candidate stays where that was.
         self._is_ranked = (is_ranked or bool(request.check)) and not suggestions
+        self._most = 0  # tokens that were written at some time
         self._on_cancel = on_cancel
         self._late = late
         self.cancelled = threading.Event()
@@ -205,13 +206,13 @@ class Job:
     def wrote(self, suggestions: tuple[Suggestion, ...]) -> None:
         """Take what the engine has written so far."""
         now = time.perf_counter()
-        tokens = sum(len(suggestion.tokens) for suggestion in suggestions) - self._given
-        # At the end, those behind the last whole statement go.
-        tokens = max(0, tokens, self._snapshot.tokens)
+        tokens = max(0, sum(len(suggestion.tokens) for suggestion in suggestions) - self._given)
+        # In the end, those behind the last whole statement are left out.
+        self._most = max(self._most, tokens)
         if self._first_token_at is None and tokens:
             self._first_token_at = now
         # The first tokens come from prefill, whose time says nothing about the speed of decode.
-        later = tokens - len(suggestions)
+        later = self._most - len(suggestions)
         elapsed = now - (self._first_token_at or now)
         speed = later / elapsed if later > 0 and elapsed > 0 else 0.0
         suggestions = (*self._before, *suggestions, *self._after)
