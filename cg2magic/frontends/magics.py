@@ -76,8 +76,9 @@ class CG2(Config):
 
         The cell is the prompt. A panel below it shows the suggestion while it is written; press
         *Insert below* to get a new cell with the whole code. Meanwhile the kernel stays free.
-        Code that a model wrote is never run unless you run it. Switch on *heat map* in the panel to see
-        how likely each token was, or to pick another token and continue from there::
+        Code that a model wrote is never run unless you run it. Text that is cut at the length (-m) ends at
+        its last whole statement; *Continue* goes on. Switch on *heat map* in the panel to see how likely
+        each token was, or to pick another token and continue from there::
 
             In [1]: %%complete
                ...: def hello_world():
