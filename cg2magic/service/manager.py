@@ -104,11 +104,7 @@ class Manager:
     ) -> Job:
         """Queue a request; it is served once those before it are done.
 
-        Parameters
-        ----------
-        request : Request
-        suggestions, late, place, is_ranked
-            See `Job`; `late` is called on the worker's thread.
+        The parameters are those of `Job`; `late` is called on the worker's thread.
         """
         refuse_secrets(request.model)
         job = Job(
