@@ -94,16 +94,15 @@ class Candidate:
     @property
     def says_nothing(self) -> bool:
         """Whether it ended with no code, though there might have been some: it is blank, or only comments."""
-        if (
-            self.is_blank
-            or self._met_stop
-            or self.request.begin
-            or self.finish_reason not in ("stop", "length")
-        ):
+        text = "".join(self._spans)
+        if self.is_blank or not text.strip():
             return self.is_blank
+        ended = self.finish_reason in ("stop", "length") and not self._met_stop
+        asked = not self.request.begin and not self.request.may_be_empty
         begun = self._before[self._before.rfind("\n") + 1 :]
-        lines = [line.strip() for line in "".join(self._spans).split("\n") if line.strip()]
-        return not begun.strip() and all(line.startswith(self._language.comments) for line in lines)
+        lines = (line.strip() for line in text.split("\n") if line.strip())
+        comments = all(line.startswith(self._language.comments) for line in lines)
+        return ended and asked and not begun.strip() and comments
 
     @property
     def probability(self) -> float:
