@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,19 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
     LoadError
         If there is no such model, or it can't be downloaded.
     """
+    return cached(repo, revision) or download(repo, watch, revision, choose_files)
+
+
+def download(
+    repo: str, watch: Watch, revision: str | None, choose: Callable[[Iterable[str]], tuple[str, ...]]
+) -> Path:
+    """Download the files of a model that `choose` picks from all their names, and return its folder.
+
+    Raises
+    ------
+    LoadError
+        As in `fetch`.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -53,9 +66,6 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
         RevisionNotFoundError,
     )
 
-    folder = cached(repo, revision)
-    if folder is not None:
-        return folder
     near = "" if find(repo) or not closest(repo) else f"; {did_you_mean(repo)}"
     if is_offline():
         raise LoadError(
@@ -64,7 +74,7 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
         )
     try:
         sizes = _list(repo, revision)
-        wanted = choose_files(sizes)
+        wanted = choose(sizes)
         return Path(
             snapshot_download(
                 repo,
@@ -113,6 +123,17 @@ def cached(repo: str, revision: str | None = None) -> Path | None:
     except LoadError:
         return None
     return folder
+
+
+def snapshot(repo: str, revision: str | None = None) -> Path | None:
+    """Return the folder of a model in the cache, whatever files are there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repo, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
 
 
 def is_offline() -> bool:

@@ -70,17 +70,24 @@ class PrefixCache:
     @property
     def memory(self) -> int:
         """Size of all keys and values in bytes."""
-        return sum(
-            tensor.untyped_storage().nbytes()
-            for cache in self._kept.values()
-            for layer in cache.layers
-            for tensor in (layer.keys, layer.values)
-            if tensor is not None
-        )
+        return sum(map(_nbytes, self._kept.values()))
+
+
+def _nbytes(cache: Cache) -> int:
+    if not cache.layers:
+        return getattr(cache, "nbytes", 0)
+    return sum(
+        tensor.untyped_storage().nbytes()
+        for layer in cache.layers
+        for tensor in (layer.keys, layer.values)
+        if tensor is not None
+    )
 
 
 def fork(cache: Cache) -> Cache:
     """Copy a cache but not its tensors: a layer that grows does not change those of its copies."""
+    if hasattr(cache, "fork"):
+        return cache.fork()  # its tensors are llama.cpp's
     forked = copy.copy(cache)
     forked.layers = [copy.copy(layer) for layer in cache.layers]
     return forked

@@ -1,0 +1,1 @@
+"""Models in GGUF files: their headers, their tokenizers, where people keep them, and llama.cpp that runs them."""
