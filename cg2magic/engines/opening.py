@@ -63,7 +63,7 @@ def _open_gguf(spec: ModelSpec, source: GgufSource, watch: Watch) -> Engine:
 
     if (spec.precision, spec.groups, spec.compile) != ("auto", None, None):
         raise LoadError(
-            f"{source.name} is a GGUF, which has its own precision and layout: leave out --precision, --groups "
-            "and --compile"
+            f"{source.name} is a GGUF, which has its own precision and layout: leave out --precision, "
+            "--groups and --compile"
         )
     return GgufEngine(load_gguf(source, device=spec.device, watch=watch))

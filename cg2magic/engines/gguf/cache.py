@@ -31,7 +31,7 @@ class Pool:
         self.context = context
         self.token_bytes = token_bytes
         self._free = list(range(SEQUENCES))
-        # A cache may be collected on any thread, but only one may use the context: keep the numbers until then.
+        # A cache may be collected on any thread, but only one thread may use the context.
         self._dropped: deque[int] = deque()
 
     def take(self) -> int:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from cg2magic.models.codegen.kv_cache import KVCache
 
-    Cache: TypeAlias = DynamicCache | StaticCache | KVCache | ForkingCache
+    Cache: TypeAlias = DynamicCache | StaticCache | KVCache | "ForkingCache"
 
 
 class ForkingCache(Protocol):

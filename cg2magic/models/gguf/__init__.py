@@ -1,1 +1,1 @@
-"""Models in GGUF files: their headers, their tokenizers, where people keep them, and llama.cpp that runs them."""
+"""Models in GGUF files: where people keep them, what is in them, and llama.cpp, which runs them."""

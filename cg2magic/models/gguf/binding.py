@@ -1,7 +1,7 @@
 """llama.cpp's C functions, from whichever Python package has them.
 
-Two packages are supported, because each has what the other lacks. Both are ctypes around llama.cpp's C API, so
-they differ only in names.
+Two packages are supported, because each has what the other lacks. Both are ctypes around llama.cpp's C API,
+so they differ only in names.
 
 - ``ik-llama-cpp-python`` is what our extra ``gguf`` installs: wheels for Linux, macOS and Windows, of a fork
   that reads and writes faster on CPUs.
@@ -118,10 +118,10 @@ class Binding:
         owner = self._tokenizes(model)
         room = len(text) + 8
         ids = (c_int32 * room)()
-        count = self.c.llama_tokenize(owner, text, len(text), ids, room, opening, False)
+        count = self.c.llama_tokenize(owner, text, len(text), ids, room, opening, 0)
         if count < 0:
             ids = (c_int32 * -count)()
-            count = self.c.llama_tokenize(owner, text, len(text), ids, -count, opening, False)
+            count = self.c.llama_tokenize(owner, text, len(text), ids, -count, opening, 0)
         return ids[: max(0, count)]
 
     def decode(self, context: Pointer, batch: Any) -> int:

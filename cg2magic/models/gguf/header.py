@@ -16,28 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cg2magic.errors import LoadError
+from cg2magic.models.gguf.kinds import BLOCKS, FILE_TYPES
 
 MAGIC: Final = b"GGUF"
 _VERSIONS = (2, 3)
 #: Formats of the numbers, by the number of their type.
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-#: How many weights a block has, and how many bytes, by the number of the tensor's type. Types that are not
-#: listed are left to llama.cpp.
-_BLOCKS = {
-    **{0: (1, 4), 1: (1, 2), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 30: (1, 2)},
-    **{2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 40)},
-    **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292)},
-    **{16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110)},
-    **{22: (256, 82), 23: (256, 136), 29: (256, 56), 34: (256, 54), 35: (256, 66), 39: (32, 17)},
-}
-#: Names of the mixtures of types in ``general.file_type``.
-_FILE_TYPES = {
-    **{0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S"},
-    **{12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K"},
-    **{19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL"},
-    **{26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16"},
-}
 _SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 
 
@@ -85,7 +70,7 @@ class Header:
     @property
     def precision(self) -> str:
         """The name of its quantization, such as ``Q4_K_M``, or that of the type of most of its weights."""
-        named = _FILE_TYPES.get(self.fields.get("general.file_type", -1))
+        named = FILE_TYPES.get(self.fields.get("general.file_type", -1))
         if named is not None:
             return named
         most = max(self.types, key=self.types.__getitem__, default=-1)
@@ -118,7 +103,9 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     )
     gone = [part.name for part in parts if not part.is_file()]
     if gone:
-        raise LoadError(f"{gone[0]} is missing, one of {count} parts of the model: put all into {path.parent}")
+        raise LoadError(
+            f"{gone[0]} is missing, one of {count} parts of the model: put all into {path.parent}"
+        )
     return parts
 
 
@@ -198,7 +185,7 @@ class _Reader:
         shape = [self._number("Q") for _ in range(dimensions)]
         kind, offset = self._number("I"), self._number("Q")
         weights = math.prod(shape)
-        in_block, block_bytes = _BLOCKS.get(kind, (1, 0))
+        in_block, block_bytes = BLOCKS.get(kind, (1, 0))
         if not weights or shape[0] % in_block:
             raise self._damaged(f"{name} has the shape {'×'.join(map(str, shape))}")
         return name, weights, kind, offset, weights // in_block * block_bytes
@@ -245,5 +232,3 @@ class _Reader:
 
     def _damaged(self, what: str) -> LoadError:
         return LoadError(f"{self._name} is damaged: {what}; download it again")
-
-

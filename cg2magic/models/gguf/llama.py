@@ -122,11 +122,12 @@ class LlamaContext:
     def __init__(self, model: LlamaModel, *, cells: int, threads: int) -> None:
         self.model = model
         self._library = model.library
-        self._pointer = self._library.new_context(
+        pointer = self._library.new_context(
             model.pointer, cells=cells, batch=BATCH, sequences=SEQUENCES, threads=threads
         )
-        if not self._pointer:
+        if not pointer:
             raise LoadError(self._library.reason() or "there is no memory for its KV cache")
+        self._pointer: Pointer = pointer
         self._batch = self._library.c.llama_batch_init(BATCH, 0, 1)
         self._stop = ctypes.create_string_buffer(2)
         self._watch_stop()
@@ -172,7 +173,7 @@ class LlamaContext:
 
         found = np.empty((len(ids), self.model.width), dtype=np.float32)
         library, start = self._library, 0
-        library.c.llama_set_embeddings(self._pointer, True)
+        library.c.llama_set_embeddings(self._pointer, 1)
         get = library.declare("llama_get_embeddings_ith", [c_void_p, c_int32], FLOATS)
         try:
             for start in range(0, len(ids), BATCH):
@@ -180,7 +181,7 @@ class LlamaContext:
                 for i in self._run([piece], [0], start, len(piece)):
                     found[start + i] = np.ctypeslib.as_array(get(self._pointer, i), found.shape[1:])
         finally:
-            library.c.llama_set_embeddings(self._pointer, False)
+            library.c.llama_set_embeddings(self._pointer, 0)
             self.remove(0)
         return found
 
@@ -194,7 +195,7 @@ class LlamaContext:
 
     def close(self) -> None:
         """Free the KV cache."""
-        pointer, self._pointer = getattr(self, "_pointer", None), None
+        pointer, self._pointer = getattr(self, "_pointer", 0), 0
         if pointer:
             self._library.c.llama_batch_free(self._batch)
             self._library.free_context(pointer)

@@ -109,8 +109,8 @@ def explained(said: str, header: Header) -> str:
     """Say what helps against an error of llama.cpp."""
     if "unknown model architecture" in said:
         return (
-            f"llama.cpp ({binding().package}) does not know the architecture {header.architecture!r}; a newer "
-            "release of it may, or load another model"
+            f"llama.cpp ({binding().package}) does not know the architecture {header.architecture!r}; a "
+            "newer release of it may, or load another model"
         )
     return f"llama.cpp can't load it ({one_line(said)}); download it again, or load another file"
 
@@ -121,8 +121,8 @@ def _is_on_gpu(device: str) -> bool:
     has_gpu = binding().has_gpu
     if device == "gpu" and not has_gpu:
         raise LoadError(
-            f"this llama.cpp ({binding().package}) was not built for a GPU; use 'auto' or 'cpu', or install a "
-            "llama-cpp-python that was"
+            f"this llama.cpp ({binding().package}) was not built for a GPU; use 'auto' or 'cpu', or install "
+            "a llama-cpp-python that was"
         )
     return has_gpu and device != "cpu"
 
@@ -131,8 +131,8 @@ def _check_memory(header: Header, *, gpu: bool) -> None:
     free = None if gpu else free_memory("cpu")
     if free is not None and header.nbytes > free:
         raise LoadError(
-            f"it needs {gigabytes(header.nbytes)}, but only {gigabytes(free)} of memory is free; take a file with "
-            "fewer bits, or a smaller model"
+            f"it needs {gigabytes(header.nbytes)}, but only {gigabytes(free)} of memory is free; take a file "
+            "with fewer bits, or a smaller model"
         )
 
 
@@ -157,4 +157,3 @@ def _family(tokenizer: GgufTokenizer) -> str:
     name = f"{prefix}{suffix}{middle}"
     register_format(name, prefix=prefix, suffix=suffix, middle=middle)
     return name
-

@@ -130,6 +130,4 @@ def _on_hub(name: str, repo: str, quant: str | None, revision: str | None, watch
         return files
 
     folder = hub.download(repo, watch, revision, choose)
-    return GgufSource(
-        name, folder / files[0], f"{repo}@{folder.name[:12]}", (note,) if note else ()
-    )
+    return GgufSource(name, folder / files[0], f"{repo}@{folder.name[:12]}", (note,) if note else ())

@@ -1,4 +1,4 @@
-"""Where other programs keep GGUF files on this disk: Ollama's store and LM Studio's folder. Both are only read."""
+"""Where other programs keep GGUF files: Ollama's store and LM Studio's folder, which we only read."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def lm_studio_files(repo: str) -> dict[str, Path]:
 def lm_studio_names() -> Iterator[str]:
     """Iterate over the models in LM Studio's folder, by their ids on the Hub."""
     for folder in _lm_studio_folders():
-        yield from sorted({f"{file.parent.parent.name}/{file.parent.name}" for file in folder.glob("*/*/*.gguf")})
+        yield from sorted(
+            {f"{file.parent.parent.name}/{file.parent.name}" for file in folder.glob("*/*/*.gguf")}
+        )
 
 
 def _blob(store: Path, manifest: Path, name: str) -> Path:

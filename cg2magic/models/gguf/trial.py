@@ -1,9 +1,9 @@
 """Try a file in another process first: what is wrong with it may end llama.cpp, and its process with it.
 
-llama.cpp checks less than it trusts: a head count of zero, or a token id beyond the vocabulary, ends the process
-rather than raising an error. `read_header` finds what is wrong with the file's form. The rest shows when a
-process that nobody misses loads the file, reads a token with it, and survives. That takes about as long as
-loading, so a file that has passed is remembered.
+llama.cpp checks less than it trusts: a head count of zero, or a token id beyond the vocabulary, ends the
+process rather than raising an error. `read_header` finds what is wrong with the file's form. The rest shows
+when a process that nobody misses loads the file, reads a text with it, and survives. That takes about as long
+as loading, so a file that has passed is remembered.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def _try(path: Path, watch: Watch) -> None:
             while (status := _status(trial)) is None:
                 watch.report(0, size, f"checking {path.name}")
                 if time.monotonic() > until:
-                    raise LoadError("llama.cpp does not finish loading it; download it again, or load another")
+                    raise LoadError(
+                        "llama.cpp does not finish loading it; download it again, or load another"
+                    )
         finally:
             trial.kill()
             trial.wait()
