@@ -2,6 +2,11 @@
 
 All sequences share one pool of cells, so forking copies nothing. Each cache has the numbers of its sequences,
 which are handed out and come back here.
+
+Cells are only given back from the end, so that those in use have no gap: the llama.cpp that our extra installs
+(see `models.gguf.binding`) looks at the cells up to the one that it has just filled, and would miss those
+behind a gap. Attention also takes longer the more cells there are, whoever they belong to. So of earlier
+prompts only the last one stays.
 """
 
 from __future__ import annotations
@@ -10,11 +15,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cg2magic.engines.local.prefixes import PrefixCache
 from cg2magic.errors import GenerationError
 from cg2magic.models.gguf.llama import SEQUENCES, LlamaContext
 
 if TYPE_CHECKING:
     import torch
+
+    from cg2magic.engines.local.forward import Cache
 
 
 class Pool:
@@ -30,19 +38,18 @@ class Pool:
     def __init__(self, context: LlamaContext, token_bytes: int) -> None:
         self.context = context
         self.token_bytes = token_bytes
-        self._free = list(range(SEQUENCES))
+        self._free = list(range(1, SEQUENCES))  # 0 is for `LlamaContext.states`
         # A cache may be collected on any thread, but only one thread may use the context.
         self._dropped: deque[int] = deque()
 
     def take(self) -> int:
         """Return the number of an empty sequence."""
-        self.sweep()
         if not self._free:
             raise GenerationError("too many sequences at once for llama.cpp: ask for fewer candidates")
         return self._free.pop()
 
     def drop(self, sequences: Sequence[int]) -> None:
-        """Let sequences be emptied when the context is used next; may be called on any thread."""
+        """Let sequences be emptied before the next prompt; may be called on any thread."""
         self._dropped.extend(sequences)
 
     def sweep(self) -> None:
@@ -51,6 +58,28 @@ class Pool:
             sequence = self._dropped.popleft()
             self.context.remove(sequence)
             self._free.append(sequence)
+
+
+class LastPrompt(PrefixCache):
+    """The KV cache of the last prompt, and no other.
+
+    Parameters
+    ----------
+    pool : Pool
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(limit=0)
+        self._pool = pool
+
+    def longest(self, ids: tuple[int, ...]) -> tuple[int, Cache | None]:
+        """Return how many of `ids` the last prompt began with, and its cache, cropped to these."""
+        best, length, cache = self._best(ids)
+        self.clear()
+        if best is not None and cache is not None:
+            cache.crop(length - len(best))
+        self._pool.sweep()
+        return length, cache
 
 
 class LlamaCache:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cg2magic.engines.gguf.cache import LlamaCache, Pool
+from cg2magic.engines.gguf.cache import LastPrompt, LlamaCache, Pool
 from cg2magic.engines.local.engine import LocalEngine
-from cg2magic.engines.local.prefixes import PrefixCache
 from cg2magic.errors import GenerationError, UsageError
 from cg2magic.likelihood import Score
 from cg2magic.models.gguf.llama import LlamaContext, LlamaModel, NoRoom, Stopped
@@ -27,11 +26,8 @@ if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache
     from cg2magic.models.gguf.loading import GgufModel
 
-#: Cells of the KV cache beyond one context: for candidates, and for prompts of earlier requests. Attention
-#: looks at every cell up to the last one that is used, so they are not free even where they are masked.
+#: Cells of the KV cache beyond one context, for several candidates.
 _SPARE = 4096
-#: Bytes of keys and values of earlier prompts to keep, for the same reason less than in torch.
-_PREFIXES = 1 << 26
 #: Seconds between two looks at whether to stop a pass.
 _GLANCE = 0.02
 
@@ -48,13 +44,14 @@ class GgufEngine(LocalEngine):
 
     def __init__(self, loaded: GgufModel) -> None:
         super().__init__(loaded)
-        self.prefixes = PrefixCache(_PREFIXES)
         model: LlamaModel = loaded.model
         self._context = LlamaContext(model, cells=loaded.context + _SPARE, threads=cores_to_use())
         self._pool = Pool(self._context, loaded.token_bytes)
+        self.prefixes = LastPrompt(self._pool)
 
     def score(self, text: str, watch: Watch) -> Score:
         """Compute how likely the model finds a text, see `scoring.score`."""
+        self.prefixes.clear()
         try:
             with self._stoppable(watch.cancelled):
                 return super().score(text, watch)
@@ -71,6 +68,8 @@ class GgufEngine(LocalEngine):
         opening = self.vocabulary.opening
         window = self.loaded.context - len(opening)
         means = np.zeros((len(texts), self.loaded.model.width), dtype=np.float32)
+        self.prefixes.clear()
+        self._pool.sweep()
         with self._computing(), self._stoppable(watch.cancelled):
             for number, text in enumerate(texts):
                 ids = self.vocabulary.encode(text.encode(errors="replace").decode())
@@ -142,25 +141,18 @@ class GgufEngine(LocalEngine):
             self._context.stop(now=False)
 
     def _new_cache(self) -> LlamaCache:
+        self._pool.sweep()
         return LlamaCache(self._pool, [self._pool.take()])
 
     def _forward(self, ids: torch.Tensor, cache: Cache, keep: int = 1) -> torch.Tensor:
         import torch
 
         assert isinstance(cache, LlamaCache)
-        self._pool.sweep()
-        rows = ids.tolist()
         try:
-            logits = self._context.logits(rows, cache.sequences, cache.length, keep)
+            logits = self._context.logits(ids.tolist(), cache.sequences, cache.length, keep)
         except NoRoom:
-            # Earlier prompts take up the cells.
-            self.prefixes.clear()
-            self._pool.sweep()
-            try:
-                logits = self._context.logits(rows, cache.sequences, cache.length, keep)
-            except NoRoom:
-                raise GenerationError(
-                    "the KV cache has no room left for this: ask for fewer candidates, or shorten the text"
-                ) from None
+            raise GenerationError(
+                "the KV cache has no room left for this: ask for fewer candidates, or shorten the text"
+            ) from None
         cache.length += ids.shape[1]
         return torch.from_numpy(logits)

@@ -41,15 +41,11 @@ class PrefixCache:
 
         The prefix never includes the last id, which must go through the model to produce logits.
         """
-        best, length = None, 0
-        for kept in self._kept:
-            shared = _shared(kept, ids[:-1])
-            if shared > length:
-                best, length = kept, shared
-        if best is None:
+        best, length, kept = self._best(ids)
+        if best is None or kept is None:
             return 0, None
         self._kept.move_to_end(best)
-        cache = fork(self._kept[best])
+        cache = fork(kept)
         cache.crop(length - len(best))
         return length, cache
 
@@ -62,6 +58,15 @@ class PrefixCache:
         self._kept[ids] = cache
         while len(self._kept) > 1 and self.memory > self.limit:
             self._kept.popitem(last=False)
+
+    def _best(self, ids: tuple[int, ...]) -> tuple[tuple[int, ...] | None, int, Cache | None]:
+        """Find the kept ids that share the longest prefix, the length of that, and their cache."""
+        best, length = None, 0
+        for kept in self._kept:
+            shared = _shared(kept, ids[:-1])
+            if shared > length:
+                best, length = kept, shared
+        return best, length, None if best is None else self._kept[best]
 
     def clear(self) -> None:
         """Drop all caches."""

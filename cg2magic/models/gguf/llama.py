@@ -26,7 +26,7 @@ class Stopped(Exception):  # noqa: N818 - requested by the user, not a failure
     """A pass was given up in the middle; the KV cache is as it was before."""
 
 
-class NoRoom(Exception):  # noqa: N818 - the caller makes room and tries again
+class NoRoom(Exception):  # noqa: N818 - the caller says it in its own words
     """The KV cache has no room for the tokens of a pass."""
 
 
@@ -215,11 +215,13 @@ class LlamaContext:
                 at += 1
         batch.n_tokens = at
         status = self._library.decode(self._pointer, batch)
-        if status == 0:
+        # A pass that was given up may pretend that all is well.
+        is_stopped = self._stop[0] != b"\x00"
+        if status == 0 and not is_stopped:
             return wanted
         for sequence in sequences:
             self.remove(sequence, start)
-        if self._stop[0] != b"\x00":
+        if is_stopped:
             raise Stopped
         if status == 1:
             raise NoRoom
