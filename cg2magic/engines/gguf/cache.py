@@ -3,10 +3,10 @@
 All sequences share one pool of cells, so forking copies nothing. Each cache has the numbers of its sequences,
 which are handed out and come back here.
 
-Cells are only given back from the end, so that those in use have no gap: the llama.cpp that our extra installs
-(see `models.gguf.binding`) looks at the cells up to the one that it has just filled, and would miss those
-behind a gap. Attention also takes longer the more cells there are, whoever they belong to. So of earlier
-prompts only the last one stays.
+Cells are only given back from the end, so that those in use have no gap: the llama.cpp that our extra
+installs (see `models.gguf.binding`) looks at the cells up to the one that it has just filled, and would miss
+those behind a gap. Attention also takes longer the more cells there are, whoever they belong to. So of
+earlier prompts only the last one stays.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +35,11 @@ _MISSING = (
 )
 
 
+#: The level of errors in llama.cpp's log, and what stands before their text.
+_ERROR = 4
+_FUNCTION = re.compile(r"\A(?:\w+: )+|error loading model(?: \w+)?: (?:\w+: )?")
+
+
 class Binding:
     """llama.cpp's functions under the same names, whichever package they are from.
 
@@ -47,7 +53,7 @@ class Binding:
 
     package: str
     module: str
-    #: Names of these functions, where they differ.
+    #: Name of this function, which differs.
     free_model_name: str
 
     def __init__(self) -> None:
@@ -130,11 +136,10 @@ class Binding:
 
     def reason(self) -> str:
         """Return what llama.cpp said last about an error; empty if it said nothing."""
-        words = ("error", "failed", "unknown", "invalid", "unsupported", "missing", "not found", "wrong")
         with self._saying:
-            said = [line for line in self._said if any(word in line.lower() for word in words)]
-        # The first names the cause, and those after it what came of it.
-        return said[0].partition(": ")[2] or said[0] if said else ""
+            # The first names the cause, and those after it what came of it.
+            said = next(iter(self._said), "")
+        return _FUNCTION.sub("", said)
 
     @property
     def has_gpu(self) -> bool:
@@ -142,11 +147,12 @@ class Binding:
         return bool(self.declare("llama_supports_gpu_offload", [], c_bool)())
 
     def _listen(self) -> None:
-        """Keep what llama.cpp logs, instead of letting it write to the kernel's standard error."""
+        """Keep the errors that llama.cpp logs, and let it write nothing to the kernel's standard error."""
 
-        def hear(_: int, line: bytes, __: object) -> None:
-            with self._saying:
-                self._said.append(line.decode(errors="replace").strip())
+        def hear(level: int, line: bytes, _: object) -> None:
+            if level == _ERROR:
+                with self._saying:
+                    self._said.append(line.decode(errors="replace").strip())
 
         kind = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
         self._hear = kind(hear)

@@ -40,12 +40,15 @@ class Header:
         Size of its tensors in bytes.
     types : dict of int to int
         How many weights it has of each type of tensor.
+    embedded : int
+        How many tokens have an embedding; 0 if that tensor is in another part.
     """
 
     fields: dict[str, Any]
     weights: int
     nbytes: int
     types: dict[int, int]
+    embedded: int = 0
 
     def text(self, name: str) -> str:
         """Return a field that is a text; empty if there is none."""
@@ -118,13 +121,49 @@ def read_header(path: Path) -> Header:
         If one of the files is no GGUF, or is damaged.
     """
     headers = [_read(part) for part in parts_of(path)]
-    if len(headers) == 1:
-        return headers[0]
+    whole = headers[0] if len(headers) == 1 else _joined(headers)
+    _check_vocabulary(whole, path.name)
+    return whole
+
+
+def _joined(headers: list[Header]) -> Header:
+    """Return the header of a model from those of its parts; the first has all the fields."""
     types: dict[int, int] = {}
     for header in headers:
         for kind, weights in header.types.items():
             types[kind] = types.get(kind, 0) + weights
-    return Header(headers[0].fields, sum(h.weights for h in headers), sum(h.nbytes for h in headers), types)
+    return Header(
+        headers[0].fields,
+        sum(header.weights for header in headers),
+        sum(header.nbytes for header in headers),
+        types,
+        max(header.embedded for header in headers),
+    )
+
+
+def _check_vocabulary(header: Header, name: str) -> None:
+    """Check what llama.cpp takes for granted, and reads beyond the end of where it is wrong.
+
+    Raises
+    ------
+    LoadError
+    """
+    tokens = header.fields.get("tokenizer.ggml.tokens")
+    if not isinstance(tokens, list) or not tokens or not isinstance(tokens[0], bytes):
+        raise LoadError(f"{name} has no vocabulary, so it is no language model; load another file")
+    for field in ("token_type", "scores"):
+        values = header.fields.get(f"tokenizer.ggml.{field}")
+        if values is not None and (not isinstance(values, list) or len(values) != len(tokens)):
+            raise LoadError(f"{name} is damaged: {field} does not fit its vocabulary; download it again")
+    for field, value in header.fields.items():
+        is_token = field.startswith("tokenizer.ggml.") and field.endswith("_token_id")
+        if is_token and (not isinstance(value, int) or not 0 <= value < len(tokens)):
+            raise LoadError(f"{name} is damaged: {field} is {value}; download it again")
+    if header.embedded and header.embedded != len(tokens):
+        raise LoadError(
+            f"{name} is damaged: it has {len(tokens):,} tokens and {header.embedded:,} embeddings; "
+            "download it again"
+        )
 
 
 def _read(path: Path) -> Header:
@@ -165,7 +204,11 @@ class _Reader:
         infos = [self._tensor() for _ in range(self._count(tensors, least=24))]
         data = -(-self._at // alignment) * alignment
         types: dict[int, int] = {}
-        for name, weights, kind, offset, nbytes in infos:
+        embedded = 0
+        for name, shape, kind, offset, nbytes in infos:
+            weights = math.prod(shape)
+            if name == "token_embd.weight":
+                embedded = shape[-1]
             types[kind] = types.get(kind, 0) + weights
             if offset % alignment:
                 raise self._damaged(f"{name} begins at {offset}, which is no multiple of {alignment}")
@@ -174,10 +217,10 @@ class _Reader:
                     f"{self._name} is cut off: {name} ends at byte {data + offset + nbytes:,} of "
                     f"{self._size:,}; download it again"
                 )
-        return Header(values, sum(types.values()), sum(info[4] for info in infos), types)
+        return Header(values, sum(types.values()), sum(info[4] for info in infos), types, embedded)
 
-    def _tensor(self) -> tuple[str, int, int, int, int]:
-        """Return a tensor's name, how many weights it has, their type, its offset and its size."""
+    def _tensor(self) -> tuple[str, list[int], int, int, int]:
+        """Return a tensor's name, its shape, the type of its weights, its offset and its size."""
         name = self._string().decode(errors="replace")
         dimensions = self._number("I")
         if not 1 <= dimensions <= 4:
@@ -188,7 +231,7 @@ class _Reader:
         in_block, block_bytes = BLOCKS.get(kind, (1, 0))
         if not weights or shape[0] % in_block:
             raise self._damaged(f"{name} has the shape {'×'.join(map(str, shape))}")
-        return name, weights, kind, offset, weights // in_block * block_bytes
+        return name, shape, kind, offset, weights // in_block * block_bytes
 
     def _value(self, kind: int) -> Any:
         if kind == _STRING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Sequence
 from ctypes import c_bool, c_int32, c_void_p
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cg2magic.errors import GenerationError, LoadError
 from cg2magic.models.gguf.binding import FLOATS, Binding, Pointer, binding
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 BATCH = 512
 #: How many sequences may share the KV cache: candidates, and the prompts of earlier requests.
 SEQUENCES = 32
+
+
+_UNKNOWN = re.compile(r"unknown model architecture: (.+)")
 
 
 class Stopped(Exception):  # noqa: N818 - requested by the user, not a failure
@@ -54,7 +59,7 @@ class LlamaModel:
         self.library: Binding = binding()
         self._pointer = self.library.load(path, gpu=gpu, progress=progress)
         if not self._pointer:
-            raise LoadError(self.library.reason() or "llama.cpp can't load it")
+            raise LoadError(self._explained(self.library.reason()))
 
     def __del__(self) -> None:
         self.close()
@@ -94,6 +99,16 @@ class LlamaModel:
     def tokenize(self, text: str, *, opening: bool = False) -> list[int]:
         """Return the token ids of a text; with `opening`, also those that begin every text."""
         return self.library.tokenize(self.pointer, text.encode(), opening=opening)
+
+    def _explained(self, said: str) -> str:
+        """Say what helps against an error of llama.cpp."""
+        unknown = _UNKNOWN.search(said)
+        if unknown:
+            return (
+                f"llama.cpp ({self.library.package}) does not know the architecture {unknown[1]}; a newer "
+                "release of it may, or load another model"
+            )
+        return f"llama.cpp can't load it ({one_line(said)}); download it again, or load another file"
 
     def close(self) -> None:
         """Free the weights."""

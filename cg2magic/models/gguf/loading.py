@@ -16,7 +16,7 @@ from cg2magic.models.loading import LoadedModel
 from cg2magic.models.placement import free_memory
 from cg2magic.progress import LoadCancelled, Watch
 from cg2magic.prompts.families import family_of, register_format
-from cg2magic.wording import gigabytes, one_line
+from cg2magic.wording import gigabytes
 
 if TYPE_CHECKING:
     from cg2magic.models.gguf.sources import GgufSource
@@ -100,19 +100,9 @@ def _load(source: GgufSource, header: Header, watch: Watch, *, gpu: bool) -> Lla
 
     try:
         return LlamaModel(str(source.path), gpu=gpu, progress=told)
-    except LoadError as error:
+    except LoadError:
         watch.check()
-        raise LoadError(explained(str(error), header)) from None
-
-
-def explained(said: str, header: Header) -> str:
-    """Say what helps against an error of llama.cpp."""
-    if "unknown model architecture" in said:
-        return (
-            f"llama.cpp ({binding().package}) does not know the architecture {header.architecture!r}; a "
-            "newer release of it may, or load another model"
-        )
-    return f"llama.cpp can't load it ({one_line(said)}); download it again, or load another file"
+        raise
 
 
 def _is_on_gpu(device: str) -> bool:

@@ -53,13 +53,9 @@ class GgufTokenizer:
         if kind not in (_BYTE_LEVEL, _SENTENCEPIECE):
             raise LoadError(
                 f"its tokenizer is of the kind {kind!r}, which code models don't have; load another file"
-                if kind
-                else "it has no tokenizer, so it is no language model; load another file"
             )
-        tokens = self._fields.get(f"{_PREFIX}tokens", [])
+        tokens = self._fields[f"{_PREFIX}tokens"]
         self._kinds = self._fields.get(f"{_PREFIX}token_type") or [_Kind.NORMAL] * len(tokens)
-        if len(tokens) != model.vocabulary or len(self._kinds) != len(tokens):
-            raise LoadError("its vocabulary is damaged; download it again")
         used = [i for i, kind in enumerate(self._kinds) if kind != _Kind.UNUSED]
         # The vocabulary is rounded up, and nothing was trained behind the last token that is used.
         self._tokens = [token.decode(errors="replace") for token in tokens[: used[-1] + 1 if used else 0]]
