@@ -49,6 +49,11 @@ def run(line: str, shell: InteractiveShell) -> None:
         print(said)  # noqa: T201 - a magic answers in the cell
 
 
+def names() -> list[str]:
+    """Return the names of all commands."""
+    return list(_parser()[1])
+
+
 def overview() -> str:
     """Describe all commands, each in a line or two."""
     return _parser()[0].format_help()
@@ -106,8 +111,10 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     load = add(
         "load",
         _load,
-        "load a model: mini, a name from `%cg2 models`, a Hub id (@commit), a folder, or the address of a "
-        "server that runs one; without a name, show what this machine can run well",
+        "load a model: mini, a name from `%cg2 models`, a Hub id (@commit), a folder, a GGUF file, or the "
+        "address of a server that runs one; without a name, show what this machine can run well",
+        "A GGUF is a path, owner/name-GGUF:Q4_K_M on the Hub or in LM Studio's folder, or ollama:NAME in "
+        "Ollama's store; Tab completes what is on this disk. "
         "A server is vLLM, llama.cpp or another with OpenAI's completions API; it sees your prompts. "
         "If it requires a key, put the key into the environment variable CG2MAGIC_API_KEY.",
     )
@@ -117,7 +124,9 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         metavar="NAME",
         help="the model, or a server such as http://HOST:8000/v1",
     )
-    load.add_argument("--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, mps")
+    load.add_argument(
+        "--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, mps; for a GGUF cpu or gpu"
+    )
     load.add_argument(
         "--precision",
         default="auto",

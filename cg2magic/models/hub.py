@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -126,14 +126,26 @@ def cached(repo: str, revision: str | None = None) -> Path | None:
 
 
 def snapshot(repo: str, revision: str | None = None) -> Path | None:
-    """Return the folder of a model in the cache, whatever files are there."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    """Return the folder of a model in the cache at a revision, whatever files are there."""
+    from huggingface_hub import constants
 
+    revision = revision or constants.DEFAULT_REVISION
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
     try:
-        return Path(snapshot_download(repo, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
-        return None
+        commit = (folder / "refs" / revision).read_text().strip()
+    except OSError:
+        commit = revision
+    found = folder / "snapshots" / commit
+    return found if found.is_dir() else None
+
+
+def snapshots() -> Iterator[tuple[str, Path]]:
+    """Iterate over the models in the cache, ``(id, folder)``, each at the commits that were downloaded."""
+    from huggingface_hub import constants
+
+    for folder in sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*/snapshots/*")):
+        _, owner, name = folder.parts[-3].split("--", 2)
+        yield f"{owner}/{name}", folder
 
 
 def is_offline() -> bool:

@@ -57,7 +57,7 @@ def choose_quant(names: Iterable[str], wanted: str | None, of: str) -> tuple[tup
         raise LoadError(f"{of} has no GGUF file; leave out the quantization, or load another model")
     if wanted is not None:
         if wanted.upper() not in models:
-            raise LoadError(f"{of} has no {wanted}; it has {', '.join(sorted(filter(None, models)))}")
+            raise LoadError(f"{of} has no {wanted.upper()}; it has {', '.join(sorted(filter(None, models)))}")
         return _parts(models[wanted.upper()]), ""
     quant = min(models, key=_distance)
     note = f"there is no {DEFAULT}: this is {quant}" if quant not in (DEFAULT, "") else ""
@@ -69,9 +69,14 @@ def _parts(files: list[str]) -> tuple[str, ...]:
     return tuple(files) if all(map(_PART.search, files)) else (files[0],)
 
 
-def _distance(quant: str) -> tuple[float, bool, str]:
+def _distance(quant: str) -> tuple[float, bool, bool, str]:
     """How far a quantization is from the default: in bits, more of them rather than fewer."""
     found = re.search(r"\d+", quant)
     bits = int(found[0]) if found else 16
     off = bits - 4
-    return (0 if quant == DEFAULT else abs(off) + (off < 0) / 2 + 0.25, not quant.endswith("K_M"), quant)
+    return (
+        0 if quant == DEFAULT else abs(off) + (off < 0) / 2 + 0.25,
+        not quant.endswith("K_M"),
+        "_K" not in quant,
+        quant,
+    )
