@@ -43,7 +43,7 @@ def open_engine(
     if spec.served or spec.tokenizer:
         raise LoadError(f"--model and --tokenizer need the address of a server; {spec.name} is not one")
     gguf = find_gguf(spec.name, watch)
-    if gguf is not None:
+    if gguf is not None or spec.precision in ("q4", "q8"):
         return _open_gguf(spec, gguf, watch)
     loaded = load_model(
         spec.name,
@@ -57,10 +57,17 @@ def open_engine(
     return LocalEngine(loaded, compile=bool(spec.compile))
 
 
-def _open_gguf(spec: ModelSpec, source: GgufSource, watch: Watch) -> Engine:
+def _open_gguf(spec: ModelSpec, source: GgufSource | None, watch: Watch) -> Engine:
+    """Load a GGUF file, or one that is made of a checkpoint."""
     from cg2magic.engines.gguf.engine import GgufEngine
+    from cg2magic.models.gguf.conversion import converted
     from cg2magic.models.gguf.loading import load_gguf
 
+    if source is None:
+        if spec.compile:
+            raise LoadError(f"--compile is for torch, and {spec.precision} runs in llama.cpp: leave it out")
+        made = converted(spec.name, spec.precision, spec.groups, watch)
+        return GgufEngine(load_gguf(made, device=spec.device, watch=watch, precision=spec.precision))
     if (spec.precision, spec.groups, spec.compile) != ("auto", None, None):
         raise LoadError(
             f"{source.name} is a GGUF, which has its own precision and layout: leave out --precision, "

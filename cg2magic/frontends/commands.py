@@ -130,8 +130,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     load.add_argument(
         "--precision",
         default="auto",
-        choices=("auto", "int8", "fp32", "bf16", "fp16"),
-        help="the precision of its weights",
+        choices=("auto", "int8", "fp32", "bf16", "fp16", "q4", "q8"),
+        help="the precision of its weights; q4 and q8 run a CodeGen model in llama.cpp",
     )
     load.add_argument(
         "--groups", type=int, metavar="G", help="groups in its qkv_proj, 4 or 8, if it doesn't say"
@@ -147,7 +147,11 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     add("unload", _unload, "free the model's memory")
     add("models", _models, "list the models known by name: size, memory, what fits here, holes, licence")
 
-    cache_ = add("cache", _cache, "show or clear the int8 weights on disk, which make the next load quick")
+    cache_ = add(
+        "cache",
+        _cache,
+        "show or clear the int8, q4 and q8 weights kept on disk, which make the next load quick",
+    )
     cache_.add_argument("what", nargs="?", choices=("show", "clear"), default="show")
 
     config = add(
@@ -224,7 +228,7 @@ def _status(*_: object) -> str:
         lines.append(f"last request  {status.tokens_per_second:.0f} tokens/s")
     kept = int8_files.size()
     if kept:
-        lines.append(f"int8 weights on disk  {gigabytes(kept)}; `%cg2 cache clear` removes them")
+        lines.append(f"quantized weights on disk  {gigabytes(kept)}; `%cg2 cache clear` removes them")
     return "\n".join(lines)
 
 
@@ -365,8 +369,8 @@ def _cache(args: argparse.Namespace, _: InteractiveShell) -> str:
     from cg2magic.models.int8 import files as int8_files
 
     if args.what == "clear":
-        return f"int8 weights removed from the disk, {gigabytes(int8_files.clear())} freed"
-    return f"int8 weights on disk  {gigabytes(int8_files.size())} in {int8_files.folder()}"
+        return f"quantized weights removed from the disk, {gigabytes(int8_files.clear())} freed"
+    return f"quantized weights on disk  {gigabytes(int8_files.size())} in {int8_files.folder()}"
 
 
 def describe(loaded: LoadedModel | RemoteModel) -> str:

@@ -16,15 +16,19 @@ from __future__ import annotations
 import ctypes
 import importlib
 import re
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable
 from ctypes import POINTER, c_bool, c_char_p, c_float, c_int32, c_void_p
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from cg2magic.errors import LoadError
+from cg2magic.models.gguf.kinds import FILE_TYPES
+from cg2magic.wording import one_line
 
 #: An opaque pointer: to a model, to a context.
 Pointer = int
@@ -130,6 +134,10 @@ class Binding:
             count = self.c.llama_tokenize(owner, text, len(text), ids, -count, opening, 0)
         return ids[: max(0, count)]
 
+    def quantize(self, source: Path, target: Path, kind: str) -> None:
+        """Write a model in another precision, such as ``Q4_K_M``; raise RuntimeError if that fails."""
+        raise NotImplementedError
+
     def decode(self, context: Pointer, batch: Any) -> int:
         """Run a batch; 0 if that worked, 1 if the KV cache has no room for it."""
         return self.c.llama_decode(context, batch)
@@ -189,6 +197,17 @@ class _Ik(Binding):
     def _library(self) -> ctypes.CDLL:
         return self.c._lib  # noqa: SLF001 - it declares only some of the functions
 
+    def quantize(self, source: Path, target: Path, kind: str) -> None:
+        from ik_llama_cpp.quantize import find_quantize_bin
+
+        program = find_quantize_bin()
+        if program is None:
+            raise RuntimeError(f"{self.package} has no llama-quantize")
+        command = [str(program), str(source), str(target), kind]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - theirs
+        if done.returncode:
+            raise RuntimeError(one_line(f"{done.stdout} {done.stderr}", tail=True))
+
     def _tokenizes(self, model: Pointer) -> Pointer:
         return model
 
@@ -208,6 +227,13 @@ class _LlamaCpp(Binding):
 
     def _library(self) -> ctypes.CDLL:
         return self.c._lib  # noqa: SLF001 - as above
+
+    def quantize(self, source: Path, target: Path, kind: str) -> None:
+        self._said.clear()
+        params = self.c.llama_model_quantize_default_params()
+        params.ftype = next(number for number, name in FILE_TYPES.items() if name == kind)
+        if self.c.llama_model_quantize(bytes(source), bytes(target), ctypes.byref(params)):
+            raise RuntimeError(self.reason() or "llama.cpp does not say why")
 
     def _tokenizes(self, model: Pointer) -> Pointer:
         return self.c.llama_model_get_vocab(model)

@@ -45,7 +45,7 @@ class GgufModel(LoadedModel):
     token_bytes: int = 0
 
 
-def load_gguf(source: GgufSource, *, device: str, watch: Watch) -> GgufModel:
+def load_gguf(source: GgufSource, *, device: str, watch: Watch, precision: str | None = None) -> GgufModel:
     """Load a model from a file. This blocks, so call it on a worker thread.
 
     Parameters
@@ -54,6 +54,8 @@ def load_gguf(source: GgufSource, *, device: str, watch: Watch) -> GgufModel:
     device : str
         ``"auto"``: a GPU if llama.cpp was built for one; ``"cpu"``, or ``"gpu"``.
     watch : Watch
+    precision : str, optional
+        What its precision was called when it was asked for; by default, what the file calls it.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def load_gguf(source: GgufSource, *, device: str, watch: Watch) -> GgufModel:
         tokenizer=tokenizer,
         family=_family(tokenizer),
         device="gpu" if gpu else "cpu",
-        precision=header.precision,
+        precision=precision or header.precision,
         parameters=header.weights,
         memory=header.nbytes,
         seconds=time.perf_counter() - started,
