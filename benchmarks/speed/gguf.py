@@ -20,6 +20,7 @@ from benchmarks.speed.peers import TEMPERATURE, TOP_P, Clock, LlamaCpp, Place
 from benchmarks.speed.shapes import SHAPES
 from benchmarks.speed.worker import Loaded, Session, Timed, Worker, WorkerError
 from cg2magic.engines.gguf.engine import GgufEngine
+from cg2magic.models.threads import cores_to_use
 from cg2magic.request import Sampling
 
 #: Tokens of the prompt and of the answer, of the prompt for several candidates, and how many more the next
@@ -144,7 +145,7 @@ def measure(file: Path, rounds: int, said: Callable[[str], None]) -> str:
         Receives a line for each step.
     """
     machine = this_machine()
-    place = Place(file.parent, SHAPES["1B"], machine.cores)
+    place = Place(file.parent, SHAPES["1B"], cores_to_use())
     workers: dict[str, Worker] = {}
     labels: dict[str, str] = {}
     try:
