@@ -99,10 +99,11 @@ class GgufEngine(LocalEngine):
         candidates: list[Candidate],
         changed: Callable[[], None],
         cancelled: Callable[[], bool],
+        numbers: Sequence[int] = (),
     ) -> None:
         try:
             with self._stoppable(cancelled):
-                super()._write(request, prompt, candidates, changed, cancelled)
+                super()._write(request, prompt, candidates, changed, cancelled, numbers)
         except Stopped:
             for candidate in candidates:
                 candidate.cancel()

@@ -196,9 +196,9 @@ def _short_spins() -> Iterator[None]:
     """Let OpenMP's threads wait for each other only briefly before they sleep.
 
     They wait hundreds of times for a token. By default they wait without giving up the core, even for a
-    thread that has none because something else computes: on two busy cores, a token took 1.2 s that way, and 0.1 s
-    this way. (Qwen2.5-Coder-0.5B in four bits; 0.2 s with one thread.) The wheel has an OpenMP of its own, which
-    reads these variables when it is loaded; what users set themselves stays.
+    thread that has none because something else computes: on two busy cores, a token took 1.2 s that way, and
+    0.1 s this way. (Qwen2.5-Coder-0.5B in four bits; 0.2 s with one thread.) The wheel has an OpenMP of its
+    own, which reads these variables when it is loaded; what users set themselves stays.
     """
     if _OPENMP & os.environ.keys():
         yield

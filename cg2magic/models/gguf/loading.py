@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cg2magic.errors import LoadError
+from cg2magic.models.chat import notes_on_chat
 from cg2magic.models.gguf.binding import binding
 from cg2magic.models.gguf.header import Header, read_header
 from cg2magic.models.gguf.llama import LlamaModel
@@ -87,7 +88,7 @@ def load_gguf(source: GgufSource, *, device: str, watch: Watch, precision: str |
         context=min(header.context or _CONTEXT, _CONTEXT),
         groups=None,
         source=source.origin,
-        notes=source.notes,
+        notes=(*source.notes, *_notes_on_chat(source.name, header, tokenizer)),
         token_bytes=_token_bytes(header),
     )
 
@@ -126,6 +127,13 @@ def _check_memory(header: Header, *, gpu: bool) -> None:
             f"it needs {gigabytes(header.nbytes)}, but only {gigabytes(free)} of memory is free; take a file "
             "with fewer bits, or a smaller model"
         )
+
+
+def _notes_on_chat(name: str, header: Header, tokenizer: GgufTokenizer) -> tuple[str, ...]:
+    # What the file calls itself says more than the name of a file that somebody gave it.
+    named = f"{name} {header.text('general.name')} {header.text('general.finetune')}"
+    has_template = "tokenizer.chat_template" in header.fields
+    return notes_on_chat(named, tokenizer.named("eos_token_id"), has_template=has_template)
 
 
 def _token_bytes(header: Header) -> int:
