@@ -12,7 +12,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 
-from tests.needs import need_package
+from tests.needs import need_llama_cpp
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUICKSTART = NOTEBOOKS / "quickstart.ipynb"
@@ -217,7 +217,7 @@ def test_the_notebook_of_the_context_shows_what_the_model_sees(tmp_path):
 
 
 def test_a_gguf_is_loaded_and_writes_in_the_notebook_of_local_models(tmp_path):
-    need_package("ik_llama_cpp", "test")
+    need_llama_cpp()
     kept = nbformat.read(LOCAL, as_version=4)
     nbformat.validate(kept)
     assert not [cell.id for cell in kept.cells if cell.get("outputs") or cell.get("execution_count")]

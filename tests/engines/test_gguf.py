@@ -26,7 +26,7 @@ from cg2magic.progress import Watch
 from cg2magic.prompts.continuation import continuation
 from cg2magic.request import Request, Sampling
 from tests.engines.test_local import PLAIN, REPEATING, Counted, Endless
-from tests.needs import need_package
+from tests.needs import need_llama_cpp
 
 SPREAD = "import numpy as np\nimport matplotlib.pyplot as plt\n\nx = np.linspace(0, 10, 100)\n"
 
@@ -37,7 +37,7 @@ def open_engine(file: Path) -> GgufEngine:
 
 @pytest.fixture(scope="module")
 def opened(exported) -> Iterator[GgufEngine]:
-    need_package("ik_llama_cpp", "test")
+    need_llama_cpp()
     engine = open_engine(exported / "model.gguf")
     yield engine
     engine.close()
@@ -58,8 +58,13 @@ def llama_cpp_greedy(file: Path, ids: list[int], length: int) -> list[int]:
     c = model.library.c
     written, at = [], 0
     while len(written) < length:
-        context.logits([ids], [0], at, 1)
+        context.logits([ids], [1], at, 1)
         at += len(ids)
+        if hasattr(c, "llama_sampler_init_greedy"):
+            ids = [c.llama_sampler_sample(c.llama_sampler_init_greedy(), context._pointer, -1)]
+            written += ids
+            continue
+        # The other package has the sampler of older releases.
         logits = c.llama_get_logits_ith(context._pointer, len(ids) - 1)
         tokens = (c.llama_token_data * model.vocabulary)()
         for i in range(model.vocabulary):
@@ -226,6 +231,7 @@ def test_a_request_that_is_stopped_keeps_its_text_however_long_the_pass(engine):
         passes.append(what)
         while len(passes) > 4:
             stopped.set()
+            engine._context.remove(what[1][0], what[2] + 1)
             found = logits([[0]], [what[1][0]], what[2] + 1, 1)  # raises Stopped in the end
             time.sleep(0.001)
         return found

@@ -9,12 +9,12 @@ import pytest
 import cg2magic
 from cg2magic.models.export import export
 from cg2magic.service.manager import manager
-from tests.needs import need_package
+from tests.needs import need_llama_cpp
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory) -> Path:
-    need_package("ik_llama_cpp", "test")
+    need_llama_cpp()
     folder = tmp_path_factory.mktemp("gguf")
     export("mini", folder / "out", gguf=True, outtype="q8_0")
     return (folder / "out" / "model.gguf").rename(folder / "mini-Q8_0.gguf")

@@ -14,14 +14,14 @@ from cg2magic.models.gguf import conversion
 from cg2magic.models.int8 import files
 from cg2magic.progress import LoadCancelled, Watch
 from tests.checkpoints import write_checkpoint
-from tests.needs import need_package
+from tests.needs import need_llama_cpp
 
 CODE = Path(conversion.__file__).read_text("utf-8")
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    need_package("ik_llama_cpp", "test")
+    need_llama_cpp()
     monkeypatch.setattr(files, "folder", lambda: tmp_path / "kept")
 
 

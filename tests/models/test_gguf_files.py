@@ -19,7 +19,7 @@ from cg2magic.models.gguf.sources import find_gguf
 from cg2magic.progress import LoadCancelled, Watch
 from cg2magic.request import Request, Sampling
 from tests.checkpoints import write_checkpoint
-from tests.needs import need_package
+from tests.needs import need_llama_cpp
 
 EXTREMES = (0, 1, 2, 255, 1 << 15, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 62, (1 << 64) - 1)
 
@@ -27,7 +27,7 @@ EXTREMES = (0, 1, 2, 255, 1 << 15, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 6
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Path:
     """A model of random weights in a file of some 100 kB."""
-    need_package("ik_llama_cpp", "test")
+    need_llama_cpp()
     folder = tmp_path_factory.mktemp("small")
     export(str(write_checkpoint(folder / "random")), folder / "out", gguf=True, groups=8)
     return folder / "out" / "model.gguf"
@@ -113,7 +113,7 @@ def test_a_hundred_mutations_never_end_the_process(small, tmp_path):
     [
         ("general.architecture", "llama9", "does not know the architecture 'llama9'"),
         ("phi2.attention.head_count", 0, "breaks down on it|can't load it"),
-        ("phi2.block_count", 4000, "can't load it"),
+        ("phi2.block_count", 4000, "breaks down on it|can't load it"),
         ("phi2.embedding_length", 7, "can't load it .*token_embd.weight"),
         ("tokenizer.ggml.model", "bert", "of the kind 'bert'|can't load it"),
         ("tokenizer.ggml.tokens", ["a", "b"], "token_type does not fit its vocabulary"),

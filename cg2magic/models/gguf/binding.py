@@ -147,6 +147,7 @@ class Binding:
 
     def decode(self, context: Pointer, batch: Any) -> int:
         """Run a batch; 0 if that worked, 1 if the KV cache has no room for it."""
+        self._said.clear()
         return self.c.llama_decode(context, batch)
 
     def reason(self) -> str:

@@ -139,7 +139,7 @@ def main() -> int:
         GgufTokenizer(header, model)
         ids = model.tokenize("def hello(name):\n    return 1", opening=True) or [0]
         context = LlamaContext(model, cells=512, threads=1)
-        context.logits([ids[:64]], [0], 0, 1)
+        context.logits([ids[:64]], [1], 0, 1)
         context.states(ids[:64])
     except Exception as error:  # noqa: BLE001 - told to the process that waits
         sys.stderr.write(f"\n{one_line(error)}\n")
