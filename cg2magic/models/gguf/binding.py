@@ -283,22 +283,24 @@ _BINDINGS = {"ik_llama_cpp": _Ik, "llama_cpp": _LlamaCpp}
 
 @cache
 def binding() -> Binding:
-    """Import the binding that is installed.
+    """Import the binding that is installed; of two, the one that was built for a GPU.
 
     Raises
     ------
     LoadError
         If there is none, or the one that is there can't be used.
     """
-    trouble = _MISSING
+    trouble, found = _MISSING, []
     for name, kind in _BINDINGS.items():
         if find_spec(name) is None:
             continue
         try:
-            return kind()
+            found.append(kind())
         except (ImportError, OSError, AttributeError, RuntimeError) as error:
             trouble = f"the package {kind.package} does not work here ({error}); install it again"
-    raise LoadError(trouble)
+    if not found:
+        raise LoadError(one_line(trouble, 400))
+    return next((each for each in found if each.has_gpu), found[0])
 
 
 #: What `Binding.declare` needs for tables of numbers.
