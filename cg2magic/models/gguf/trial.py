@@ -116,6 +116,18 @@ def _remember(identity: str) -> None:
         pass  # it is tried again next time
 
 
+def _limit(memory: int) -> None:
+    """Limit the memory that a damaged file may ask for; a GPU's driver maps more than there is."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if not binding().has_gpu:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except (ImportError, OSError, ValueError):
+        pass  # the system has no such limits
+
+
 def main() -> int:
     """Load the file, split a text and read it; the exit status says how that went."""
     import faulthandler
@@ -127,13 +139,7 @@ def main() -> int:
     faulthandler.disable()
     path, memory = Path(sys.argv[1]), int(sys.argv[2])
     try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ImportError, OSError, ValueError):
-        pass  # the system has no such limits
-    try:
+        _limit(memory)
         header = read_header(path)
         model = LlamaModel(str(path))
         GgufTokenizer(header, model)
