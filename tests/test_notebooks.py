@@ -225,12 +225,13 @@ def test_a_gguf_is_loaded_and_writes_in_the_notebook_of_local_models(tmp_path):
     found = [output for cell in done.cells for output in cell.get("outputs", [])]
     assert not [out for out in found if out.output_type == "error" or out.get("name") == "stderr"]
 
-    assert printed(done, "load").startswith("model: 8.9 M parameters, Q8_0 on cpu")
+    # On a slow machine there are bars before what the cells say.
+    assert "model: 8.9 M parameters, Q8_0 on cpu" in printed(done, "load")
     assert shown(done, "complete")["text/plain"].partition("x = np.linspace(0, 10, 100)")[2].strip()
     assert printed(done, "ideas").count("return name") == 3
     assert "<style>" in shown(done, "score")["text/html"]
-    assert printed(done, "q4").startswith("mini: 8.9 M parameters, q4 on cpu")
-    assert printed(done, "embed") == "(2, 256)"
+    assert "mini: 8.9 M parameters, q4 on cpu" in printed(done, "q4")
+    assert "(2, 256)" in printed(done, "embed")
     assert printed(done, "unload").startswith("mini unloaded")
 
 
