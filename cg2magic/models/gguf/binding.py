@@ -225,9 +225,7 @@ class _Ik(Binding):
         return self.c._lib  # noqa: SLF001 - it declares only some of the functions
 
     def quantize(self, source: Path, target: Path, kind: str) -> None:
-        from ik_llama_cpp.quantize import find_quantize_bin
-
-        program = find_quantize_bin()
+        program = importlib.import_module("ik_llama_cpp.quantize").find_quantize_bin()
         if program is None:
             raise RuntimeError(f"{self.package} has no llama-quantize")
         command = [str(program), str(source), str(target), kind]
