@@ -70,12 +70,14 @@ def load(
     Parameters
     ----------
     model : str
-        ``"mini"``, a name from the catalog (``%cg2 models``), an id on the Hugging Face Hub, a folder, or the
-        address of a server with OpenAI's completions API, ``"http://host:8000/v1"``.
+        ``"mini"``, a name from the catalog (``%cg2 models``), an id on the Hugging Face Hub, a folder, a
+        GGUF, or the address of a server with OpenAI's completions API, ``"http://host:8000/v1"``. A GGUF is
+        a file, ``"owner/name-GGUF:Q4_K_M"`` on the Hub or in LM Studio's folder, or ``"ollama:NAME"``.
     device : str
         A torch device, or ``"auto"``: the GPU if there is one, and several (through accelerate) for a model
-        that does not fit on one.
-    precision : {"auto", "int8", "fp32", "bf16", "fp16"}
+        that does not fit on one. For a GGUF, ``"cpu"`` or ``"gpu"``.
+    precision : {"auto", "int8", "fp32", "bf16", "fp16", "q4", "q8"}
+        ``"q4"`` and ``"q8"`` convert a model in CodeGen's layout once, and run it in llama.cpp.
     groups : int, optional
         How many groups CodeGen2's ``qkv_proj`` has, for a checkpoint that doesn't say.
     served : str, optional

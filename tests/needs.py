@@ -90,6 +90,12 @@ def need_package(name: str, extra: str) -> None:
     _stop(f"no {name}; `pip install -e '.[{extra}]'` brings it" if missing else "", must=extra == "test")
 
 
+def need_llama_cpp() -> None:
+    """Do the same for llama.cpp in this process, from either of the packages that have it."""
+    if importlib.util.find_spec("llama_cpp") is None:
+        need_package("ik_llama_cpp", "test")
+
+
 def _stop(reason: str, *, must: bool) -> None:
     if reason and must and IN_CI:
         pytest.fail(f"in CI this must not be missing: {reason}", pytrace=False)

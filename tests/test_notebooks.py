@@ -12,11 +12,14 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 
+from tests.needs import need_llama_cpp
+
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUICKSTART = NOTEBOOKS / "quickstart.ipynb"
 MODELS = NOTEBOOKS / "models.ipynb"
 CONTEXT = NOTEBOOKS / "context.ipynb"
 SERVING = NOTEBOOKS / "serving_a_class.ipynb"
+LOCAL = NOTEBOOKS / "local_models.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +214,25 @@ def test_the_notebook_of_the_context_shows_what_the_model_sees(tmp_path):
     assert "import pandas" not in printed(done, "less-prompt")
     assert "DataFrame" not in printed(done, "none-prompt")
     assert printed(done, "room").startswith("trips = read_trips() # %% limit = 20 # %% print('step 1")
+
+
+def test_a_gguf_is_loaded_and_writes_in_the_notebook_of_local_models(tmp_path):
+    need_llama_cpp()
+    kept = nbformat.read(LOCAL, as_version=4)
+    nbformat.validate(kept)
+    assert not [cell.id for cell in kept.cells if cell.get("outputs") or cell.get("execution_count")]
+    done = execute(LOCAL, tmp_path)
+    found = [output for cell in done.cells for output in cell.get("outputs", [])]
+    assert not [out for out in found if out.output_type == "error" or out.get("name") == "stderr"]
+
+    # On a slow machine there are bars before what the cells say.
+    assert "model: 8.9 M parameters, Q8_0 on cpu" in printed(done, "load")
+    assert shown(done, "complete")["text/plain"].partition("x = np.linspace(0, 10, 100)")[2].strip()
+    assert printed(done, "ideas").count("return name") == 3
+    assert "<style>" in shown(done, "score")["text/html"]
+    assert "mini: 8.9 M parameters, q4 on cpu" in printed(done, "q4")
+    assert "(2, 256)" in printed(done, "embed")
+    assert printed(done, "unload").startswith("mini unloaded")
 
 
 def test_a_class_is_served_by_a_real_server_without_a_failure_or_warning(serving):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.speed import report
 from benchmarks.speed.run import plan
-from cg2magic.errors import Cg2Error
+from cg2magic.errors import Cg2Error, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +45,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where to keep the model (2 GB) and what is made from it (3 GB)",
     )
+    parser.add_argument(
+        "--gguf",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="measure this real model instead, in our engine and in llama.cpp alone; may be repeated",
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report to this file too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to this file")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the main rows, as .png or .svg")
@@ -51,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bench(args: argparse.Namespace) -> None:
+    if args.gguf:
+        _bench_files(args)
+        return
     run = plan(
         quick=args.quick,
         folder=args.folder,
@@ -69,6 +80,17 @@ def _bench(args: argparse.Namespace) -> None:
         report.write_json(run.results, args.json)
     if args.chart:
         report.draw_chart(run.results, args.chart)
+
+
+def _bench_files(args: argparse.Namespace) -> None:
+    from benchmarks.speed.gguf import measure
+
+    if args.json or args.chart:
+        raise UsageError("--json and --chart are for the run with random weights: leave them out with --gguf")
+    tables = [measure(file, args.rounds, partial(print, file=sys.stderr, flush=True)) for file in args.gguf]
+    print("\n".join(tables))
+    if args.markdown:
+        args.markdown.write_text("\n".join(tables), "utf-8")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from cg2magic.progress import Watch
 if TYPE_CHECKING:
     from cg2magic.engines.engine import Engine
     from cg2magic.engines.remote.model import RemoteModel
+    from cg2magic.models.gguf.sources import GgufSource
     from cg2magic.models.loading import LoadedModel
 
 
@@ -36,10 +37,14 @@ def open_engine(
             reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=watch.cancelled)
         )
     from cg2magic.engines.local.engine import LocalEngine
+    from cg2magic.models.gguf.sources import find_gguf
     from cg2magic.models.loading import LoadedModel, load_model
 
     if spec.served or spec.tokenizer:
         raise LoadError(f"--model and --tokenizer need the address of a server; {spec.name} is not one")
+    gguf = find_gguf(spec.name, watch)
+    if gguf is not None or spec.precision in ("q4", "q8"):
+        return _open_gguf(spec, gguf, watch)
     loaded = load_model(
         spec.name,
         device=spec.device,
@@ -50,3 +55,22 @@ def open_engine(
         resident=resident if isinstance(resident, LoadedModel) else None,
     )
     return LocalEngine(loaded, compile=bool(spec.compile))
+
+
+def _open_gguf(spec: ModelSpec, source: GgufSource | None, watch: Watch) -> Engine:
+    """Load a GGUF file, or one that is made of a checkpoint."""
+    from cg2magic.engines.gguf.engine import GgufEngine
+    from cg2magic.models.gguf.conversion import converted
+    from cg2magic.models.gguf.loading import load_gguf
+
+    if source is None:
+        if spec.compile:
+            raise LoadError(f"--compile is for torch, and {spec.precision} runs in llama.cpp: leave it out")
+        made = converted(spec.name, spec.precision, spec.groups, watch)
+        return GgufEngine(load_gguf(made, device=spec.device, watch=watch, precision=spec.precision))
+    if (spec.precision, spec.groups, spec.compile) != ("auto", None, None):
+        raise LoadError(
+            f"{source.name} is a GGUF, which has its own precision and layout: leave out --precision, "
+            "--groups and --compile"
+        )
+    return GgufEngine(load_gguf(source, device=spec.device, watch=watch))

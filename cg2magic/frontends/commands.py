@@ -49,6 +49,11 @@ def run(line: str, shell: InteractiveShell) -> None:
         print(said)  # noqa: T201 - a magic answers in the cell
 
 
+def names() -> list[str]:
+    """Return the names of all commands."""
+    return list(_parser()[1])
+
+
 def overview() -> str:
     """Describe all commands, each in a line or two."""
     return _parser()[0].format_help()
@@ -106,8 +111,10 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     load = add(
         "load",
         _load,
-        "load a model: mini, a name from `%cg2 models`, a Hub id (@commit), a folder, or the address of a "
-        "server that runs one; without a name, show what this machine can run well",
+        "load a model: mini, a name from `%cg2 models`, a Hub id (@commit), a folder, a GGUF file, or the "
+        "address of a server that runs one; without a name, show what this machine can run well",
+        "A GGUF is a path, owner/name-GGUF:Q4_K_M on the Hub or in LM Studio's folder, or ollama:NAME in "
+        "Ollama's store; Tab completes what is on this disk. "
         "A server is vLLM, llama.cpp or another with OpenAI's completions API; it sees your prompts. "
         "If it requires a key, put the key into the environment variable CG2MAGIC_API_KEY.",
     )
@@ -117,12 +124,14 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         metavar="NAME",
         help="the model, or a server such as http://HOST:8000/v1",
     )
-    load.add_argument("--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, mps")
+    load.add_argument(
+        "--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, mps; for a GGUF cpu or gpu"
+    )
     load.add_argument(
         "--precision",
         default="auto",
-        choices=("auto", "int8", "fp32", "bf16", "fp16"),
-        help="the precision of its weights",
+        choices=("auto", "int8", "fp32", "bf16", "fp16", "q4", "q8"),
+        help="the precision of its weights; q4 and q8 run a CodeGen model in llama.cpp",
     )
     load.add_argument(
         "--groups", type=int, metavar="G", help="groups in its qkv_proj, 4 or 8, if it doesn't say"
@@ -138,7 +147,11 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     add("unload", _unload, "free the model's memory")
     add("models", _models, "list the models known by name: size, memory, what fits here, holes, licence")
 
-    cache_ = add("cache", _cache, "show or clear the int8 weights on disk, which make the next load quick")
+    cache_ = add(
+        "cache",
+        _cache,
+        "show or clear the int8, q4 and q8 weights kept on disk, which make the next load quick",
+    )
     cache_.add_argument("what", nargs="?", choices=("show", "clear"), default="show")
 
     config = add(
@@ -215,7 +228,7 @@ def _status(*_: object) -> str:
         lines.append(f"last request  {status.tokens_per_second:.0f} tokens/s")
     kept = int8_files.size()
     if kept:
-        lines.append(f"int8 weights on disk  {gigabytes(kept)}; `%cg2 cache clear` removes them")
+        lines.append(f"quantized weights on disk  {gigabytes(kept)}; `%cg2 cache clear` removes them")
     return "\n".join(lines)
 
 
@@ -356,8 +369,8 @@ def _cache(args: argparse.Namespace, _: InteractiveShell) -> str:
     from cg2magic.models.int8 import files as int8_files
 
     if args.what == "clear":
-        return f"int8 weights removed from the disk, {gigabytes(int8_files.clear())} freed"
-    return f"int8 weights on disk  {gigabytes(int8_files.size())} in {int8_files.folder()}"
+        return f"quantized weights removed from the disk, {gigabytes(int8_files.clear())} freed"
+    return f"quantized weights on disk  {gigabytes(int8_files.size())} in {int8_files.folder()}"
 
 
 def describe(loaded: LoadedModel | RemoteModel) -> str:

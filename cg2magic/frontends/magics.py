@@ -15,7 +15,7 @@ from IPython.core.magic_arguments import magic_arguments
 from cg2magic.context.settings import Settings
 from cg2magic.errors import Cg2Error, UsageError
 from cg2magic.formats import FillInMiddle
-from cg2magic.frontends import check_option, commands, interrupts
+from cg2magic.frontends import check_option, commands, completion, interrupts
 from cg2magic.frontends import present as frontend
 from cg2magic.frontends.config import Config
 from cg2magic.frontends.inline import Switch
@@ -50,6 +50,7 @@ class CG2(Config):
         cg2 = cls(shell)
         shell.register_magics(cg2)
         interrupts.enter(shell)
+        completion.enter(shell)
         if hasattr(shell, "kernel"):
             cg2.ghosts = Switch(cg2)
 
@@ -64,6 +65,7 @@ class CG2(Config):
             cg2.ghosts.close()
         shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, cls)]
         interrupts.leave(shell)
+        completion.leave(shell)
         manager().close()
         manager.cache_clear()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,19 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
     LoadError
         If there is no such model, or it can't be downloaded.
     """
+    return cached(repo, revision) or download(repo, watch, revision, choose_files)
+
+
+def download(
+    repo: str, watch: Watch, revision: str | None, choose: Callable[[Iterable[str]], tuple[str, ...]]
+) -> Path:
+    """Download the files of a model that `choose` picks from all their names, and return its folder.
+
+    Raises
+    ------
+    LoadError
+        As in `fetch`.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -53,9 +66,6 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
         RevisionNotFoundError,
     )
 
-    folder = cached(repo, revision)
-    if folder is not None:
-        return folder
     near = "" if find(repo) or not closest(repo) else f"; {did_you_mean(repo)}"
     if is_offline():
         raise LoadError(
@@ -64,7 +74,7 @@ def fetch(repo: str, watch: Watch, revision: str | None = None) -> Path:
         )
     try:
         sizes = _list(repo, revision)
-        wanted = choose_files(sizes)
+        wanted = choose(sizes)
         return Path(
             snapshot_download(
                 repo,
@@ -113,6 +123,29 @@ def cached(repo: str, revision: str | None = None) -> Path | None:
     except LoadError:
         return None
     return folder
+
+
+def snapshot(repo: str, revision: str | None = None) -> Path | None:
+    """Return the folder of a model in the cache at a revision, whatever files are there."""
+    from huggingface_hub import constants
+
+    revision = revision or constants.DEFAULT_REVISION
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
+    try:
+        commit = (folder / "refs" / revision).read_text().strip()
+    except OSError:
+        commit = revision
+    found = folder / "snapshots" / commit
+    return found if found.is_dir() else None
+
+
+def snapshots() -> Iterator[tuple[str, Path]]:
+    """Iterate over the models in the cache, ``(id, folder)``, each at the commits that were downloaded."""
+    from huggingface_hub import constants
+
+    for folder in sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*/snapshots/*")):
+        _, owner, name = folder.parts[-3].split("--", 2)
+        yield f"{owner}/{name}", folder
 
 
 def is_offline() -> bool:

@@ -45,6 +45,11 @@ def threads_for(parameters: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
+def cores_to_use() -> int:
+    """Return how many threads a library other than torch should use: the cores, or what the user allows."""
+    return min((usable_cores(), *_set_in_environment()))
+
+
 def usable_cores() -> int:
     """Return how many cores this process may use: the lowest of all limits on this machine."""
     cores, share = _cores(), cgroups.processors()

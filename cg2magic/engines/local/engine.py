@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
-    from transformers import PreTrainedModel
 
     from cg2magic.engines.local.compiled import CompiledSteps
     from cg2magic.engines.local.forward import Cache
@@ -123,7 +121,7 @@ class LocalEngine:
         with self._computing():
             return scoring.embed(texts, self.loaded, self.vocabulary, watch)
 
-    def close(self) -> weakref.ref[PreTrainedModel]:
+    def close(self) -> Callable[[], object | None]:
         """Release the model and everything computed with it, see `LoadedModel.release`."""
         self.prefixes.clear()
         if self._steps is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import torch
@@ -10,7 +11,39 @@ if TYPE_CHECKING:
 
     from cg2magic.models.codegen.kv_cache import KVCache
 
-    Cache: TypeAlias = DynamicCache | StaticCache | KVCache
+    Cache: TypeAlias = DynamicCache | StaticCache | KVCache | "ForkingCache"
+
+
+class ForkingCache(Protocol):
+    """A KV cache that is not made of tensors, and so copies itself."""
+
+    layers: Sequence[Any]  # none
+
+    @property
+    def is_croppable(self) -> bool:
+        """Whether tokens can be removed again."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Size of its keys and values in bytes."""
+        ...
+
+    def get_seq_length(self) -> int:
+        """How many tokens each sequence has."""
+        ...
+
+    def crop(self, tokens: int, /) -> None:
+        """Remove the last ``-tokens`` tokens."""
+        ...
+
+    def fork(self) -> ForkingCache:
+        """Copy it."""
+        ...
+
+    def reorder_cache(self, rows: torch.Tensor, /) -> None:
+        """Let row ``k`` of the batch be what row ``rows[k]`` was."""
+        ...
 
 
 class Forward(Protocol):

@@ -41,15 +41,11 @@ class PrefixCache:
 
         The prefix never includes the last id, which must go through the model to produce logits.
         """
-        best, length = None, 0
-        for kept in self._kept:
-            shared = _shared(kept, ids[:-1])
-            if shared > length:
-                best, length = kept, shared
-        if best is None:
+        best, length, kept = self._best(ids)
+        if best is None or kept is None:
             return 0, None
         self._kept.move_to_end(best)
-        cache = fork(self._kept[best])
+        cache = fork(kept)
         cache.crop(length - len(best))
         return length, cache
 
@@ -63,6 +59,15 @@ class PrefixCache:
         while len(self._kept) > 1 and self.memory > self.limit:
             self._kept.popitem(last=False)
 
+    def _best(self, ids: tuple[int, ...]) -> tuple[tuple[int, ...] | None, int, Cache | None]:
+        """Find the kept ids that share the longest prefix, the length of that, and their cache."""
+        best, length = None, 0
+        for kept in self._kept:
+            shared = _shared(kept, ids[:-1])
+            if shared > length:
+                best, length = kept, shared
+        return best, length, None if best is None else self._kept[best]
+
     def clear(self) -> None:
         """Drop all caches."""
         self._kept.clear()
@@ -70,17 +75,24 @@ class PrefixCache:
     @property
     def memory(self) -> int:
         """Size of all keys and values in bytes."""
-        return sum(
-            tensor.untyped_storage().nbytes()
-            for cache in self._kept.values()
-            for layer in cache.layers
-            for tensor in (layer.keys, layer.values)
-            if tensor is not None
-        )
+        return sum(map(_nbytes, self._kept.values()))
+
+
+def _nbytes(cache: Cache) -> int:
+    if not cache.layers:
+        return getattr(cache, "nbytes", 0)
+    return sum(
+        tensor.untyped_storage().nbytes()
+        for layer in cache.layers
+        for tensor in (layer.keys, layer.values)
+        if tensor is not None
+    )
 
 
 def fork(cache: Cache) -> Cache:
     """Copy a cache but not its tensors: a layer that grows does not change those of its copies."""
+    if hasattr(cache, "fork"):
+        return cache.fork()  # its tensors are llama.cpp's
     forked = copy.copy(cache)
     forked.layers = [copy.copy(layer) for layer in cache.layers]
     return forked

@@ -1,4 +1,4 @@
-"""Where quantized weights are cached on disk: one safetensors file per model, see `int8.cache`."""
+"""Where quantized weights are cached on disk: a file per model, see `int8.cache` and `gguf.conversion`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def folder() -> Path:
     return platformdirs.user_cache_path("cg2magic", appauthor=False) / "int8"
 
 
-def path_for(name: str, files: tuple[Path, ...], *decisive: object) -> Path:
+def path_for(name: str, files: tuple[Path, ...], *decisive: object, suffix: str = ".safetensors") -> Path:
     """Return the path for the quantized weights of a checkpoint.
 
     A checkpoint is identified by the names, sizes and modification times of its files, and by samples of
@@ -36,6 +36,7 @@ def path_for(name: str, files: tuple[Path, ...], *decisive: object) -> Path:
         Its weights.
     decisive
         Other values that the file's contents depend on; each `repr` must identify the value.
+    suffix : str
     """
     digest = hashlib.sha256(repr((LAYOUT, decisive)).encode())
     for file in files:
@@ -46,7 +47,7 @@ def path_for(name: str, files: tuple[Path, ...], *decisive: object) -> Path:
                 handle.seek(max(0, (stat.st_size - _SAMPLE) * i // _SAMPLES))
                 digest.update(handle.read(_SAMPLE))
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)
-    return folder() / f"{plain}-{digest.hexdigest()[:24]}.safetensors"
+    return folder() / f"{plain}-{digest.hexdigest()[:24]}{suffix}"
 
 
 def size() -> int:
@@ -67,4 +68,4 @@ def clear() -> int:
 
 def _files() -> list[Path]:
     """Return all files, including those that a kernel did not finish."""
-    return [file for file in folder().glob("*") if file.suffix in (".safetensors", UNFINISHED)]
+    return [file for file in folder().glob("*") if file.suffix in (".safetensors", ".gguf", UNFINISHED)]

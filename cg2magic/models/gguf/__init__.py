@@ -1,0 +1,1 @@
+"""Models in GGUF files: where people keep them, what is in them, and llama.cpp, which runs them."""
