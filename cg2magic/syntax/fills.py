@@ -6,7 +6,7 @@ place of the hole says how much is wanted. These are the rules, each with the ca
 hole, ``⏎`` a newline):
 
 1. **Text follows on the line**: a part of one logical line is missing, up to a word or sign that stands only
-   once in its place and begins that text. ``plt.plot(x, ‸)``, ``{k: v for ‸ in items}``
+   once in its place and begins that text, or a comma. ``plt.plot(x, ‸)``, ``{k: v for ‸ in items}``
 2. **The line was begun**: its rest is missing, and the block under it if that ends in a colon. ``return ‸``
 3. **A line of its own**: all lines that are indented as deep as the first are kept; at the top level only
    those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
@@ -140,6 +140,7 @@ class _Reader:
         self.done = done
         self.closes = hole.closes
         self.once = hole.once
+        self.is_function = False
         self.own = 0  # how often `once` may come in the fill, because of a word before it
         self.kept = 0  # the end of the last line that was written
         self.line = 0  # the beginning of the present one
@@ -247,10 +248,13 @@ class _Reader:
         if before.stack or found.text is None:
             return False
         own = {"lambda": ":", "if": "else"}.get(found.text)
+        self.is_function |= found.text == "lambda"
         if own is not None and own == self.once:
             self.own += 1  # another one is part of the fill
         if found.text != self.once:
             return False
+        if self.once == "," and self.is_function:
+            return False  # the comma is between its parameters
         if self.once in _OPERATORS:
             near = self.fill[max(0, found.start - 1) : found.start] + self.fill[found.end : found.end + 1]
             unsure = found.end == len(self.fill) and not self.done  # = may become ==

@@ -92,6 +92,7 @@ class Hole:
         is_open = [one.closer for one in state.stack if one.closer]
         unopened = _unopened(after, spoken)
         once = _ONCE.match(rest) if spoken.blocks == "python" else None
+        is_item = bool(is_open) and rest.lstrip().startswith(",")
         return cls(
             "within a line" if rest.strip() else place,
             spoken,
@@ -102,7 +103,7 @@ class Hole:
             any(closer != "}" or spoken.blocks == "python" for closer in is_open),
             _closable(is_open[::-1], unopened),
             "".join(unopened[: max(0, len(unopened) - len(is_open))]),
-            (once[1] or once[2]) if once else "",
+            (once[1] or once[2]) if once else "," * is_item,
             state._replace(stack=(), stray=False),
             lead,
             quote,
