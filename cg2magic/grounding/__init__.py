@@ -1,1 +1,1 @@
-"""What exists in the kernel: which names may come next in code, read from objects without running any of them."""
+"""What exists in the kernel: which names may come next in code, read without running any code of objects."""

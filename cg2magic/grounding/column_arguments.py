@@ -1,8 +1,8 @@
 """Which string arguments of pandas, seaborn and plotly name a column: a small table, and only what is sure.
 
-    df.groupby("…          the first argument
-    df.sort_values(by="…   and by its keyword, also in a list
-    sns.boxplot(data=df, x="…
+df.groupby("…          the first argument
+df.sort_values(by="…   and by its keyword, also in a list
+sns.boxplot(data=df, x="…
 """
 
 from __future__ import annotations

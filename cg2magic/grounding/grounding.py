@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from cg2magic.context import Document, Settings
 from cg2magic.grounding.allowed import Allowed, Rest
 from cg2magic.grounding.names import Names
 from cg2magic.grounding.open_name import OpenName, open_name
 from cg2magic.grounding.statements import Statements
+from cg2magic.syntax.languages import find, of_header, split_header
 
 #: Longer text is not read: it would have to be cut, and a name before the cut may be bound.
 _LONGEST = 100_000
@@ -52,6 +54,37 @@ class Grounding:
             # In a function or a loop, what comes later may bind a name for what comes before.
             follower.binds(behind)
         return follower
+
+
+def ground(
+    document: Document,
+    namespace: Mapping[str, object],
+    executed: Iterable[str],
+    settings: Settings,
+    language: str = "python",
+) -> Grounding | None:
+    """Ground a request in a kernel; None where its settings, or the notebook's metadata, forbid it.
+
+    Parameters
+    ----------
+    document : Document
+    namespace : mapping
+        The shell's variables by their names.
+    executed : iterable of str
+        The cells that were run, as they were then.
+    settings : Settings
+        What the model may see.
+    language : str
+        The request's language; only Python is grounded.
+    """
+    if find(language).name != "python" or not settings.within(document.metadata).grounds:
+        return None
+    ran = {source.strip() for source in executed}
+    unrun = (cell.source for cell in document.above if cell.kind == "code" and cell.source.strip() not in ran)
+    codes = (split_header(source) for source in unrun)
+    return Grounding(
+        namespace, tuple(code for header, code in codes if of_header(header) in (None, "python"))
+    )
 
 
 @lru_cache(maxsize=16)

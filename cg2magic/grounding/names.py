@@ -5,8 +5,9 @@ What was read is kept for the request: names, and no objects.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from cg2magic.context.plain import is_class_of
@@ -73,7 +74,7 @@ class Names:
     def _names_column(self, function: Receiver, keyword: str) -> bool:
         """Whether a keyword of a function names a column of the frame that it is given."""
         module = self._namespace.get(function.root)
-        if not function.steps or type(module) is not type(os):
+        if not function.steps or type(module) is not ModuleType:
             return False
         name = objects.module_names(module).get("__name__")
         _, keywords = FUNCTIONS.get(name, ("", frozenset())) if type(name) is str else ("", frozenset())
@@ -118,5 +119,5 @@ def _in_module(name: str) -> frozenset[str] | None:
     folders = objects.module_names(module).get("__path__", [])
     if type(folders) is not list or not all(type(folder) is str for folder in folders):
         return None
-    files = [file.partition(".")[0] for folder in folders for file in os.listdir(folder)]
+    files = [file.name.partition(".")[0] for folder in folders for file in Path(folder).iterdir()]
     return found | {file for file in files if file.isidentifier()} if len(files) <= MOST else None

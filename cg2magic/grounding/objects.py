@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import EnumMeta
 from opcode import opmap
 from types import (
-    BuiltinFunctionType,
     CodeType,
     FunctionType,
     GetSetDescriptorType,
@@ -79,7 +78,7 @@ def own(kind: type) -> dict[str, object]:
 
 
 def entry(names: dict[Any, object], wanted: str) -> object:
-    """Look a name up; by walking, because a key that is no text may compare itself with a method of its own."""
+    """Look a name up; by walking, because a key that is no text may have an ``__eq__`` of its own."""
     for name, value in list(names.items()):
         if type(name) is str and name == wanted:
             return value

@@ -1,7 +1,7 @@
-"""Python code as it grows, statement by statement, and what it makes of the kernel's names.
+r"""Python code as it grows, statement by statement, and what it makes of the kernel's names.
 
     reading = Statements()
-    reading.extend('df["ratio"] = df.a / df.b\\nfor x in')
+    reading.extend('df["ratio"] = df.a / df.b\nfor x in')
     reading.created    # {("df", "ratio")}
     reading.bound()    # {"x"}
 
@@ -31,10 +31,13 @@ _LOOKS = frozenset(("print", "len", "display", "sorted", "sum", "list", "set", "
 _RUNS_OTHER_CODE = frozenset(("run", "load", "pylab", "exec"))
 
 
+Kind = Literal["word", "sign", "string"]
+
+
 class Piece(NamedTuple):
     """A word, a sign or a string of a statement."""
 
-    kind: Literal["word", "sign", "string"]
+    kind: Kind
     text: str
     start: int
     end: int
@@ -121,10 +124,9 @@ class Statements:
             text = self.code[begun.start : token.end]
             self.statement.append(Piece("string", text, begun.start, token.end))
             return
-        word = "word" if text[0].isalnum() or text[0] == "_" else "sign"
-        self.statement.append(
-            Piece("string" if token.kind == "string" else word, text, token.start, token.end)
-        )
+        kind: Kind = "word" if text[0].isalnum() or text[0] == "_" else "sign"
+        kind = "string" if token.kind == "string" else kind
+        self.statement.append(Piece(kind, text, token.start, token.end))
 
     def _ends_statement(self, token: tokens.Token) -> bool:
         if self._state.stack or token.text not in ("\n", ";"):

@@ -36,7 +36,7 @@ def is_pandas(kind: type) -> bool:
 
 
 def attributes(known: Known) -> frozenset[str] | None:
-    """Return the attributes of a pandas frame or series; None for other objects, or if not all can be seen."""
+    """Return the attributes of a pandas frame or series; None for others, or if not all can be seen."""
     kind = known.kind
     if is_pandas(kind):
         found = columns(known)

@@ -27,6 +27,7 @@ class Endless:
 
     start = b""
     barred: frozenset[int] = frozenset()
+    allowed = None
 
     def __init__(self, length: int) -> None:
         self.feed: deque[int] = deque()
@@ -255,7 +256,7 @@ def test_where_nothing_came_the_model_is_asked_once_more(engine, monkeypatch):
     asked = []
     choose = Chooser.__call__
 
-    def blank(self, logits, start, barred=()):
+    def blank(self, logits, start, barred=(), allowed=None):
         """Write an end at once, unless that is barred."""
         asked.append(frozenset(barred))
         end = engine.vocabulary.tokenizer.eos_token_id
@@ -275,7 +276,7 @@ def test_what_ends_at_a_stop_text_is_not_asked_for_again(engine, monkeypatch):
     newline = engine.vocabulary.encode("\n")[0]
     asked = []
 
-    def stop(_, logits, start, barred=()):
+    def stop(_, logits, start, barred=(), allowed=None):
         """Write a newline, which is a stop text, whatever is wanted."""
         del logits, start
         asked.append(barred)
