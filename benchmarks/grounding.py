@@ -38,14 +38,16 @@ from cg2magic.models.loading import load_model
 from cg2magic.request import Request, Sampling
 from cg2magic.sandbox.limits import Limits
 from cg2magic.sandbox.sandbox import Sandbox
-from cg2magic.syntax.tokens import read
 from cg2magic.syntax.languages import find
+from cg2magic.syntax.tokens import read
 
 PARTS = {"bark": "bark", "leaf": "leaf", "root": "root", "stem": "stem", "soil": "soil"}
 MEASURES = {"len": "length", "wid": "width", "mass": "mass", "ph": "acidity"}
 QUARTERS = {"q1": "first quarter", "q2": "second quarter", "q3": "third quarter"}
 
 IMPORTS = "import math\nimport matplotlib\nmatplotlib.use('Agg')\nimport matplotlib.pyplot as plt\nimport numpy as np\nimport pandas as pd"
+#: What the notebook shows, where the names come from a file.
+READ = '{table} = pd.read_csv("{table}.csv")'
 NARROW = "rng = np.random.default_rng(1)\nplants = pd.DataFrame(rng.random((30, 3)), columns={columns})\nplants['{group}'] = list('abc') * 10"
 WIDE = "wide = pd.DataFrame(np.random.default_rng(2).random((30, 60)), columns={columns})"
 OTHERS = """limits = {limits}
@@ -59,6 +61,7 @@ class Pump:
         return self.{rate} * minutes
 
 pump = Pump()"""
+SHOWN = 'import json\nfrom rig import Pump\nlimits = json.load(open("limits.json"))\npump = Pump()'
 ARRAYS = "x = np.linspace(0, 10, 50)\ny = np.sin(x)\nm = np.array([[2.0, 1.0], [1.0, 3.0]])\nfig, ax = plt.subplots()"
 
 
@@ -69,7 +72,9 @@ class Case:
     Attributes
     ----------
     cells : tuple of str
-        The notebook, executed.
+        The notebook as the model sees it.
+    code : str
+        What is executed in their place: there are no files.
     prompt : str
         The comment, and the beginning of the line.
     line : str
@@ -77,6 +82,7 @@ class Case:
     """
 
     cells: tuple[str, ...]
+    code: str
     prompt: str
     line: str
 
@@ -122,8 +128,8 @@ def said(column: str) -> str:
     return " ".join(words.get(word, word) for word in column.split("_"))
 
 
-def lines(rng: random.Random) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Yield cells, a comment, and the line that it asks for."""
+def lines(rng: random.Random) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
+    """Yield cells, the code behind them, a comment, and the line that it asks for."""
     given = names(rng)
     others = OTHERS
     for key in ("limits", "rate", "depth", "drain"):
@@ -132,33 +138,33 @@ def lines(rng: random.Random) -> Iterator[tuple[tuple[str, ...], str, str]]:
     wide = WIDE.replace("{columns}", str(given["wide"]))
     for table, code, columns in (("plants", narrow, given["narrow"]), ("wide", wide, given["wide"])):
         a, b = rng.sample(columns, 2)
-        cells = (IMPORTS, code)
-        yield cells, f"mean {said(a)}", f'mean = {table}["{a}"].mean()'
-        yield cells, f"plot {said(a)} against {said(b)}", f'plt.scatter({table}["{b}"], {table}["{a}"])'
-        yield cells, f"rows with {said(a)} above 0.5", f'high = {table}[{table}["{a}"] > 0.5]'
-        yield cells, f"sort by {said(b)}", f'ordered = {table}.sort_values(by="{b}")'
-        yield cells, f"only {said(a)} and {said(b)}", f'pair = {table}[["{a}", "{b}"]]'
-        yield cells, f"leave out {said(a)}", f'rest = {table}.drop(columns=["{a}"])'
+        cells = (IMPORTS, READ.replace("{table}", table)), f"{IMPORTS}\n{code}"
+        yield *cells, f"mean {said(a)}", f'mean = {table}["{a}"].mean()'
+        yield *cells, f"plot {said(a)} against {said(b)}", f'plt.scatter({table}["{b}"], {table}["{a}"])'
+        yield *cells, f"rows with {said(a)} above 0.5", f'high = {table}[{table}["{a}"] > 0.5]'
+        yield *cells, f"sort by {said(b)}", f'ordered = {table}.sort_values(by="{b}")'
+        yield *cells, f"only {said(a)} and {said(b)}", f'pair = {table}[["{a}", "{b}"]]'
+        yield *cells, f"leave out {said(a)}", f'rest = {table}.drop(columns=["{a}"])'
         if table == "plants":
             yield (
-                cells,
+                *cells,
                 f"mean {said(a)} for each {said(given['group'])}",
                 f'means = plants.groupby("{given["group"]}")["{a}"].mean()',
             )
-    cells = (IMPORTS, others)
+    cells = (IMPORTS, SHOWN), f"{IMPORTS}\n{others}"
     key = rng.choice([*given["limits"]])
-    yield cells, f"the largest {said(key.removeprefix('max_'))}", f'largest = limits["{key}"]'
-    yield cells, "depth of the pump's well in cm", f"depth = pump.{given['depth']} * 100"
-    yield cells, "drain for ten minutes", f"litres = pump.{given['drain']}(10)"
-    yield cells, "flow per hour", f"hourly = pump.{given['rate']} * 60"
-    cells = (IMPORTS, ARRAYS)
-    yield cells, "eigenvalues of m", "values = np.linalg.eigvals(m)"
-    yield cells, "fit a parabola to x and y", "coefficients = np.polyfit(x, y, 2)"
-    yield cells, "label the x axis", 'ax.set_xlabel("x")'
-    yield cells, "a horizontal line at 0", "ax.axhline(0)"
-    yield cells, "draw y over x", "plt.plot(x, y)"
-    yield cells, "save the figure", 'plt.savefig("figure.png")'
-    yield cells, "a cumulative sum of y", "total = np.cumsum(y)"
+    yield *cells, f"the largest {said(key.removeprefix('max_'))}", f'largest = limits["{key}"]'
+    yield *cells, "depth of the pump's well in cm", f"depth = pump.{given['depth']} * 100"
+    yield *cells, "drain for ten minutes", f"litres = pump.{given['drain']}(10)"
+    yield *cells, "flow per hour", f"hourly = pump.{given['rate']} * 60"
+    cells = (IMPORTS, ARRAYS), f"{IMPORTS}\n{ARRAYS}"
+    yield *cells, "eigenvalues of m", "values = np.linalg.eigvals(m)"
+    yield *cells, "fit a parabola to x and y", "coefficients = np.polyfit(x, y, 2)"
+    yield *cells, "label the x axis", 'ax.set_xlabel("x")'
+    yield *cells, "a horizontal line at 0", "ax.axhline(0)"
+    yield *cells, "draw y over x", "plt.plot(x, y)"
+    yield *cells, "save the figure", 'plt.savefig("figure.png")'
+    yield *cells, "a cumulative sum of y", "total = np.cumsum(y)"
 
 
 def cases(count: int) -> list[Case]:
@@ -166,10 +172,10 @@ def cases(count: int) -> list[Case]:
     rng = random.Random("grounding")
     found: list[Case] = []
     while True:
-        for cells, comment, line in lines(rng):
+        for cells, code, comment, line in lines(rng):
             opens = [i + 1 for i, sign in enumerate(line) if sign in '."' and line[i - 1 : i] not in '0",']
             begun = line[: rng.choice(opens)] if len(found) % 2 else ""
-            found.append(Case(cells, f"# {comment}\n{begun}", line))
+            found.append(Case(cells, code, f"# {comment}\n{begun}", line))
             if len(found) == count:
                 return found
 
@@ -198,12 +204,12 @@ class Missing(ast.NodeVisitor):
         self.namespace = namespace
         self.count = 0
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         of = self._value(node.value)
         self.count += of is not None and not hasattr(of, node.attr)
         self.generic_visit(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> None:
         of = self._value(node.value)
         if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
             of = self._value(node.value.func.value)  # df.groupby("a")["b"]
@@ -211,7 +217,7 @@ class Missing(ast.NodeVisitor):
             self.count += self._lacks(of, node.slice)
         self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Attribute):
             places, keywords = METHODS.get(node.func.attr, ((), frozenset()))
             arguments = [argument for i, argument in enumerate(node.args) if i in places]
@@ -245,7 +251,9 @@ def ask(engine: LocalEngine, case: Case, namespace: dict[str, Any], way: str, ro
     named = None if way != "as before" else tuple(mentioned(case.prompt))
     context = gather(document, (case.prompt,), namespace, Settings(names=named))
     grounding = Grounding(namespace) if way == "grounded" else None
-    request = Request((case.prompt,), Sampling(max_new_tokens=40, stop=("\n",)), context=context, grounding=grounding)
+    request = Request(
+        (case.prompt,), Sampling(max_new_tokens=40, stop=("\n",)), context=context, grounding=grounding
+    )
     began = time.perf_counter()
     (suggestion,) = engine.generate(request).suggestions
     row.seconds += time.perf_counter() - began
@@ -268,20 +276,20 @@ def main() -> None:
     engine = LocalEngine(load_model(args.model, precision=args.precision))
     sandbox = Sandbox(limits=Limits())
     rows = {way: Row() for way in WAYS}
-    kernels: dict[tuple[str, ...], dict[str, Any]] = {}
+    kernels: dict[str, dict[str, Any]] = {}
     ran: dict[str, bool] = {}
     for case in cases(args.cases):
-        if case.cells not in kernels:
+        if case.code not in kernels:
             namespace: dict[str, Any] = {"__name__": "__main__"}
-            exec("\n".join(case.cells), namespace)
-            kernels[case.cells] = namespace
+            exec(case.code, namespace)
+            kernels[case.code] = namespace
         for way, row in rows.items():
-            line = ask(engine, case, kernels[case.cells], way, row)
-            missing = Missing(kernels[case.cells])
+            line = ask(engine, case, kernels[case.code], way, row)
+            missing = Missing(kernels[case.code])
             tree = parsed(line)
             if tree is not None:
                 missing.visit(tree)
-            program = "\n".join((*case.cells, line))
+            program = f"{case.code}\n{line}"
             if program not in ran:
                 ran[program] = sandbox.run(program).passed
             row.missing.append(missing.count)

@@ -119,10 +119,15 @@ class Allowed:
     rest : Rest
     owed : bytes
         What the next token has to begin with: text that was given back, the end of `typed`.
+
+    Attributes
+    ----------
+    names : list of bytes
+        Those names that go on from what is typed.
     """
 
     def __init__(self, names: Iterable[bytes], typed: bytes, rest: Rest, owed: bytes = b"") -> None:
-        self._names = sorted(name for name in names if name.startswith(typed))
+        self.names = sorted(name for name in names if name.startswith(typed))
         self._typed = typed
         self._rest = rest
         self._owed = owed
@@ -130,7 +135,7 @@ class Allowed:
     @property
     def is_hopeless(self) -> bool:
         """Whether no name goes on like that."""
-        return not self._names
+        return not self.names
 
     @property
     def is_complete(self) -> bool:
@@ -138,8 +143,8 @@ class Allowed:
         return self._has(self._typed)
 
     def _has(self, name: bytes) -> bool:
-        at = bisect_left(self._names, name)
-        return at < len(self._names) and self._names[at] == name
+        at = bisect_left(self.names, name)
+        return at < len(self.names) and self.names[at] == name
 
     def permits(self, piece: bytes) -> bool:
         """Whether a token of these bytes may come next; one without bytes ends the text."""
@@ -157,8 +162,8 @@ class Allowed:
             if not piece or not _WORD.match(piece)[0]:  # type: ignore[index]
                 return True
         text = self._typed + piece
-        at = bisect_left(self._names, text)
-        if at < len(self._names) and self._names[at].startswith(text):
+        at = bisect_left(self.names, text)
+        if at < len(self.names) and self.names[at].startswith(text):
             return True
         end = text.find(rest.end) if rest.end else _WORD.match(text).end()  # type: ignore[union-attr]
         if not 0 <= end < len(text) or not self._has(text[:end]):
@@ -178,7 +183,7 @@ class Allowed:
             found += index.escaping
         whole, over, longest = index.whole, index.over(rest.end), index.longest
         skip, before = len(self._typed), b""
-        for name in self._names:
+        for name in self.names:
             left = name[skip:]
             for length in range(_common(before, left) + 1, min(len(left), longest) + 1):
                 found += whole.get(left[:length], ())

@@ -128,21 +128,22 @@ def attributes(known: Known) -> frozenset[str] | None:
     names = type_attributes(kind)
     if known.value is MISSING:
         return names
+    names |= set_by_methods(kind)
     there = instance_names(known)
     found = names if there is None else frozenset((*names, *texts(there)))
     return found if len(found) <= MOST else None
 
 
 def type_attributes(kind: type) -> frozenset[str]:
-    """Return the names that objects of a class have, or get when its methods set them on ``self``."""
-    names: set[str] = set()
-    for base in mro(kind):
-        for name, value in list(own(base).items()):
-            if type(name) is str:
-                names.add(name)
-            if type(value) is FunctionType:
-                names.update(_stored(value.__code__))
-    return frozenset(names)
+    """Return the names that a class gives to its objects."""
+    return frozenset().union(*(texts(own(base)) for base in mro(kind)))
+
+
+def set_by_methods(kind: type) -> frozenset[str]:
+    """Return the names of attributes that a class's methods set, as ``fit`` sets ``self.coef_``."""
+    values = (value for base in mro(kind) for value in list(own(base).values()))
+    functions = (value for value in values if type(value) is FunctionType)
+    return frozenset(name for function in functions for name in _stored(function.__code__))
 
 
 _STORE_ATTR, _EXTENDED = opmap["STORE_ATTR"], opmap["EXTENDED_ARG"]

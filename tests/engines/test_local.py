@@ -261,7 +261,7 @@ def test_where_nothing_came_the_model_is_asked_once_more(engine, monkeypatch):
         asked.append(frozenset(barred))
         end = engine.vocabulary.tokenizer.eos_token_id
         if start or end in barred:
-            return choose(self, logits, start, barred)
+            return choose(self, logits, start, barred, allowed)
         return TokenLogprob(end, "", -2.0)
 
     monkeypatch.setattr(Chooser, "__call__", blank)
@@ -278,7 +278,7 @@ def test_what_ends_at_a_stop_text_is_not_asked_for_again(engine, monkeypatch):
 
     def stop(_, logits, start, barred=(), allowed=None):
         """Write a newline, which is a stop text, whatever is wanted."""
-        del logits, start
+        del logits, start, allowed
         asked.append(barred)
         return TokenLogprob(newline, "", -0.1)
 
