@@ -15,6 +15,9 @@ from functools import cached_property
 #: Bytes that a name in code may go on with; those of other alphabets are all above 0x7F.
 _WORD = re.compile(rb"[\w\x80-\xff]*")
 _BLANK = b" \t\r\n\\"
+#: The least probability of all the names together: of a name that begins, and of one of which some bytes are
+#: there. The latter is often cut short, `body_mass` for `body_mass_g`, and whoever writes it is sure of the cut.
+_LEAST, _LEAST_BEGUN, _BEGUN = 0.01, 0.0001, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +122,25 @@ class Allowed:
     rest : Rest
     owed : bytes
         What the next token has to begin with: text that was given back, the end of `typed`.
+    least : float, optional
+        0 if the name has been corrected before, so that it has to become one that exists.
 
     Attributes
     ----------
     names : list of bytes
         Those names that go on from what is typed.
+    least : float
+        If they have less probability than this together, the model means something else.
     """
 
-    def __init__(self, names: Iterable[bytes], typed: bytes, rest: Rest, owed: bytes = b"") -> None:
+    def __init__(
+        self, names: Iterable[bytes], typed: bytes, rest: Rest, owed: bytes = b"", least: float = _LEAST
+    ) -> None:
         self.names = sorted(name for name in names if name.startswith(typed))
         self._typed = typed
         self._rest = rest
         self._owed = owed
+        self.least = _LEAST_BEGUN if least and len(typed) >= _BEGUN else least
 
     @property
     def is_hopeless(self) -> bool:

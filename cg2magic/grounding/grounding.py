@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -143,7 +143,9 @@ class Follower:
         taken = reading.bound() | reading.changed | self._later
         return name if roots.isdisjoint(taken) else None
 
-    def allowed(self, partial: bytes = b"", owed: bytes = b"") -> tuple[OpenName, Allowed] | None:
+    def allowed(
+        self, partial: bytes = b"", owed: bytes = b"", corrected: Collection[int] = ()
+    ) -> tuple[OpenName, Allowed] | None:
         """Return the open name, and what may come next; None where anything may.
 
         Parameters
@@ -152,6 +154,8 @@ class Follower:
             The beginning of a character that is not in the text yet.
         owed : bytes
             What the next token has to begin with; the end of what was read.
+        corrected : collection of int
+            Where names begin that were corrected before.
         """
         name = self.open_name()
         found = None if name is None else self._names.of(name)
@@ -164,7 +168,8 @@ class Follower:
             return None
         written = _written((found | new) - name.used, name.quote)
         rest = Rest(name.quote.encode(), lead=name.lead, call=name.kind == "keyword")
-        return name, Allowed(written, typed.encode() + partial, rest, owed)
+        least = {"least": 0.0} if name.start in corrected else {}
+        return name, Allowed(written, typed.encode() + partial, rest, owed, **least)
 
     def end_of(self, name: OpenName) -> int:
         """Where a name ends in the code, as far as it is written."""

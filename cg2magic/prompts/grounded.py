@@ -73,7 +73,8 @@ class GroundedFill:
                 yield NameFound(hole, start, end, outcome)
 
     def _look(self, partial: bytes, owed: bytes) -> None:
-        self._open = self._follower.allowed(partial, owed)
+        corrected = [name.start for name, outcome in self._found if outcome == "corrected"]
+        self._open = self._follower.allowed(partial, owed, corrected)
         if self._open is None:
             return
         name, allowed = self._open

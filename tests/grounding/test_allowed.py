@@ -13,11 +13,28 @@ from cg2magic.grounding.allowed import Allowed, Rest, TokenIndex
 WORD, KEY, KEYWORD = Rest(), Rest(b'"'), Rest(lead=True, call=True)
 PIECES = [
     *(b"", b"mean", b"me", b"m", b"median", b"an", b"n", b"mean()", b"()", b"(", b" ", b"\n    ", b" mean"),
-    *(b'"', b'"]', b'mean"]', b"\\n", b"\\", b"_", b"=", b"==", b" =", b"mean=", b", ", b"\xc3", b"\xa9", b"1"),
+    *(
+        b'"',
+        b'"]',
+        b'mean"]',
+        b"\\n",
+        b"\\",
+        b"_",
+        b"=",
+        b"==",
+        b" =",
+        b"mean=",
+        b", ",
+        b"\xc3",
+        b"\xa9",
+        b"1",
+    ),
 ]
 INDEX = TokenIndex(PIECES)
 
-names = st.sets(st.sampled_from([b"mean", b"me", b"median", b"n", b"m_1", b"\xc3\xa9", b"x y", b""]), max_size=6)
+names = st.sets(
+    st.sampled_from([b"mean", b"me", b"median", b"n", b"m_1", b"\xc3\xa9", b"x y", b""]), max_size=6
+)
 
 
 def allowed(of, typed, rest, owed=b""):
@@ -29,7 +46,11 @@ def allowed(of, typed, rest, owed=b""):
     [
         (b"", WORD, [b"mean", b"me", b"m", b"mean()", b'mean"]', b"mean="]),
         (b"me", WORD, [b"an"]),
-        (b"mean", WORD, [b"()", b"(", b" ", b"\n    ", b'"', b'"]', b"\\n", b"\\", b"=", b"==", b" =", b", "]),
+        (
+            b"mean",
+            WORD,
+            [b"()", b"(", b" ", b"\n    ", b'"', b'"]', b"\\n", b"\\", b"=", b"==", b" =", b", "],
+        ),
         (b"", KEY, [b"mean", b"me", b"m", b'mean"]', b"\\n", b"\\"]),
         (b"mean", KEY, [b'"', b'"]', b"\\n", b"\\"]),
         (b"mean", KEYWORD, [b" ", b"=", b" ="]),

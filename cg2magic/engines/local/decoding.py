@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 _ALTERNATIVES = 5
 #: Look for the nucleus in this many of the likeliest tokens first, before looking at all of them.
 _NUCLEUS = 1024
-#: If the names in the kernel have less probability than this together, the model means something else.
-_LEAST_ALLOWED = 0.01
 #: Steps of the binary search for the lowest probability in a larger nucleus: float32's precision.
 _HALVINGS = 24
 
@@ -224,7 +222,7 @@ class Chooser:
 
         ids = torch.tensor(allowed.ids(self.vocabulary.token_index), dtype=torch.long, device=logits.device)
         ids = ids[ids < len(logits)]
-        if float(logprobs[ids].exp().sum()) < _LEAST_ALLOWED:
+        if not len(ids) or float(logprobs[ids].exp().sum()) < allowed.least:
             return None
         if self.sampling.temperature == 0:
             return int(ids[logprobs[ids].argmax()])
