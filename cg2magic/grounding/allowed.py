@@ -122,8 +122,8 @@ class Allowed:
     rest : Rest
     owed : bytes
         What the next token has to begin with: text that was given back, the end of `typed`.
-    least : float, optional
-        0 if the name has been corrected before, so that it has to become one that exists.
+    corrected : bool
+        Whether a token of the name was corrected before: then it has to become one that exists.
 
     Attributes
     ----------
@@ -134,13 +134,19 @@ class Allowed:
     """
 
     def __init__(
-        self, names: Iterable[bytes], typed: bytes, rest: Rest, owed: bytes = b"", least: float = _LEAST
+        self,
+        names: Iterable[bytes],
+        typed: bytes,
+        rest: Rest,
+        owed: bytes = b"",
+        *,
+        corrected: bool = False,
     ) -> None:
         self.names = sorted(name for name in names if name.startswith(typed))
         self._typed = typed
         self._rest = rest
         self._owed = owed
-        self.least = _LEAST_BEGUN if least and len(typed) >= _BEGUN else least
+        self.least = 0.0 if corrected else _LEAST_BEGUN if len(typed) >= _BEGUN else _LEAST
 
     @property
     def is_hopeless(self) -> bool:

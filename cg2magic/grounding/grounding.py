@@ -168,8 +168,8 @@ class Follower:
             return None
         written = _written((found | new) - name.used, name.quote)
         rest = Rest(name.quote.encode(), lead=name.lead, call=name.kind == "keyword")
-        least = {"least": 0.0} if name.start in corrected else {}
-        return name, Allowed(written, typed.encode() + partial, rest, owed, **least)
+        again = name.start in corrected
+        return name, Allowed(written, typed.encode() + partial, rest, owed, corrected=again)
 
     def end_of(self, name: OpenName) -> int:
         """Where a name ends in the code, as far as it is written."""
