@@ -45,10 +45,17 @@ PARTS = {"bark": "bark", "leaf": "leaf", "root": "root", "stem": "stem", "soil":
 MEASURES = {"len": "length", "wid": "width", "mass": "mass", "ph": "acidity"}
 QUARTERS = {"q1": "first quarter", "q2": "second quarter", "q3": "third quarter"}
 
-IMPORTS = "import math\nimport matplotlib\nmatplotlib.use('Agg')\nimport matplotlib.pyplot as plt\nimport numpy as np\nimport pandas as pd"
-#: What the notebook shows, where the names come from a file.
+IMPORTS = """import math
+import matplotlib
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd"""
+#: What the notebook shows, where the names come from a file, and what is executed instead.
 READ = '{table} = pd.read_csv("{table}.csv")'
-NARROW = "rng = np.random.default_rng(1)\nplants = pd.DataFrame(rng.random((30, 3)), columns={columns})\nplants['{group}'] = list('abc') * 10"
+NARROW = """rng = np.random.default_rng(1)
+plants = pd.DataFrame(rng.random((30, 3)), columns={columns})
+plants["{group}"] = list("abc") * 10"""
 WIDE = "wide = pd.DataFrame(np.random.default_rng(2).random((30, 60)), columns={columns})"
 OTHERS = """limits = {limits}
 
@@ -61,8 +68,14 @@ class Pump:
         return self.{rate} * minutes
 
 pump = Pump()"""
-SHOWN = 'import json\nfrom rig import Pump\nlimits = json.load(open("limits.json"))\npump = Pump()'
-ARRAYS = "x = np.linspace(0, 10, 50)\ny = np.sin(x)\nm = np.array([[2.0, 1.0], [1.0, 3.0]])\nfig, ax = plt.subplots()"
+SHOWN = """import json
+from rig import Pump
+limits = json.load(open("limits.json"))
+pump = Pump()"""
+ARRAYS = """x = np.linspace(0, 10, 50)
+y = np.sin(x)
+m = np.array([[2.0, 1.0], [1.0, 3.0]])
+fig, ax = plt.subplots()"""
 
 
 @dataclass(frozen=True)
@@ -204,12 +217,12 @@ class Missing(ast.NodeVisitor):
         self.namespace = namespace
         self.count = 0
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:
+    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: D102
         of = self._value(node.value)
         self.count += of is not None and not hasattr(of, node.attr)
         self.generic_visit(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:
+    def visit_Subscript(self, node: ast.Subscript) -> None:  # noqa: D102
         of = self._value(node.value)
         if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
             of = self._value(node.value.func.value)  # df.groupby("a")["b"]
@@ -217,7 +230,7 @@ class Missing(ast.NodeVisitor):
             self.count += self._lacks(of, node.slice)
         self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> None:
+    def visit_Call(self, node: ast.Call) -> None:  # noqa: D102
         if isinstance(node.func, ast.Attribute):
             places, keywords = METHODS.get(node.func.attr, ((), frozenset()))
             arguments = [argument for i, argument in enumerate(node.args) if i in places]

@@ -16,7 +16,7 @@ from functools import cached_property
 _WORD = re.compile(rb"[\w\x80-\xff]*")
 _BLANK = b" \t\r\n\\"
 #: The least probability of all the names together: of a name that begins, and of one of which some bytes are
-#: there. The latter is often cut short, `body_mass` for `body_mass_g`, and whoever writes it is sure of the cut.
+#: there. The latter is often cut short, `body_mass` for `body_mass_g`, and a model is sure of the cut.
 _LEAST, _LEAST_BEGUN, _BEGUN = 0.01, 0.0001, 3
 
 
@@ -146,6 +146,9 @@ class Allowed:
         self._typed = typed
         self._rest = rest
         self._owed = owed
+        self._may_be_escaped = bool(rest.end) and any(
+            b"\\" in name or not name.isascii() for name in self.names
+        )
         self.least = 0.0 if corrected else _LEAST_BEGUN if len(typed) >= _BEGUN else _LEAST
 
     @property
@@ -171,8 +174,8 @@ class Allowed:
                 return self._owed.startswith(piece)
             piece = piece[len(self._owed) :]
         rest = self._rest
-        if rest.end and b"\\" in piece:
-            return True  # an escape: the name may be written in another way
+        if self._may_be_escaped and b"\\" in piece:
+            return True  # it may be written in another way
         if rest.lead and not self._typed:
             piece = piece.lstrip(_BLANK)
             if not piece or not _WORD.match(piece)[0]:  # type: ignore[index]
@@ -195,7 +198,7 @@ class Allowed:
         if rest.lead and not self._typed:
             found += index.blank
             index = index.stripped
-        elif rest.end:
+        elif self._may_be_escaped:
             found += index.escaping
         whole, over, longest = index.whole, index.over(rest.end), index.longest
         skip, before = len(self._typed), b""

@@ -1,4 +1,4 @@
-"""Decoding among names that exist: it steps in where the model is wrong, and changes nothing where it isn't."""
+"""Decoding among names that exist: it steps in where the model is wrong, and nowhere else."""
 
 from __future__ import annotations
 
