@@ -17,6 +17,7 @@ from cg2magic.syntax.languages import find, of_header, split_header
 #: Longer text is not read: it would have to be cut, and a name before the cut may be bound.
 _LONGEST = 100_000
 _WORD = re.compile(r"\w*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -190,7 +191,7 @@ def _written(names: Iterable[str], quote: str) -> Iterable[bytes]:
     """How names are written in code: as they are, or between quotes."""
     if not quote:
         return [name.encode() for name in names if name.isidentifier()]
-    return [_quoted(name, quote).encode(errors="replace") for name in names]
+    return [_quoted(name, quote).encode() for name in names if not _SURROGATE.search(name)]
 
 
 def _quoted(name: str, quote: str) -> str:

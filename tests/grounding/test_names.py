@@ -316,9 +316,7 @@ def test_what_is_allowed_is_always_the_beginning_of_a_key_that_exists(held, quot
         return
     allowed = found[1]
     for name in allowed.names:
-        text = name.decode(errors="replace")
-        key = eval(f"{quote}{text}{quote}")
-        assert key in held or max(key, default="") >= "\ud800" or "?" in key
+        assert eval(f"{quote}{name.decode()}{quote}") in held
         assert allowed.permits(name[: length + 1] or quote.encode())
         assert allowed.permits(name + f"{quote}]".encode())
     assert not allowed.permits(b"\x00no such key")

@@ -29,6 +29,7 @@ from cg2magic.engines.remote.route import ServerError
 from cg2magic.engines.remote.tokens import ALTERNATIVES, TokenReader
 from cg2magic.engines.written import Report, Written
 from cg2magic.errors import GenerationError, UsageError
+from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.assemble import notes_on, prompt_for, seen
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
@@ -197,9 +198,12 @@ class RemoteEngine:
                 continue
             reason = choice.get("finish_reason") or reason
             for token in self._reader.tokens(choice):
-                candidate.take(self._healed(token, candidate.start))
+                token = self._grounded(self._healed(token, candidate.start), candidate.allowed)
+                candidate.take(token)
                 changed()
-                if candidate.finish_reason is not None or list(candidate.feed) != [token.id]:
+                # After a token of ours, the server has to go on from there.
+                ended = candidate.finish_reason is not None or token.corrected
+                if ended or list(candidate.feed) != [token.id]:
                     return fed
                 candidate.feed.clear()
                 fed.append(token.id)
@@ -253,3 +257,17 @@ class RemoteEngine:
             )
         allowed = tuple(o for o in token.alternatives if self.vocabulary.leads_to(start, o.id))
         return replace(token, alternatives=allowed)
+
+    def _grounded(self, token: TokenLogprob, allowed: Allowed | None) -> TokenLogprob:
+        """Take the likeliest alternative that is allowed instead of a token that isn't.
+
+        The server sends only a few alternatives. If none of them is likely enough, the token stays.
+        """
+        pieces = self.vocabulary.pieces
+        if allowed is None or allowed.permits(pieces[token.id]):
+            return token
+        others = [other for other in token.alternatives if allowed.permits(pieces[other.id])]
+        if sum(math.exp(other.logprob) for other in others) < allowed.least or not others:
+            return token
+        best = max(others, key=lambda other: other.logprob)
+        return replace(best, alternatives=token.alternatives, corrected=True)
