@@ -42,6 +42,9 @@ from cg2magic.request import Request, Sampling, TokenLogprob
 #: The differences between allowed tokens stay.
 _BIAS = 100
 
+#: The most tokens that are sent as a bias for a name.
+_FEW = 300
+
 #: How often a prompt is cut to the context length in a refusal, and the shortest context that we believe.
 _TRIES, _SHORTEST = 3, 16
 
@@ -182,7 +185,8 @@ class RemoteEngine:
             if room < 1:
                 candidate.run_out()
                 break
-            body = self._body(sampling, index, ids, room) | self._steering(candidate)
+            body = self._body(sampling, index, ids, room)
+            body |= self._steering(candidate) or self._naming(candidate.allowed)
             async with contextlib.aclosing(self.loaded.client.stream("completions", body)) as events:
                 ids += await self._follow(events, candidate, prompt, changed)
 
@@ -245,6 +249,12 @@ class RemoteEngine:
         else:
             return {}
         return {"max_tokens": 1, "logit_bias": {str(i): by for i, by in bias.items()}}
+
+    def _naming(self, allowed: Allowed | None) -> dict[str, Any]:
+        """Request one token of a name that was corrected, if there are not too many ways to go on."""
+        ids = allowed.ids(self.vocabulary.token_index) if allowed and not allowed.least else []
+        few = 0 < len(ids) <= _FEW
+        return {"max_tokens": 1, "logit_bias": {str(i): _BIAS for i in ids}} if few else {}
 
     def _healed(self, token: TokenLogprob, start: bytes) -> TokenLogprob:
         """Remove alternatives that were not allowed, which the server also returns."""
