@@ -10,7 +10,7 @@ three ways: as without any of this; with the nearest variables described; and gr
 
 missing
     Names that do not exist, of 100 suggestions: attributes, columns and keys of the kernel's objects in the
-    syntax tree of the line.
+    syntax tree of the line. Behind it, how many of these the suggestion itself says are not found.
 exact, similar
     The line is the one that was meant; `difflib.SequenceMatcher.ratio` of the two.
 runs
@@ -39,7 +39,7 @@ from cg2magic.request import Request, Sampling
 from cg2magic.sandbox.limits import Limits
 from cg2magic.sandbox.sandbox import Sandbox
 from cg2magic.syntax.languages import find
-from cg2magic.syntax.tokens import read
+from cg2magic.syntax.tokens import read, read_open
 
 PARTS = {"bark": "bark", "leaf": "leaf", "root": "root", "stem": "stem", "soil": "soil"}
 MEASURES = {"len": "length", "wid": "width", "mass": "mass", "ph": "acidity"}
@@ -115,7 +115,8 @@ class Row:
     runs: list[bool] = field(default_factory=list)
     seconds: float = 0.0
     tokens: int = 0
-    stepped_in: int = 0
+    corrected: int = 0
+    unknown: int = 0
 
 
 def names(rng: random.Random) -> dict[str, Any]:
@@ -194,9 +195,11 @@ def cases(count: int) -> list[Case]:
 
 
 def parsed(line: str) -> ast.AST | None:
-    """Parse a line that may have been cut."""
+    """Parse a line that may have been cut; a name that was cut is left out."""
+    state, _, last = read_open(line, find("python"))
+    line = line[:last] if state.inside == "string" else line
     closing = "".join(opened.closer or "" for opened in reversed(read(line, find("python")).stack))
-    for text in (line, line + closing, f'{line}"{closing}', f"{line}'{closing}"):
+    for text in (line, line + closing, line.rstrip(", =") + closing):
         try:
             return ast.parse(text)
         except SyntaxError:
@@ -271,7 +274,8 @@ def ask(engine: LocalEngine, case: Case, namespace: dict[str, Any], way: str, ro
     (suggestion,) = engine.generate(request).suggestions
     row.seconds += time.perf_counter() - began
     row.tokens += len(suggestion.tokens)
-    row.stepped_in += bool(suggestion.names)
+    row.corrected += any(name.outcome == "corrected" for name in suggestion.names)
+    row.unknown += sum(name.outcome == "unknown" for name in suggestion.names)
     return (case.begun + suggestion.text).rstrip()
 
 
@@ -312,13 +316,15 @@ def main() -> None:
             if args.show:
                 print(f"{way:28} {missing.count} {ran[program]:d}  {line}    [{case.line}]", flush=True)
     print(f"{args.model}, {args.cases} lines\n")
-    print("| | missing of 100 | exact | similar | runs | ms a token | stepped in |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| | missing of 100 | marked | exact | similar | runs | ms a token | corrected |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for way, row in rows.items():
         print(
-            f"| {way} | {100 * statistics.mean(row.missing):.1f} | {100 * statistics.mean(row.exact):.1f} % "
+            f"| {way} | {100 * statistics.mean(row.missing):.1f} "
+            f"| {100 * row.unknown / len(row.missing):.1f} "
+            f"| {100 * statistics.mean(row.exact):.1f} % "
             f"| {statistics.mean(row.similar):.3f} | {100 * statistics.mean(row.runs):.1f} % "
-            f"| {1000 * row.seconds / row.tokens:.1f} | {row.stepped_in} |"
+            f"| {1000 * row.seconds / row.tokens:.1f} | {row.corrected} |"
         )
 
 

@@ -295,7 +295,7 @@ def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
     monkeypatch.setattr(
         Chooser,
         "__call__",
-        lambda self, logits, start, _=(): choose(self, logits, start) if start else end,
+        lambda self, logits, start, *_: choose(self, logits, start) if start else end,
     )
     written = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
     assert written.suggestions[0].text.strip() == ""
@@ -305,8 +305,8 @@ def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
 def test_a_model_that_was_sure_of_its_end_is_not_asked_again(engine, monkeypatch):
     asked = []
 
-    def end(_, logits, start, barred=()):
-        del logits, start
+    def end(_, logits, start, barred=(), allowed=None):
+        del logits, start, allowed
         asked.append(barred)
         return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.5)
 
