@@ -321,13 +321,13 @@ def test_empty_candidates_among_others_are_drawn_again(engine, monkeypatch):
     plain = [s.text for s in engine.generate(request).suggestions]
     choose, ended = Chooser.__call__, []
 
-    def often_ends(self, logits, start, barred=()):
+    def often_ends(self, logits, start, barred=(), allowed=None):
         """The second and the fourth candidate end at once when they are drawn for the first time."""
         ends = [index for index in (1, 3) if self.generator.initial_seed() == 12 * 1_000_003 + index]
         if ends and ends[0] not in ended:
             ended.extend(ends)
             return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
-        return choose(self, logits, start, barred)
+        return choose(self, logits, start, barred, allowed)
 
     monkeypatch.setattr(Chooser, "__call__", often_ends)
     once = [s.text for s in engine.generate(request).suggestions]
@@ -341,10 +341,10 @@ def test_empty_candidates_among_others_are_drawn_again(engine, monkeypatch):
 def test_a_candidate_that_stays_empty_is_drawn_a_few_times_only(engine, monkeypatch):
     choose, drawn = Chooser.__call__, []
 
-    def never_second(self, logits, start, barred=()):
+    def never_second(self, logits, start, barred=(), allowed=None):
         number = self.generator.initial_seed() - 12 * 1_000_003
         if number % 100_003 != 1:
-            return choose(self, logits, start, barred)
+            return choose(self, logits, start, barred, allowed)
         drawn.append(number)
         return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
 
