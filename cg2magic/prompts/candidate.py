@@ -146,8 +146,8 @@ class Candidate:
         self._hole_tokens: list[TokenLogprob] = []
         self._hole_places: list[int] = []  # where in `_taken` each of them is
         self._ends: list[int] = []  # bytes written after each of the hole's tokens
-        grounding = self.request.grounding
-        self._grounded = grounding and GroundedFill(grounding, *self._around, self._owed, self.vocabulary)
+        grounding, (before, behind) = self.request.grounding, self._around
+        self._grounded = grounding and GroundedFill(grounding, before, behind, self._owed, self.vocabulary)
 
     def _open_hole(self) -> None:
         self._chosen = 0  # tokens of the hole that count against its length
@@ -161,7 +161,7 @@ class Candidate:
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         if self.request.is_infill:
             self._hole = Hole.between(before, parts[hole + 1], self.request.language)
-        self._around = before, "".join(parts[hole + 1 :])
+        self._around: tuple[str, str] = before, "".join(parts[hole + 1 :])
         self._open_text()
 
     @property
