@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from cg2magic.context import Context
     from cg2magic.formats import FillInMiddle
+    from cg2magic.grounding.grounding import Grounding
 
 FinishReason = Literal["stop", "length", "cancelled"]
 CheckStatus = Literal["passed", "failed", "timed out", "stopped"]
+NameOutcome = Literal["corrected", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Request:
         What else the model may read; it does not become part of the suggestion.
     may_be_empty : bool
         Whether nothing is an answer as well, as it is while somebody types; else the model is asked again.
+    grounding : Grounding or None
+        The kernel whose names the candidates may use; None for any names.
     """
 
     parts: tuple[str, ...]
@@ -130,6 +134,7 @@ class Request:
     cuts: tuple[int, ...] = field(default=(), repr=False)
     context: Context | None = field(default=None, repr=False)
     may_be_empty: bool = False
+    grounding: Grounding | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -151,13 +156,35 @@ class Request:
 class TokenLogprob:
     """One token the model wrote, with its log-probability in nats before temperature and top-p.
 
-    ``alternatives`` holds the likeliest tokens at that place, best first; theirs is empty.
+    ``alternatives`` holds the likeliest tokens at that place, best first; theirs is empty. A token is
+    ``corrected`` if the model wanted another one, of a name that is not in the kernel.
     """
 
     id: int
     text: str
     logprob: float
     alternatives: tuple[TokenLogprob, ...] = field(default=(), repr=False)
+    corrected: bool = field(default=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NameFound:
+    """A name in a suggestion that the model alone would not have written, or that is not in the kernel.
+
+    Attributes
+    ----------
+    hole : int
+        Index in `Suggestion.spans`.
+    start, end : int
+        Where it is in that text.
+    outcome : {"corrected", "unknown"}
+        Unknown: not in the kernel, but hardly any other name was likely.
+    """
+
+    hole: int
+    start: int
+    end: int
+    outcome: NameOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +245,8 @@ class Suggestion:
         For each hole that was cut by its length, how many of `taken` had been chosen by then.
     drawn : tuple of int
         The numbers of the candidates that came to this text, once equal ones are merged; else empty.
+    names : tuple of NameFound
+        Where the kernel had a say; see `notes`.
     """
 
     parts: tuple[str, ...]
@@ -230,6 +259,7 @@ class Suggestion:
     places: tuple[int, ...] = field(default=(), repr=False)
     cuts: tuple[int, ...] = field(default=(), repr=False)
     drawn: tuple[int, ...] = field(default=(), repr=False)
+    names: tuple[NameFound, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> str:
@@ -252,7 +282,10 @@ class Suggestion:
         """The same as the completion of a shorter prompt: the rest of what it continues is written, too."""
         (part,), (span,) = self.parts, self.spans
         more = part[len(prompt) :]
-        return replace(self, parts=(prompt,), spans=(more + span,)) if more and span else self
+        if not (more and span):
+            return self
+        names = (replace(n, start=n.start + len(more), end=n.end + len(more)) for n in self.names)
+        return replace(self, parts=(prompt,), spans=(more + span,), names=tuple(names))
 
     @property
     def count(self) -> int:
@@ -265,6 +298,13 @@ class Suggestion:
         return self.finish_reason != "stop" and bool(
             self.cuts if self.finish_reason == "length" else self.taken
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the kernel had to say: ``("2 names corrected", "1 name not found in this kernel")``."""
+        said = (("corrected", "corrected"), ("unknown", "not found in this kernel"))
+        counts = [(sum(name.outcome == outcome for name in self.names), words) for outcome, words in said]
+        return tuple(f"{count} name{'s' * (count > 1)} {words}" for count, words in counts if count)
 
     def pieces(self) -> Iterator[tuple[str, bool]]:
         """Walk the code in order, as ``(text, written by the model)``; empty texts are skipped."""

@@ -18,6 +18,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUICKSTART = NOTEBOOKS / "quickstart.ipynb"
 MODELS = NOTEBOOKS / "models.ipynb"
 CONTEXT = NOTEBOOKS / "context.ipynb"
+GROUNDING = NOTEBOOKS / "grounding.ipynb"
 SERVING = NOTEBOOKS / "serving_a_class.ipynb"
 LOCAL = NOTEBOOKS / "local_models.ipynb"
 
@@ -233,6 +234,27 @@ def test_a_gguf_is_loaded_and_writes_in_the_notebook_of_local_models(tmp_path):
     assert "mini: 8.9 M parameters, q4 on cpu" in printed(done, "q4")
     assert "(2, 256)" in printed(done, "embed")
     assert printed(done, "unload").startswith("mini unloaded")
+
+
+def test_the_notebook_of_grounding_writes_names_that_exist(tmp_path):
+    kept = nbformat.read(GROUNDING, as_version=4)
+    nbformat.validate(kept)
+    assert not [cell.id for cell in kept.cells if cell.get("outputs") or cell.get("execution_count")]
+    done = execute(GROUNDING, tmp_path)
+    found = [output for cell in done.cells for output in cell.get("outputs", [])]
+    assert not [out for out in found if out.output_type == "error" or out.get("name") == "stderr"]
+
+    keys = {'limits["max_depth_m"]', 'limits["max_flow_lpm"]'}
+    assert not any(key in printed(done, "free-code") for key in keys)
+    assert any(key in printed(done, "grounded-code") for key in keys)
+    assert "1 name corrected" in printed(done, "grounded-code")
+    assert "1 name corrected" in shown(done, "grounded")["text/plain"]
+    assert "wanted: " in printed(done, "wanted")
+    assert 'groupby("site_kind"' in printed(done, "keys-code")
+    assert 'by="leaf_wid_mm"' in printed(done, "keys-code")
+    assert not any(key in printed(done, "anew-code") for key in keys)
+    assert "1 name not found in this kernel" in printed(done, "unknown-code")
+    assert 'title="not found in this kernel"' in shown(done, "unknown-complete")["text/html"]
 
 
 def test_a_class_is_served_by_a_real_server_without_a_failure_or_warning(serving):

@@ -46,7 +46,7 @@ declare namespace Jupyter {
   }
 
   /** The notebook's own settings for us; whatever a file holds there. */
-  type NotebookSettings = { context?: string; vars?: string };
+  type NotebookSettings = { context?: string; vars?: string; ground?: string };
 
   interface Context {
     readonly model: { readonly sharedModel: SharedNotebook; dirty: boolean };

@@ -56,6 +56,8 @@ declare namespace Panel {
     shown: string;
     percent: string;
     told: string;
+    /** Whether the model wanted another one, of a name that is not in the kernel. */
+    corrected: boolean;
     others: Other[];
   }
 

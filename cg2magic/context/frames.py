@@ -49,6 +49,12 @@ def described(value: object, *, values: bool) -> str:
     return f"{module_name(kind)}.{name}" if name in _KNOWN else name
 
 
+def is_known(kind: type) -> bool:
+    """Whether it is a class of the libraries known here."""
+    name = class_name(kind)
+    return any(is_class_of(kind, module, name) for module, _ in _KNOWN.get(name, ()))
+
+
 def _table(rows: int | str, width: int, columns: list[str]) -> str:
     more = ["…"] if width > len(columns) else []
     return f"{rows}×{width}: {', '.join([*columns, *more])}".removesuffix(": ")

@@ -53,6 +53,18 @@ def describe(
     return tuple(lines)
 
 
+def is_material(value: object) -> bool:
+    """Whether it is something that code is about: a table, an array, a model, a function of the person's."""
+    kind = type(value)
+    if type(value) is FunctionType:
+        return value.__globals__.get("__name__") == "__main__"
+    if frames.is_known(kind):
+        return True
+    bases = type.__dict__["__mro__"].__get__(kind)
+    own = (type.__dict__["__dict__"].__get__(base) for base in bases)
+    return any("predict" in names or "forward" in names for names in own)
+
+
 def _line(name: str, value: Any, *, values: bool) -> str:
     """``name: what it is``; empty if there is nothing to say."""
     kind = type(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from cg2magic.engines.written import Report, Written
 from cg2magic.formats import FillInMiddle
 from cg2magic.prompts.families import FORMATS, family_of
 from cg2magic.prompts.vocabulary import Vocabulary
-from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
+from cg2magic.request import FinishReason, NameFound, Request, Suggestion, TokenLogprob
 
 
 class Generate(Protocol):
@@ -61,6 +61,11 @@ def one_by_one(
     return Written(tuple(done), written.seen, tuple(notes))
 
 
+def _moved(names: Iterable[NameFound], hole: int) -> list[NameFound]:
+    """Return names of a single hole as those of another one."""
+    return [replace(name, hole=hole) for name in names]
+
+
 def _fill(
     request: Request,
     candidate: int,
@@ -73,12 +78,18 @@ def _fill(
     sampling = replace(request.sampling, n=1, seed=None if seed is None else seed + candidate)
     spans: list[str] = []
     tokens: tuple[TokenLogprob, ...] = ()
+    names: list[NameFound] = []
     reasons: list[FinishReason | None] = []
 
     def together(last: Suggestion | None, finish_reason: FinishReason | None) -> Suggestion:
         more, newer = ((), ()) if last is None else (last.spans, last.tokens)
         return Suggestion(
-            request.parts, (*spans, *more), (*tokens, *newer), finish_reason, header=request.header
+            request.parts,
+            (*spans, *more),
+            (*tokens, *newer),
+            finish_reason,
+            header=request.header,
+            names=(*names, *(() if last is None else _moved(last.names, len(spans)))),
         )
 
     notes: dict[str, None] = {}
@@ -89,6 +100,7 @@ def _fill(
         written = generate(single, lambda now: changed(together(now[0], None)), cancelled)
         notes.update(dict.fromkeys(written.notes))
         (fill,) = written.suggestions
+        names += _moved(fill.names, hole)
         spans.append(fill.text)
         tokens += fill.tokens
         reasons.append(fill.finish_reason)

@@ -169,7 +169,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "settings",
         nargs="*",
         metavar="NAME=VALUE",
-        help="with --notebook, narrow it: context=none, context=cell, vars=none or vars=NAME,NAME",
+        help="with --notebook, narrow it: context=none, context=cell, vars=none, vars=NAME,NAME, ground=none",
     )
 
     accept = add("accept", _accept, "put a candidate of the last suggestion into a new cell")

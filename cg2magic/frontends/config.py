@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import Magics
 from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
 
-from cg2magic.context.settings import LEVELS
+from cg2magic.context.settings import GROUND, LEVELS
 from cg2magic.engines.spec import SERVERS, ModelSpec, refuse_secrets
 from cg2magic.errors import UsageError
 from cg2magic.frontends.options import INSERT
@@ -59,6 +59,11 @@ class Config(Magics):
     vars = Unicode("auto", help="Variables to describe: auto (those in the cell), none, or names.").tag(
         config=True
     )
+    ground = CaselessStrEnum(
+        GROUND,
+        "auto",
+        help="Whether the names of attributes, columns and keys must be in the kernel: auto, none.",
+    ).tag(config=True)
     vars_values = Bool(default_value=False, help="Describe some of their values too.").tag(config=True)
     allow_execution = CaselessStrEnum(
         ("nothing", "sandbox", "unconfined"),

@@ -105,7 +105,8 @@ class CG2(Config):
         panel shows everything it read. If no page can send the cells (in a terminal or VS Code, and with
         --wait or -o if ipykernel is older than 7), it sees those that were executed. ``--context cell``
         leaves out the other cells, ``--context none`` the variables too, and ``--vars`` names the
-        variables to describe::
+        variables to describe. Names of attributes, columns and keys are taken from the kernel, unless the
+        cell makes them anew; ``--ground none`` lets the model write any::
 
             In [4]: %%complete --context cell --vars df columns
                ...: df[
@@ -223,7 +224,11 @@ class CG2(Config):
         if unknown and names not in (["auto"], ["none"]):
             raise UsageError(f"--vars: there is no variable {unknown[0]}; auto describes those in the cell")
         return Settings.of_options(
-            args.context, " ".join(names), values=args.vars_values, tokens=self.context_tokens
+            args.context,
+            " ".join(names),
+            values=args.vars_values,
+            tokens=self.context_tokens,
+            ground=args.ground,
         )
 
     def _submit(self, request: Request, settings: Settings, *, wait: bool) -> tuple[Job, Page | None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cg2magic.context import Document, Settings, gather
 from cg2magic.frontends.pages import Page
+from cg2magic.grounding.grounding import ground
 from cg2magic.request import Request
 
 if TYPE_CHECKING:
@@ -48,5 +49,15 @@ class Notebook:
         return self._within(document, request, settings)
 
     def _within(self, document: Document, request: Request, settings: Settings) -> Request:
-        context = gather(document, request.parts, self._shell.user_ns, settings, request.language)
-        return replace(request, context=context)
+        return seen(document, request, settings, self._shell)
+
+
+def seen(document: Document, request: Request, settings: Settings, shell: InteractiveShell) -> Request:
+    """Give a request what it may see of a notebook and its kernel."""
+    history = shell.history_manager
+    executed = history.input_hist_raw if history else ()
+    return replace(
+        request,
+        context=gather(document, request.parts, shell.user_ns, settings, request.language),
+        grounding=ground(document, shell.user_ns, executed, settings, request.language),
+    )

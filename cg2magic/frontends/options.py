@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from IPython.core.magic_arguments import argument
 
-from cg2magic.context.settings import LEVELS
+from cg2magic.context.settings import GROUND, LEVELS
 from cg2magic.errors import UsageError
 from cg2magic.frontends.line import code, parse, text
 
@@ -62,6 +62,11 @@ _GENERATION = (
         nargs="+",
         metavar="NAME",
         help="Variables to describe by type and shape; auto: those the cell mentions; or none.",
+    ),
+    argument(
+        "--ground",
+        choices=GROUND,
+        help="Whether the names of attributes, columns and keys must be in the kernel: auto, or none.",
     ),
     argument("--vars-values", action="store_true", default=None, help="Show some of their values too."),
     argument("--wait", action="store_true", help="Return when the suggestion is written, not immediately."),

@@ -86,7 +86,7 @@ def _found(check: CheckResult) -> str:
 
 
 def verdict(snapshot: Snapshot, candidate: int) -> str:
-    """Say what the check found, how often and how likely the model wrote it, and why it ended early if so."""
+    """Say what the check, the model and the kernel found of a candidate, and why it ended early if so."""
     suggestion = snapshot.suggestions[candidate]
     said = [f"{mark(suggestion)} {_found(suggestion.check)}"] if suggestion.check else []
     if suggestion.count > 1:
@@ -96,6 +96,7 @@ def verdict(snapshot: Snapshot, candidate: int) -> str:
         said.append(f"mean logprob {round(suggestion.logprob, 2) or 0.0:.2f}".replace("-", "−"))
     elif suggestion.finish_reason is not None:
         said.append("nothing written")
+    said += suggestion.notes
     if suggestion.finish_reason == "length":
         most = snapshot.request.sampling.max_new_tokens
         is_more = bool(snapshot.request.begin)

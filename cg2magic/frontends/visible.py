@@ -16,6 +16,9 @@ from cg2magic.request import Suggestion
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
+#: The class of a name that is not in the kernel.
+UNKNOWN = "cg2-unknown"
+
 # Bytes that a terminal obeys, and characters that reorder text ("Trojan Source"): a model can write them,
 # so they are made visible wherever code is shown. The code itself keeps them.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -27,7 +30,8 @@ class Segment(NamedTuple):
     Attributes
     ----------
     style : str
-        Pygments' short class, such as ``"k"`` for a keyword; empty for plain text.
+        Pygments' short class, such as ``"k"`` for a keyword; empty for plain text. A name that is not in the
+        kernel has `UNKNOWN` as well.
     text : str
     written : bool
         Whether the model wrote it.
@@ -68,16 +72,29 @@ def _styles(code: str, language: str) -> Iterator[tuple[str, str]]:
         yield ("" if kind in Token.Text or kind is Token.Name else STANDARD_TYPES[kind]), text
 
 
-def _cut(code: str, language: str, pieces: Iterator[tuple[str, bool]]) -> Iterator[Segment]:
-    """Cut the highlighted stretches where the author changes."""
-    author = iter(pieces)
-    left, written = 0, False
+def _pieces(suggestion: Suggestion) -> Iterator[tuple[str, bool, bool]]:
+    """Walk the code in order, as ``(text, written by the model, a name that is not in the kernel)``."""
+    yield suggestion.header, False, False
+    for hole, part in enumerate(suggestion.parts):
+        yield part, False, False
+        span, at = (suggestion.spans[hole] if hole < len(suggestion.spans) else ""), 0
+        for name in suggestion.names:
+            if name.hole == hole and name.outcome == "unknown" and name.start >= at:
+                yield span[at : name.start], True, False
+                yield span[name.start : name.end], True, True
+                at = name.end
+        yield span[at:], True, False
+
+
+def _cut(code: str, language: str, pieces: Iterator[tuple[str, bool, bool]]) -> Iterator[Segment]:
+    """Cut the highlighted stretches where the author changes, and around names that are not in the kernel."""
+    left, written, unknown = 0, False, False
     for style, text in _styles(code, language):
         while text:
             while not left:
-                piece, written = next(author)
+                piece, written, unknown = next(pieces)
                 left = len(piece)
-            yield Segment(style, text[:left], written)
+            yield Segment(f"{style} {UNKNOWN}".strip() if unknown else style, text[:left], written)
             text, left = text[left:], max(0, left - len(text))
 
 
@@ -88,7 +105,7 @@ def lines(suggestion: Suggestion, language: str = "python") -> list[list[Segment
     marks the line that it ends; if that line is empty, with an empty segment.
     """
     all_lines: list[list[Segment]] = [[]]
-    for style, text, written in _cut(suggestion.code, language, suggestion.pieces()):
+    for style, text, written in _cut(suggestion.code, language, _pieces(suggestion)):
         for i, part in enumerate(text.split("\n")):
             if i:
                 if written and not all_lines[-1]:

@@ -10,9 +10,11 @@ import math
 from collections import deque
 from dataclasses import replace
 
+from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.encoding import Prompt
+from cg2magic.prompts.grounded import GroundedFill
 from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
-from cg2magic.request import FinishReason, Request, Suggestion, TokenLogprob
+from cg2magic.request import FinishReason, NameFound, Request, Suggestion, TokenLogprob
 from cg2magic.syntax import endings, fills, statements
 from cg2magic.syntax.languages import find
 from cg2magic.syntax.places import Hole
@@ -57,6 +59,7 @@ class Candidate:
         self._spans: list[str] = []
         self._tokens: list[TokenLogprob] = []
         self._places: list[int] = []
+        self._names: list[NameFound] = []
         self._taken: list[TokenLogprob] = []
         self._replaying = False
         self._cuts: list[int] = []
@@ -142,9 +145,10 @@ class Candidate:
         self._hole_tokens: list[TokenLogprob] = []
         self._hole_places: list[int] = []  # where in `_taken` each of them is
         self._ends: list[int] = []  # bytes written after each of the hole's tokens
+        grounding, (before, behind) = self.request.grounding, self._around
+        self._grounded = grounding and GroundedFill(grounding, before, behind, self._owed, self.vocabulary)
 
     def _open_hole(self) -> None:
-        self._open_text()
         self._chosen = 0  # tokens of the hole that count against its length
         hole = len(self._spans)
         self._owed = self.prompt.starts[hole]
@@ -156,11 +160,18 @@ class Candidate:
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
         if self.request.is_infill:
             self._hole = Hole.between(before, parts[hole + 1], self.request.language)
+        self._around: tuple[str, str] = before, "".join(parts[hole + 1 :])
+        self._open_text()
 
     @property
     def start(self) -> bytes:
         """What the text has to go on with, see `Vocabulary.leading_to`; empty where it is free."""
         return self._owed
+
+    @property
+    def allowed(self) -> Allowed | None:
+        """What the next token may be, if it writes a name that the kernel knows; None for anything."""
+        return self._grounded.allowed if self._grounded else None
 
     def take(self, token: TokenLogprob) -> None:
         """Read the token that was chosen; `token.text` is made here, from its bytes."""
@@ -174,6 +185,8 @@ class Candidate:
         piece = self.vocabulary.pieces[token.id]
         self._owed = start[len(piece) :] if start.startswith(piece) else b""
         self._written += piece[len(start) :]
+        if self._grounded:
+            self._grounded.took(token, self._written, self._owed)
         self.feed.append(token.id)
         if not self._ends and not self._written:
             return  # what was given back, unchanged: nothing new was written
@@ -228,10 +241,12 @@ class Candidate:
     def suggestion(self) -> Suggestion:
         """What has been written so far, without what may still turn out not to belong to it."""
         spans, tokens, places = tuple(self._spans), tuple(self._tokens), tuple(self._places)
+        names = tuple(self._names)
         if self.finish_reason is None:
             text = self._text()
             shown = text[: endings.settled(text, self._stops)]
             more, more_places = self._readable(shown)
+            names += self._names_in(shown)
             spans, tokens, places = (*spans, shown), (*tokens, *more), (*places, *more_places)
         return Suggestion(
             self.request.parts,
@@ -242,7 +257,12 @@ class Candidate:
             taken=tuple(self._taken),
             places=places,
             cuts=tuple(self._cuts),
+            names=names,
         )
+
+    def _names_in(self, text: str) -> tuple[NameFound, ...]:
+        """Where the kernel had a say in the hole that is open."""
+        return tuple(self._grounded.names(len(self._spans), text)) if self._grounded else ()
 
     def _healed_text(self, token: TokenLogprob, length: int) -> TokenLogprob:
         """The token and its alternatives without the text that was given back, so as they are read."""
@@ -307,6 +327,7 @@ class Candidate:
 
     def _keep(self, text: str) -> None:
         tokens, places = self._readable(text)
+        self._names += self._names_in(text)
         self._tokens += tokens
         self._places += places
         self._spans.append(text)

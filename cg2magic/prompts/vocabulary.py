@@ -9,6 +9,8 @@ from functools import cached_property, lru_cache, reduce
 from itertools import groupby
 from typing import Any, Protocol
 
+from cg2magic.grounding.allowed import TokenIndex
+
 #: Code that may follow behind white space, and with an indentation of its own.
 _CODE = ("x", "return", "self.x", "#", "(", "'", "1")
 _INDENTED = ("    x", " x", "\treturn")
@@ -120,7 +122,7 @@ class Vocabulary:
             return
         self.steering |= new
         self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
-        for derived in ("steering_ids", "pieces", "passage", "_leading_to", "_unsettled"):
+        for derived in ("steering_ids", "pieces", "passage", "token_index", "_leading_to", "_unsettled"):
             self.__dict__.pop(derived, None)
 
     def id(self, token: str) -> int | None:
@@ -152,6 +154,11 @@ class Vocabulary:
             return token.replace("\u2581", " ").encode()
 
         return [piece(i, token) for i, token in enumerate(tokens)]
+
+    @cached_property
+    def token_index(self) -> TokenIndex:
+        """The tokens by their bytes."""
+        return TokenIndex(self.pieces)
 
     def _is_byte_level(self) -> bool:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)

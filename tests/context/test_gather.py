@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from cg2magic.context import Cell, Document, Settings, gather
 
 
@@ -64,3 +67,22 @@ def test_a_notebook_cannot_widen_what_the_person_allows():
 def test_metadata_that_nobody_understands_switch_it_off():
     strange = {"cg2magic": {"context": "some"}}
     assert gather(notebook("a = 1", metadata=strange), ("a",), {}).above == ()
+
+
+def test_what_the_nearest_cells_are_about_is_described_though_a_comment_names_nothing():
+    def clean(table):
+        """Drop what is empty."""
+
+    clean.__globals__["__name__"], own = "__main__", __name__
+    namespace = {"old": {}, "table": pd.DataFrame({"a": [1]}), "x": np.zeros(3), "n": 5, "clean": clean}
+    document = notebook("table = read()\nn = 5\nold = {}", "x = clean(table)\nx.sum()")
+    try:
+        described = gather(document, ("# plot it\n",), namespace).variables
+        named = gather(document, ("# plot it\ntable",), namespace).variables
+        alone = gather(document, ("# plot it\n",), namespace, Settings("cell")).variables
+    finally:
+        clean.__globals__["__name__"] = own
+    assert [line.split(":")[0].removeprefix("# ") for line in described] == ["table", "clean(table)", "x"]
+    assert named[0].startswith("# table: DataFrame 1×1")
+    assert len(named) == 3
+    assert alone == ()

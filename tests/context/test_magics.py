@@ -152,3 +152,34 @@ def test_an_off_switch_holds_where_the_page_is_too_slow_to_tell_it_again(around)
     off = around.seen_by_page(page, Request(("x",)), Settings())
     assert off.context.note == "context off in this notebook"
     assert around.seen_by_kernel(Request(("x",)), Settings()).context == off.context
+
+
+def suggested(shell, options="", cell='depth = limits["max_'):
+    shell.run_cell(f"%%complete -m 8 --stop '\\n' {options}\n{cell}", store_history=True)
+    (suggestion,) = manager().history[-1].job.result()
+    return suggestion
+
+
+def test_suggestions_use_names_that_are_in_the_kernel_unless_it_is_switched_off(cg2, capsys):
+    # No cell shows the key.
+    cg2.user_ns["limits"] = {"max_depth_m": 30}
+    assert suggested(cg2).code == 'depth = limits["max_depth_m"]'
+    assert "1 name corrected" in capsys.readouterr().out
+    for options in ("--ground none", "--vars none", "--context none"):
+        free = suggested(cg2, options)
+        assert "max_depth_m" not in free.code
+        assert not free.names
+    cg2.run_cell("%config CG2.ground = 'none'")
+    assert not suggested(cg2).names
+
+
+def test_a_name_that_a_cell_that_was_not_run_makes_anew_is_free(cg2):
+    cg2.user_ns["limits"] = {"max_depth_m": 30}
+    around = Notebook(cg2)
+    page = Page()
+    page.answer(Document.of_json({"cells": [{"cell_type": "code", "source": "limits = read()"}]}))
+    request = around.seen_by_page(page, Request(("x = limits['",)), Settings())
+    assert request.grounding.unrun == ("limits = read()",)
+    assert request.grounding.follow("x = limits['").allowed() is None
+    ran = around.seen_by_kernel(Request(("x = limits['",)), Settings())
+    assert ran.grounding.follow("x = limits['").allowed() is not None

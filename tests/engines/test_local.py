@@ -27,6 +27,7 @@ class Endless:
 
     start = b""
     barred: frozenset[int] = frozenset()
+    allowed = None
 
     def __init__(self, length: int) -> None:
         self.feed: deque[int] = deque()
@@ -255,12 +256,12 @@ def test_where_nothing_came_the_model_is_asked_once_more(engine, monkeypatch):
     asked = []
     choose = Chooser.__call__
 
-    def blank(self, logits, start, barred=()):
+    def blank(self, logits, start, barred=(), allowed=None):
         """Write an end at once, unless that is barred."""
         asked.append(frozenset(barred))
         end = engine.vocabulary.tokenizer.eos_token_id
         if start or end in barred:
-            return choose(self, logits, start, barred)
+            return choose(self, logits, start, barred, allowed)
         return TokenLogprob(end, "", -2.0)
 
     monkeypatch.setattr(Chooser, "__call__", blank)
@@ -275,9 +276,9 @@ def test_what_ends_at_a_stop_text_is_not_asked_for_again(engine, monkeypatch):
     newline = engine.vocabulary.encode("\n")[0]
     asked = []
 
-    def stop(_, logits, start, barred=()):
+    def stop(_, logits, start, barred=(), allowed=None):
         """Write a newline, which is a stop text, whatever is wanted."""
-        del logits, start
+        del logits, start, allowed
         asked.append(barred)
         return TokenLogprob(newline, "", -0.1)
 
@@ -294,7 +295,7 @@ def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
     monkeypatch.setattr(
         Chooser,
         "__call__",
-        lambda self, logits, start, _=(): choose(self, logits, start) if start else end,
+        lambda self, logits, start, *_: choose(self, logits, start) if start else end,
     )
     written = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
     assert written.suggestions[0].text.strip() == ""
@@ -304,8 +305,8 @@ def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
 def test_a_model_that_was_sure_of_its_end_is_not_asked_again(engine, monkeypatch):
     asked = []
 
-    def end(_, logits, start, barred=()):
-        del logits, start
+    def end(_, logits, start, barred=(), allowed=None):
+        del logits, start, allowed
         asked.append(barred)
         return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.5)
 
@@ -320,13 +321,13 @@ def test_empty_candidates_among_others_are_drawn_again(engine, monkeypatch):
     plain = [s.text for s in engine.generate(request).suggestions]
     choose, ended = Chooser.__call__, []
 
-    def often_ends(self, logits, start, barred=()):
+    def often_ends(self, logits, start, barred=(), allowed=None):
         """The second and the fourth candidate end at once when they are drawn for the first time."""
         ends = [index for index in (1, 3) if self.generator.initial_seed() == 12 * 1_000_003 + index]
         if ends and ends[0] not in ended:
             ended.extend(ends)
             return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
-        return choose(self, logits, start, barred)
+        return choose(self, logits, start, barred, allowed)
 
     monkeypatch.setattr(Chooser, "__call__", often_ends)
     once = [s.text for s in engine.generate(request).suggestions]
@@ -340,10 +341,10 @@ def test_empty_candidates_among_others_are_drawn_again(engine, monkeypatch):
 def test_a_candidate_that_stays_empty_is_drawn_a_few_times_only(engine, monkeypatch):
     choose, drawn = Chooser.__call__, []
 
-    def never_second(self, logits, start, barred=()):
+    def never_second(self, logits, start, barred=(), allowed=None):
         number = self.generator.initial_seed() - 12 * 1_000_003
         if number % 100_003 != 1:
-            return choose(self, logits, start, barred)
+            return choose(self, logits, start, barred, allowed)
         drawn.append(number)
         return TokenLogprob(engine.vocabulary.tokenizer.eos_token_id, "", -0.1)
 

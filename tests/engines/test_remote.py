@@ -14,6 +14,7 @@ import pytest
 from cg2magic.context import Cell, Document, gather
 from cg2magic.engines.remote.engine import RemoteEngine
 from cg2magic.engines.remote.model import reach
+from cg2magic.grounding.grounding import Grounding
 from cg2magic.prompts.continuation import extension
 from cg2magic.request import Request, Sampling, Suggestion
 from tests import servers
@@ -225,3 +226,22 @@ def test_the_room_of_a_slot_is_learned_where_the_server_does_not_tell_it(exporte
     assert engine.loaded.context == 256
     assert written.suggestions[0].tokens
     assert "the model's context is 256" in written.notes[0]
+
+
+def test_names_that_are_not_in_the_kernel_are_corrected_from_what_the_server_thinks_likely(remote, local):
+    grounding = Grounding({"limits": {"max_depth_m": 30}})
+    request = Request(
+        ('depth = limits["max_',), Sampling(max_new_tokens=12, stop=("\n",)), grounding=grounding
+    )
+    (there,), (here,) = remote.generate(request).suggestions, local.generate(request).suggestions
+    assert there.text == here.text == 'depth_m"]'
+    assert there.notes == here.notes == ("1 name corrected",)
+    corrected = next(token for token in there.tokens if token.corrected)
+    assert corrected.id != corrected.alternatives[0].id
+
+
+def test_a_name_that_the_server_finds_no_other_for_is_said_to_be_unknown(remote):
+    grounding = Grounding({"table": {"\u4e16\u754c": 1}})
+    request = Request(('value = table["',), Sampling(max_new_tokens=8, stop=("\n",)), grounding=grounding)
+    (suggestion,) = remote.generate(request).suggestions
+    assert suggestion.notes == ("1 name not found in this kernel",)

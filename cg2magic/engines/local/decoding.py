@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cg2magic.engines.local.drafts import PromptLookup
 from cg2magic.engines.local.prefixes import most_that_can_go
+from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Sampling, TokenLogprob
@@ -77,7 +78,7 @@ class Decoding:
         import torch
 
         fed: list[int] = []
-        candidate.take(self.choosers[0](logits[0], candidate.start, candidate.barred))
+        candidate.take(self.choosers[0].next(logits[0], candidate))
         while True:
             self.changed()
             if candidate.finish_reason is not None or self._over(len(candidate.feed)):
@@ -93,7 +94,7 @@ class Decoding:
             logits = self.forward(step, cache, keep=len(draft) + 1)[0]  # [len(draft) + 1, V]
             accepted = 0
             for place in range(len(draft) + 1):
-                candidate.take(self.choosers[0](logits[place], candidate.start, candidate.barred))
+                candidate.take(self.choosers[0].next(logits[place], candidate))
                 if place == len(draft) or list(candidate.feed) != [draft[place]]:
                     break
                 # This token of the draft is already in the cache.
@@ -128,8 +129,7 @@ class Decoding:
         while True:
             for row, i in enumerate(batch):
                 if not candidates[i].feed:
-                    candidate = candidates[i]
-                    candidate.take(self.choosers[i](logits[row], candidate.start, candidate.barred))
+                    candidates[i].take(self.choosers[i].next(logits[row], candidates[i]))
             self.changed()
             going = [row for row, i in enumerate(batch) if candidates[i].finish_reason is None]
             if not going or self._over(1):
@@ -172,8 +172,22 @@ class Chooser:
             # Similar seeds of requests and candidates must not lead to the same seed.
             self.generator.manual_seed(sampling.seed * 1_000_003 + index)
 
-    def __call__(self, logits: torch.Tensor, start: bytes, barred: Collection[int] = ()) -> TokenLogprob:
-        """Choose a token from logits ``[V]`` that leads to the bytes `start` and is not barred."""
+    def next(self, logits: torch.Tensor, candidate: Candidate) -> TokenLogprob:
+        """Choose the next token of a candidate from logits ``[V]``."""
+        return self(logits, candidate.start, candidate.barred, candidate.allowed)
+
+    def __call__(
+        self,
+        logits: torch.Tensor,
+        start: bytes,
+        barred: Collection[int] = (),
+        allowed: Allowed | None = None,
+    ) -> TokenLogprob:
+        """Choose a token from logits ``[V]`` that leads to the bytes `start` and is not barred.
+
+        If `allowed` doesn't permit it, another is chosen from what is allowed. For a sampled token this is
+        the model's distribution over what is allowed: one that is drawn and permitted stays.
+        """
         import torch
 
         # Checkpoints round the vocabulary size up (CodeGen2: to 51200); the rest was never trained.
@@ -182,19 +196,37 @@ class Chooser:
             leading = self.vocabulary.leading_to(start)
             # Unless nothing would be left.
             leading = [i for i in leading if i not in barred] or leading
-            allowed = torch.tensor(leading, device=logits.device)
-            logits = torch.full_like(logits, -torch.inf).index_copy(0, allowed, logits[allowed])
+            kept = torch.tensor(leading, device=logits.device)
+            logits = torch.full_like(logits, -torch.inf).index_copy(0, kept, logits[kept])
         elif barred:
             logits = logits.index_fill(0, torch.tensor(sorted(barred), device=logits.device), -torch.inf)
         logprobs = logits.log_softmax(-1)
         chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)
+        corrected = False
+        if allowed is not None and not allowed.permits(self.vocabulary.pieces[chosen]):
+            instead = self._instead(logits, logprobs, allowed)
+            chosen, corrected = (chosen, False) if instead is None else (instead, True)
         best, ids = logprobs.topk(_ALTERNATIVES)  # [_ALTERNATIVES]
         alternatives = tuple(
             TokenLogprob(i, self.vocabulary.text(i), logprob)
             for i, logprob in zip(ids.tolist(), best.tolist(), strict=True)
             if logprob > -torch.inf
         )
-        return TokenLogprob(chosen, self.vocabulary.text(chosen), float(logprobs[chosen]), alternatives)
+        return TokenLogprob(
+            chosen, self.vocabulary.text(chosen), float(logprobs[chosen]), alternatives, corrected
+        )
+
+    def _instead(self, logits: torch.Tensor, logprobs: torch.Tensor, allowed: Allowed) -> int | None:
+        """Choose among the tokens that are allowed; None if the model means something else."""
+        import torch
+
+        ids = torch.tensor(allowed.ids(self.vocabulary.token_index), dtype=torch.long, device=logits.device)
+        ids = ids[ids < len(logits)]
+        if not len(ids) or float(logprobs[ids].exp().sum()) < allowed.least:
+            return None
+        if self.sampling.temperature == 0:
+            return int(ids[logprobs[ids].argmax()])
+        return self._draw(torch.full_like(logits, -torch.inf).index_copy(0, ids, logits[ids]))
 
     def _draw(self, logits: torch.Tensor) -> int:
         import torch

@@ -29,6 +29,7 @@ from cg2magic.engines.remote.route import ServerError
 from cg2magic.engines.remote.tokens import ALTERNATIVES, TokenReader
 from cg2magic.engines.written import Report, Written
 from cg2magic.errors import GenerationError, UsageError
+from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.assemble import notes_on, prompt_for, seen
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
@@ -40,6 +41,9 @@ from cg2magic.request import Request, Sampling, TokenLogprob
 #: of barred tokens. It is the maximum of the API, and larger than the differences between any model's logits.
 #: The differences between allowed tokens stay.
 _BIAS = 100
+
+#: The most tokens that are sent as a bias for a name.
+_FEW = 300
 
 #: How often a prompt is cut to the context length in a refusal, and the shortest context that we believe.
 _TRIES, _SHORTEST = 3, 16
@@ -181,7 +185,8 @@ class RemoteEngine:
             if room < 1:
                 candidate.run_out()
                 break
-            body = self._body(sampling, index, ids, room) | self._steering(candidate)
+            body = self._body(sampling, index, ids, room)
+            body |= self._steering(candidate) or self._naming(candidate.allowed)
             async with contextlib.aclosing(self.loaded.client.stream("completions", body)) as events:
                 ids += await self._follow(events, candidate, prompt, changed)
 
@@ -197,9 +202,12 @@ class RemoteEngine:
                 continue
             reason = choice.get("finish_reason") or reason
             for token in self._reader.tokens(choice):
-                candidate.take(self._healed(token, candidate.start))
+                token = self._grounded(self._healed(token, candidate.start), candidate.allowed)
+                candidate.take(token)
                 changed()
-                if candidate.finish_reason is not None or list(candidate.feed) != [token.id]:
+                # After a token of ours, the server has to go on from there.
+                ended = candidate.finish_reason is not None or token.corrected
+                if ended or list(candidate.feed) != [token.id]:
                     return fed
                 candidate.feed.clear()
                 fed.append(token.id)
@@ -242,6 +250,12 @@ class RemoteEngine:
             return {}
         return {"max_tokens": 1, "logit_bias": {str(i): by for i, by in bias.items()}}
 
+    def _naming(self, allowed: Allowed | None) -> dict[str, Any]:
+        """Request one token of a name that was corrected, if there are not too many ways to go on."""
+        ids = allowed.ids(self.vocabulary.token_index) if allowed and not allowed.least else []
+        few = 0 < len(ids) <= _FEW
+        return {"max_tokens": 1, "logit_bias": {str(i): _BIAS for i in ids}} if few else {}
+
     def _healed(self, token: TokenLogprob, start: bytes) -> TokenLogprob:
         """Remove alternatives that were not allowed, which the server also returns."""
         if not start:
@@ -253,3 +267,17 @@ class RemoteEngine:
             )
         allowed = tuple(o for o in token.alternatives if self.vocabulary.leads_to(start, o.id))
         return replace(token, alternatives=allowed)
+
+    def _grounded(self, token: TokenLogprob, allowed: Allowed | None) -> TokenLogprob:
+        """Take the likeliest alternative that is allowed instead of a token that isn't.
+
+        The server sends only a few alternatives. If none of them is likely enough, the token stays.
+        """
+        pieces = self.vocabulary.pieces
+        if allowed is None or allowed.permits(pieces[token.id]):
+            return token
+        others = [other for other in token.alternatives if allowed.permits(pieces[other.id])]
+        if sum(math.exp(other.logprob) for other in others) < allowed.least or not others:
+            return token
+        best = max(others, key=lambda other: other.logprob)
+        return replace(best, alternatives=token.alternatives, corrected=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cg2magic.context import Document, Settings, gather
+from cg2magic.context import Document, Settings
 from cg2magic.frontends.inline.ask import Ask
 from cg2magic.frontends.inline.busy import RunningCell
 from cg2magic.frontends.inline.channel import Channel
 from cg2magic.frontends.inline.documents import Documents
 from cg2magic.frontends.inline.pause import Pause
 from cg2magic.frontends.inline.writer import Writer
+from cg2magic.frontends.notebook import seen
 from cg2magic.frontends.pages import Pages
 from cg2magic.service.manager import manager
 from cg2magic.wording import one_line
@@ -98,10 +98,11 @@ class Switch:
             self._writer.end(ask.id)
             return
         cg2 = self._settings
-        may = Settings.of_options(cg2.context, cg2.vars, values=cg2.vars_values, tokens=cg2.context_tokens)
-        whole = Document.of_json(document)
-        context = gather(whole, request.parts, cg2.shell.user_ns, may, request.language)
-        self._writer.answer(ask, replace(request, context=context), self._settings.inline_floor)
+        may = Settings.of_options(
+            cg2.context, cg2.vars, values=cg2.vars_values, tokens=cg2.context_tokens, ground=cg2.ground
+        )
+        request = seen(Document.of_json(document), request, may, cg2.shell)
+        self._writer.answer(ask, request, self._settings.inline_floor)
 
     def _afresh(self) -> None:
         """Start again, whatever happened before: the person has switched it or changed a setting."""

@@ -26,12 +26,15 @@ class Cell(NamedTuple):
         The sum over its tokens, in nats.
     alternatives : tuple of TokenLogprob
         Those of its first token.
+    corrected : bool
+        Whether the model wanted another token, of a name that is not in the kernel.
     """
 
     text: str
     place: int
     logprob: float
     alternatives: tuple[TokenLogprob, ...]
+    corrected: bool = False
 
     @property
     def level(self) -> int:
@@ -48,7 +51,7 @@ def cells(tokens: Iterable[TokenLogprob]) -> Iterator[Cell]:
         first = first or (place, token)
         logprob += token.logprob
         if token.text:
-            yield Cell(token.text, first[0], logprob, first[1].alternatives)
+            yield Cell(token.text, first[0], logprob, first[1].alternatives, first[1].corrected)
             first, logprob = None, 0.0
 
 
@@ -123,6 +126,10 @@ def _pieces(suggestion: Suggestion, found: list[Cell]) -> Iterator[tuple[str, in
             yield text[at:], -1
 
 
+#: Said of a token that was corrected.
+_WANTED = ", corrected: the model wanted a name that is not in this kernel"
+
+
 def _cell(cell: Cell, suggestion: Suggestion) -> dict[str, Any]:
     own = suggestion.tokens[cell.place].id
     return {
@@ -130,7 +137,8 @@ def _cell(cell: Cell, suggestion: Suggestion) -> dict[str, Any]:
         "place": cell.place,
         "shown": shown(cell.text),
         "percent": percent(cell.logprob),
-        "told": f"{shown(cell.text)}, {percent(cell.logprob)}",
+        "told": f"{shown(cell.text)}, {percent(cell.logprob)}{_WANTED if cell.corrected else ''}",
+        "corrected": cell.corrected,
         "others": [
             {
                 "id": other.id,

@@ -8,11 +8,14 @@ from itertools import groupby
 from pathlib import Path
 
 from cg2magic.frontends import status_text
-from cg2magic.frontends.visible import Segment, line_classes, lines, looked_at, visible
+from cg2magic.frontends.visible import UNKNOWN, Segment, line_classes, lines, looked_at, visible
 from cg2magic.request import Suggestion
 from cg2magic.service.job import Snapshot
 
 STATIC = Path(__file__).parent / "static"
+
+#: What is said of a name that is not there; the live panel says the same.
+NOT_FOUND = "not found in this kernel"
 
 # In plain text, at the left of each line: whether the model wrote something in it.
 _BAR, _NO_BAR = "▌ ", "  "
@@ -25,7 +28,8 @@ def _style() -> str:
 
 def _segment(segment: Segment) -> str:
     text = escape(visible(segment.text))
-    return f'<span class="{segment.style}">{text}</span>' if segment.style else text
+    title = f' title="{NOT_FOUND}"' if UNKNOWN in segment.style else ""
+    return f'<span class="{segment.style}"{title}>{text}</span>' if segment.style else text
 
 
 def _line(line: list[Segment]) -> str:

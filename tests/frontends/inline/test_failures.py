@@ -162,12 +162,12 @@ def test_a_load_that_breaks_in_an_unforeseen_way_is_a_failure_too(page):
 
 
 def test_a_question_that_breaks_in_the_kernel_ends_and_is_a_failure(page):
-    page.run("import cg2magic.frontends.inline.switch as switch\ndef gather(*_):\n    raise KeyError('x')")
-    page.run("real, switch.gather = switch.gather, gather")
+    page.run("import cg2magic.frontends.inline.switch as switch\ndef broken(*_):\n    raise KeyError('x')")
+    page.run("real, switch.seen = switch.seen, broken")
     on(page)
     page.ask("1", BEGUN)
     assert page.until(lambda told: told.get("id") == "1")["error"] == "'x'"
-    page.run("switch.gather = real")
+    page.run("switch.seen = real")
 
 
 def test_an_answer_that_breaks_on_its_way_ends_and_is_a_failure(page):

@@ -24,7 +24,8 @@ function drawLine(line) {
         last === node.lastChild && last?.localName === "mark" ? last : node.appendChild(make("mark", ""));
     }
     const shown = visible(text);
-    into.appendChild(style ? make("span", style, { textContent: shown }) : new Text(shown));
+    const title = style.split(" ").includes("cg2-unknown") ? "not found in this kernel" : "";
+    into.appendChild(style ? make("span", style, { textContent: shown, title }) : new Text(shown));
   }
   node.append("\n");
   return node;

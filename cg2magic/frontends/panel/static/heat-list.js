@@ -56,7 +56,8 @@ export class HeatList {
         : "Click a token to see what else was likely.";
       return;
     }
-    this.#said.replaceChildren(make("b", "", { textContent: cell.shown }), ` ${cell.percent}`);
+    const corrected = cell.corrected ? " · corrected" : "";
+    this.#said.replaceChildren(make("b", "", { textContent: cell.shown }), ` ${cell.percent}${corrected}`);
     const choices = cell.others.map((other) => {
       const choose = button("", () => this.#choose(cell.place, other.id), "cg2-other-token");
       const { shown, percent } = other;

@@ -178,10 +178,11 @@ export class HeatTokens {
  * @returns {HTMLElement}
  */
 function drawToken(data, text, cell, again) {
-  const { level, told } = data.cells[cell];
+  const { level, told, corrected } = data.cells[cell];
   const shown = text === "\n" ? "⏎" : visible(text);
   const token = make("span", "cg2-token", { title: told, textContent: shown });
   if (text === "\n") token.classList.add("cg2-end");
+  token.classList.toggle("cg2-corrected", corrected);
   token.style.cssText = data.looks[level];
   token.dataset.cell = String(cell);
   if (!again) Object.assign(ownKeys(token), { role: "button", tabIndex: -1, ariaLabel: told });

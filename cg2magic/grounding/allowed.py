@@ -1,0 +1,227 @@
+"""From names that exist to tokens that may come next.
+
+`Allowed.permits` answers for one token, in some microseconds. Only where the model's own choice is not
+permitted are all the others looked for (`Allowed.ids`), in an index of the vocabulary by bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+#: Bytes that a name in code may go on with; those of other alphabets are all above 0x7F.
+_WORD = re.compile(rb"[\w\x80-\xff]*")
+_BLANK = b" \t\r\n\\"
+#: The least probability of all the names together: of a name that begins, and of one of which some bytes are
+#: there. The latter is often cut short, `body_mass` for `body_mass_g`, and a model is sure of the cut.
+_LEAST, _LEAST_BEGUN, _BEGUN = 0.01, 0.0001, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a name is written, and what may come behind it.
+
+    Attributes
+    ----------
+    end : bytes
+        The quote that ends it; empty for a word, which any other character ends.
+    lead : bool
+        Whether blanks, or something else than a name, may come first.
+    call : bool
+        Whether it has to be followed by ``=``, as a keyword in a call.
+    """
+
+    end: bytes = b""
+    lead: bool = False
+    call: bool = False
+
+
+class TokenIndex:
+    """The tokens of a vocabulary by their bytes.
+
+    Parameters
+    ----------
+    pieces : sequence of bytes
+        The bytes of each token by its id; empty for special tokens.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.pieces = pieces
+
+    @cached_property
+    def whole(self) -> dict[bytes, list[int]]:
+        """Tokens by all of their bytes."""
+        return _grouped((piece, i) for i, piece in enumerate(self.pieces) if piece)
+
+    @cached_property
+    def longest(self) -> int:
+        """The most bytes of a token."""
+        return max(map(len, self.pieces), default=0)
+
+    def over(self, end: bytes) -> dict[bytes, list[int]]:
+        """Tokens that run over the end of a name, by the bytes before its end."""
+        return {b"": self._over_words, b'"': self._over_double, b"'": self._over_single}[end]
+
+    @cached_property
+    def _over_words(self) -> dict[bytes, list[int]]:
+        split = ((_WORD.match(piece), i, piece) for i, piece in enumerate(self.pieces) if piece)
+        return _grouped((found[0], i) for found, i, piece in split if found and found.end() < len(piece))
+
+    @cached_property
+    def _over_double(self) -> dict[bytes, list[int]]:
+        return self._over_quote(b'"')
+
+    @cached_property
+    def _over_single(self) -> dict[bytes, list[int]]:
+        return self._over_quote(b"'")
+
+    def _over_quote(self, quote: bytes) -> dict[bytes, list[int]]:
+        found = ((piece.partition(quote), i) for i, piece in enumerate(self.pieces) if quote in piece)
+        return _grouped((before, i) for (before, _, _), i in found)
+
+    @cached_property
+    def stripped(self) -> TokenIndex:
+        """The same without the blanks before each token."""
+        return TokenIndex([piece.lstrip(_BLANK) for piece in self.pieces])
+
+    @cached_property
+    def blank(self) -> list[int]:
+        """Tokens of blanks alone, and those that begin, behind blanks, with something that is no name."""
+        stripped = self.stripped.pieces
+        return [
+            i
+            for i, piece in enumerate(self.pieces)
+            if piece and not (stripped[i] and _WORD.match(stripped[i])[0])  # type: ignore[index]
+        ]
+
+    @cached_property
+    def escaping(self) -> list[int]:
+        """Tokens with a backslash."""
+        return [i for i, piece in enumerate(self.pieces) if b"\\" in piece]
+
+
+def _grouped(pairs: Iterable[tuple[bytes, int]]) -> dict[bytes, list[int]]:
+    grouped: dict[bytes, list[int]] = {}
+    for piece, i in pairs:
+        grouped.setdefault(piece, []).append(i)
+    return grouped
+
+
+class Allowed:
+    """What may come next where a name is open.
+
+    Parameters
+    ----------
+    names : iterable of bytes
+        The names that exist, as they are written in code.
+    typed : bytes
+        What there is of the name so far.
+    rest : Rest
+    owed : bytes
+        What the next token has to begin with: text that was given back, the end of `typed`.
+    corrected : bool
+        Whether a token of the name was corrected before: then it has to become one that exists.
+
+    Attributes
+    ----------
+    names : list of bytes
+        Those names that go on from what is typed.
+    least : float
+        If they have less probability than this together, the model means something else.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[bytes],
+        typed: bytes,
+        rest: Rest,
+        owed: bytes = b"",
+        *,
+        corrected: bool = False,
+    ) -> None:
+        self.names = sorted(name for name in names if name.startswith(typed))
+        self._typed = typed
+        self._rest = rest
+        self._owed = owed
+        self._may_be_escaped = bool(rest.end) and any(
+            b"\\" in name or not name.isascii() for name in self.names
+        )
+        self.least = 0.0 if corrected else _LEAST_BEGUN if len(typed) >= _BEGUN else _LEAST
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no name goes on like that."""
+        return not self.names
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what is there is a name."""
+        return self._has(self._typed)
+
+    def _has(self, name: bytes) -> bool:
+        at = bisect_left(self.names, name)
+        return at < len(self.names) and self.names[at] == name
+
+    def permits(self, piece: bytes) -> bool:
+        """Whether a token of these bytes may come next; one without bytes ends the text."""
+        if not piece:
+            return self.is_complete or self._rest.lead
+        if self._owed:
+            if not piece.startswith(self._owed):
+                return self._owed.startswith(piece)
+            piece = piece[len(self._owed) :]
+        rest = self._rest
+        if self._may_be_escaped and b"\\" in piece:
+            return True  # it may be written in another way
+        if rest.lead and not self._typed:
+            piece = piece.lstrip(_BLANK)
+            if not piece or not _WORD.match(piece)[0]:  # type: ignore[index]
+                return True
+        text = self._typed + piece
+        at = bisect_left(self.names, text)
+        if at < len(self.names) and self.names[at].startswith(text):
+            return True
+        end = text.find(rest.end) if rest.end else _WORD.match(text).end()  # type: ignore[union-attr]
+        if not 0 <= end < len(text) or not self._has(text[:end]):
+            return False
+        behind = text[end:].lstrip(b" ")
+        return not rest.call or not behind or (behind[:1] == b"=" and behind[:2] != b"==")
+
+    def ids(self, index: TokenIndex) -> list[int]:
+        """Return the ids of all the tokens that may come next."""
+        if self._owed:
+            return [i for i in _leading(index, self._owed) if self.permits(index.pieces[i])]
+        rest, found = self._rest, []
+        if rest.lead and not self._typed:
+            found += index.blank
+            index = index.stripped
+        elif self._may_be_escaped:
+            found += index.escaping
+        whole, over, longest = index.whole, index.over(rest.end), index.longest
+        skip, before = len(self._typed), b""
+        for name in self.names:
+            left = name[skip:]
+            for length in range(_common(before, left) + 1, min(len(left), longest) + 1):
+                found += whole.get(left[:length], ())
+            found += over.get(left, ())
+            before = left
+        if rest.call:
+            found = [i for i in found if self.permits(index.pieces[i])]
+        return sorted(set(found))
+
+
+def _leading(index: TokenIndex, owed: bytes) -> list[int]:
+    return [i for i, piece in enumerate(index.pieces) if piece.startswith(owed)]
+
+
+def _common(one: bytes, two: bytes) -> int:
+    """How many bytes two names have in common at their beginning."""
+    length = 0
+    for a, b in zip(one, two, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length

@@ -1,0 +1,123 @@
+"""From an open name to the names that exist: the resolver.
+
+What was read is kept for the request: names, and no objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from cg2magic.context.plain import is_class_of
+from cg2magic.grounding import objects, tables
+from cg2magic.grounding.column_arguments import FUNCTIONS
+from cg2magic.grounding.objects import MISSING, MOST, Known
+from cg2magic.grounding.open_name import OpenName, Receiver
+
+#: Modules whose objects are given attributes as one goes: the person's own, and those of plain namespaces.
+_OPEN = frozenset(("__main__", "types", "argparse"))
+
+
+class Names:
+    """The names that exist in a namespace.
+
+    Parameters
+    ----------
+    namespace : mapping
+        The shell's variables by their names.
+    """
+
+    def __init__(self, namespace: Mapping[str, object]) -> None:
+        self._namespace = namespace
+        self._found: dict[tuple[object, ...], frozenset[str] | None] = {}
+
+    def of(self, name: OpenName) -> frozenset[str] | None:
+        """Return the names that may stand where a name is open; None where that can't be told."""
+        key = (name.kind, name.of, name.function, name.argument, name.begins)
+        if key not in self._found:
+            try:
+                found = self._read(name)
+            except Exception:  # noqa: BLE001 - whatever is in the kernel, the request continues
+                found = None
+            self._found[key] = found or None
+        return self._found[key]
+
+    def _read(self, name: OpenName) -> frozenset[str] | None:
+        if name.kind == "import":
+            return _in_module(name.of.root)
+        known = self._known(name.of)
+        if known is None:
+            return None
+        if name.kind == "attribute":
+            return _attributes(known, begins=name.begins)
+        if name.kind == "keyword":
+            return objects.keywords(known)
+        if name.kind == "key":
+            return _keys(known)
+        if name.function is not None and not self._names_column(name.function, name.argument):
+            return None
+        found = tables.columns(known)
+        return None if found is None else found | tables.levels(known)
+
+    def _known(self, receiver: Receiver) -> Known | None:
+        """Follow a receiver; None as soon as a step would run code, or is not there."""
+        value = self._namespace.get(receiver.root, MISSING)
+        known = None if value is MISSING else Known.of(value)
+        for kind, step in receiver.steps:
+            if known is None:
+                return None
+            known = objects.attribute(known, step) if kind == "attribute" else _item(known, step)
+        return known
+
+    def _names_column(self, function: Receiver, keyword: str) -> bool:
+        """Whether a keyword of a function names a column of the frame that it is given."""
+        module = self._namespace.get(function.root)
+        if not function.steps or type(module) is not ModuleType:
+            return False
+        name = objects.module_names(module).get("__name__")
+        _, keywords = FUNCTIONS.get(name, ("", frozenset())) if type(name) is str else ("", frozenset())
+        return keyword in keywords
+
+
+def _attributes(known: Known, *, begins: bool) -> frozenset[str] | None:
+    found = tables.attributes(known)
+    if found is None and not tables.is_pandas(known.kind):
+        found = objects.attributes(known)
+    if begins and found is not None and known.value is not MISSING:
+        # The statement may give a new attribute to an object of the person's.
+        module = objects.own(known.kind).get("__module__")
+        if type(module) is str and module in _OPEN:
+            return None
+    return found
+
+
+def _keys(known: Known) -> frozenset[str] | None:
+    if known.kind is dict:
+        held = cast("dict[object, object]", known.value)
+        return objects.short_texts(held) if len(held) <= MOST else None
+    if is_class_of(known.kind, "pandas", "Series") and known.value is not MISSING:
+        return tables.labels(known.value)
+    return tables.columns(known)
+
+
+def _item(known: Known, key: str) -> Known | None:
+    if known.kind is dict:
+        held = cast("dict[object, object]", known.value)
+        found = objects.entry(held, key) if len(held) <= MOST else MISSING
+        return None if found is MISSING else Known.of(found)
+    return tables.column(known, key)
+
+
+def _in_module(name: str) -> frozenset[str] | None:
+    """What can be imported from a module: its names, and the modules in its folders."""
+    module = objects.imported(name)
+    found = None if module is None else objects.module_attributes(module)
+    if module is None or found is None:
+        return None
+    folders = objects.module_names(module).get("__path__", [])
+    if type(folders) is not list or not all(type(folder) is str for folder in folders):
+        return None
+    files = [file.name.partition(".")[0] for folder in folders for file in Path(folder).iterdir()]
+    return found | {file for file in files if file.isidentifier()} if len(files) <= MOST else None

@@ -1,0 +1,88 @@
+"""One fill and the names in it: which may come next, and where the kernel had a say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cg2magic.grounding.allowed import Allowed
+from cg2magic.grounding.grounding import Grounding
+from cg2magic.grounding.open_name import OpenName
+from cg2magic.prompts.vocabulary import Vocabulary
+from cg2magic.request import NameFound, NameOutcome, TokenLogprob
+
+
+class GroundedFill:
+    """Follows the tokens of a fill, or of a completion.
+
+    Parameters
+    ----------
+    grounding : Grounding
+    before : str
+        The code before it.
+    behind : str
+        The code behind it, to the end of the cell; empty for a completion.
+    owed : bytes
+        The end of `before`, if the first tokens have to write it again.
+    vocabulary : Vocabulary
+    """
+
+    def __init__(
+        self, grounding: Grounding, before: str, behind: str, owed: bytes, vocabulary: Vocabulary
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._follower = grounding.follow(before, behind)
+        self._base = self._follower.length
+        self._text = ""
+        self._found: list[tuple[OpenName, NameOutcome]] = []
+        self._open: tuple[OpenName, Allowed] | None = None
+        self._look(b"", owed)
+
+    @property
+    def allowed(self) -> Allowed | None:
+        """What may come next; None for anything."""
+        return self._open[1] if self._open else None
+
+    def took(self, token: TokenLogprob, written: bytes, owed: bytes) -> None:
+        """Read on after a token.
+
+        Parameters
+        ----------
+        token : TokenLogprob
+        written : bytes
+            All of the fill.
+        owed : bytes
+            What the next token has to begin with.
+        """
+        if self._open is not None:
+            name, allowed = self._open
+            if not allowed.permits(self._vocabulary.pieces[token.id]):
+                self._note(name, "unknown")
+            elif token.corrected:
+                self._note(name, "corrected")
+        # A character whose bytes have not all come is read with the last of them.
+        text = written.decode("utf-8", errors="ignore")
+        self._follower.read(text[len(self._text) :])
+        self._text = text
+        self._look(written[len(text.encode()) :], owed)
+
+    def names(self, hole: int, text: str) -> Iterator[NameFound]:
+        """Yield the names in the text that is kept of the fill."""
+        for name, outcome in self._found:
+            start, end = max(0, name.start - self._base), self._follower.end_of(name) - self._base
+            if start < end <= len(text) and text[start:end] == self._text[start:end]:
+                yield NameFound(hole, start, end, outcome)
+
+    def _look(self, partial: bytes, owed: bytes) -> None:
+        corrected = [name.start for name, outcome in self._found if outcome == "corrected"]
+        self._open = self._follower.allowed(partial, owed, corrected)
+        if self._open is None:
+            return
+        name, allowed = self._open
+        given_up = any(other.start == name.start and outcome == "unknown" for other, outcome in self._found)
+        if given_up or allowed.is_hopeless:
+            self._open = None
+
+    def _note(self, name: OpenName, outcome: NameOutcome) -> None:
+        """Remember it; of a name that was corrected and then given up, the latter."""
+        self._found = [(other, what) for other, what in self._found if other.start != name.start]
+        self._found.append((name, outcome))

@@ -1,0 +1,135 @@
+"""Decoding among names that exist: it steps in where the model is wrong, and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cg2magic.engines.local.engine import LocalEngine
+from cg2magic.grounding.grounding import Grounding
+from cg2magic.prompts.continuation import continuation
+from cg2magic.request import Request, Sampling
+
+FRAME = pd.DataFrame({"bark_len": [1.0], "leaf_wid": [2.0], "kind": ["a"]})
+NAMESPACE = {"np": np, "df": FRAME, "settings": {"depth": 1, "width": {"left": 2}}}
+
+
+@pytest.fixture(scope="module")
+def engine(mini):
+    return LocalEngine(mini)
+
+
+def write(engine, *parts, grounding=Grounding(NAMESPACE), **sampling):  # noqa: B008 - it can't be changed
+    wanted = Sampling(**{"max_new_tokens": 24, **sampling})
+    return engine.generate(Request(parts, wanted, grounding=grounding)).suggestions
+
+
+def corrected(suggestion):
+    return [suggestion.spans[name.hole][name.start : name.end] for name in suggestion.names]
+
+
+def test_where_the_model_is_right_text_and_probabilities_are_as_without(engine):
+    for prompt in ("x = np.zeros(3)\ny = np.", "def mean(values):\n    total = 0\n", "import os\nos."):
+        (without,), (grounded,) = write(engine, prompt, grounding=None), write(engine, prompt)
+        assert not grounded.names
+        assert grounded.text == without.text
+        assert [token.id for token in grounded.taken] == [token.id for token in without.taken]
+        assert grounded.logprob == pytest.approx(without.logprob, abs=1e-3)
+
+
+def test_a_name_that_is_not_there_becomes_one_that_is(engine):
+    (without,) = write(engine, "m = settings['wid", grounding=None, stop=("]",))
+    assert not without.text.startswith("th'")
+    (suggestion,) = write(engine, "m = settings['wid", stop=("]",))
+    assert suggestion.text == "th'"
+    assert suggestion.notes == ("1 name corrected",)
+    first = suggestion.tokens[0]
+    assert first.corrected
+    # The probabilities are the model's own, and the first alternative is what it wanted.
+    wanted = first.alternatives[0]
+    assert wanted.text.startswith("'")
+    assert first.logprob < wanted.logprob
+
+
+def test_a_name_that_nothing_points_to_is_freed_and_said_to_be_unknown(engine):
+    grounding = Grounding({"settings": {"\u4e16\u754c": 1}})
+    (suggestion,) = write(engine, "m = settings['", grounding=grounding)
+    (without,) = write(engine, "m = settings['", grounding=None)
+    assert suggestion.text == without.text
+    assert suggestion.notes == ("1 name not found in this kernel",)
+    (unknown,) = corrected(suggestion)
+    assert without.text.startswith(f"{unknown}'")
+
+
+def test_candidates_are_grounded_each_and_what_is_drawn_and_allowed_stays(engine):
+    several = write(engine, "m = df[['", n=4, temperature=0.8, seed=2, stop=("\n",))
+    alone = write(engine, "m = df[['", n=1, temperature=0.8, seed=2, stop=("\n",))
+    assert alone[0].text == several[0].text
+    for suggestion in several:
+        for name in suggestion.names:
+            if name.outcome == "corrected":
+                assert suggestion.spans[0][name.start : name.end] in FRAME.columns
+
+
+def test_drafts_do_not_change_what_is_written(engine):
+    # The text before names what is not there: the draft says it again.
+    prompt = "m = settings['wires'].left\nm = settings['wires'].left\nm = settings['wid"
+    (drafted,) = write(engine, prompt)
+    engine.drafts = False
+    try:
+        (plain,) = write(engine, prompt)
+    finally:
+        engine.drafts = True
+    assert drafted.text == plain.text
+    assert drafted.text.startswith("th'")
+
+
+def test_choosing_what_the_model_wanted_goes_on_with_an_unknown_name(engine):
+    request = Request(("m = settings['",), Sampling(max_new_tokens=12), grounding=Grounding(NAMESPACE))
+    (suggestion,) = engine.generate(request).suggestions
+    place = next(i for i, token in enumerate(suggestion.tokens) if token.corrected)
+    wanted = suggestion.tokens[place].alternatives[0]
+    again, _ = continuation(request, suggestion, place, wanted.id)
+    (other,) = engine.generate(again).suggestions
+    assert other.taken[suggestion.places[place]].id == wanted.id
+    assert "1 name not found in this kernel" in other.notes
+
+
+def test_holes_are_grounded_in_what_is_before_them(engine):
+    (suggestion,) = write(engine, "a = settings['", "']\nb = settings['width']['", "']\n")
+    assert len(suggestion.spans) == 2
+    for name in suggestion.names:
+        written = suggestion.spans[name.hole][name.start : name.end]
+        if name.outcome == "corrected":
+            assert written in (("depth", "width"), ("left",))[name.hole]
+
+
+def test_a_name_that_the_cell_makes_anew_is_left_to_the_model(engine):
+    prompt = "settings = {'wires': 1}\nm = settings['wid"
+    (grounded,), (without,) = write(engine, prompt), write(engine, prompt, grounding=None)
+    assert grounded.text == without.text
+    assert not grounded.names
+
+
+def test_the_request_keeps_the_namespace_and_none_of_its_objects(engine):
+    import gc
+    import weakref
+
+    class Held:
+        pass
+
+    held = Held()
+    there = weakref.ref(held)
+    grounding = Grounding({"d": {"held": held}})
+    request = Request(("m = d['",), Sampling(max_new_tokens=4), grounding=grounding)
+    engine.generate(request)
+    grounding.namespace.clear()
+    del held
+    gc.collect()
+    assert there() is None
+    assert replace(request).grounding is grounding
+    assert math.isfinite(engine.generate(request).suggestions[0].logprob)

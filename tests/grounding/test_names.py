@@ -1,0 +1,330 @@
+"""Which names exist: read from classes and dictionaries, and never by running what is in the kernel."""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cg2magic.context import Cell, Document, Settings
+from cg2magic.grounding.grounding import Grounding, ground
+
+
+class Model:
+    """As those of scikit-learn: what is fitted comes later."""
+
+    def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+
+    def fit(self, x, y, *, weights=None):
+        self.coef_ = x, y, weights
+        return self
+
+    @property
+    def score(self):
+        raise AssertionError("a property was run")
+
+
+class Slots:
+    __slots__ = ("left", "right")
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Hostile:
+    """Whoever asks it for anything leaves a trace."""
+
+    asked: list[str] = []  # noqa: RUF012
+
+    def _refuse(self, *of: object) -> object:
+        self.asked.append(str(of))
+        time.sleep(60)
+        Path("gone").unlink()
+        raise RuntimeError("leave me alone")
+
+    __repr__ = __len__ = __iter__ = __bool__ = __hash__ = __eq__ = __getattr__ = __getitem__ = _refuse
+    __dir__ = __contains__ = keys = __get__ = __call__ = _refuse
+    __class__ = columns = index = __dict__ = __all__ = __doc__ = property(_refuse)
+
+
+class HostileMeta(type):
+    def __getattribute__(cls, name: str) -> object:
+        Hostile.asked.append(name)
+        raise RuntimeError(name)
+
+    __eq__ = __hash__ = __instancecheck__ = __subclasscheck__ = __dir__ = __getattribute__
+
+
+class OfHostile(metaclass=HostileMeta):
+    pass
+
+
+def plain(first, second=1, /, third=2, *rest, fourth=3):
+    return first, second, third, rest, fourth
+
+
+def anything(first, **more):
+    return first, more
+
+
+def wrapped():
+    """Its signature is somebody else's word."""
+
+
+wrapped.__wrapped__ = plain
+
+PEOPLE = pd.DataFrame({"name": ["Ada"], "born in": [1815], "it's": [1], "ünï": [2], 3: [0]}, index=[7])
+NAMESPACE = {
+    "np": np,
+    "df": PEOPLE,
+    "series": pd.Series([1, 2], index=["low", "high"]),
+    "settings": {"depth": {"max": 1, "min": 0}, "a\\b": 1, 'say "x"': 2, "two\nlines": 3, 4: 5},
+    "model": Model(),
+    "Model": Model,
+    "slots": Slots(),
+    "Colour": Colour,
+    "array": np.zeros(3),
+    "plain": plain,
+    "anything": anything,
+    "wrapped": wrapped,
+    "options": argparse.Namespace(depth=1),
+    "hostile": Hostile(),
+    "OfHostile": OfHostile,
+    "ofhostile": OfHostile(),
+}
+
+
+def names(code: str, namespace=NAMESPACE, unrun=()) -> list[str] | None:
+    """The names that may follow code, as they are written."""
+    follower = Grounding(namespace, unrun).follow(code)
+    found = follower.allowed()
+    return None if found is None else [name.decode() for name in found[1].names]
+
+
+@pytest.mark.parametrize(
+    ("code", "there"),
+    [
+        ("np.lins", ["linspace"]),
+        ("np.linalg.eigvalsh", ["eigvalsh"]),
+        ("y = df.nam", ["name"]),
+        ("y = df.groupb", ["groupby"]),
+        ('y = df["', ["born in", "it's", "name", "ünï"]),
+        ("y = df['it", ["it\\'s"]),
+        ("y = df['name'].str.casef", ["casefold"]),
+        ('y = series["', ["high", "low"]),
+        ('y = settings["', ["a\\\\b", "depth", 'say \\"x\\"', "two\\nlines"]),
+        ("y = settings['say", ['say "x"']),
+        ('y = settings["depth"]["', ["max", "min"]),
+        ("y = model.coe", ["coef_"]),
+        ("y = model.scor", ["score"]),
+        ("model.fit_", ["fit_intercept"]),
+        ("y = slots.l", ["left"]),
+        ("Colour.R", ["RED"]),
+        ("y = Model.fi", ["fit"]),
+        ("array.sha", ["shape"]),
+        ("Model(alpha=1, ", ["fit_intercept"]),
+        ("model.fit(x, y=1, ", ["weights", "x"]),
+        ("plain(1, third=1, ", ["fourth"]),
+        ("from pandas import DataF", ["DataFrame"]),
+        ("from json import de", ["decoder", "detect_encoding"]),
+    ],
+)
+def test_names_that_exist_are_found(code, there):
+    assert names(code) == there
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "nothing.",
+        "anything(first=1, ",
+        "wrapped(first=1, ",
+        "options.",  # a namespace gets names as one goes
+        "y = df['name'].dt.",  # its class depends on the data
+        "from not_imported import ",
+        "y = array['",
+        "y = hostile.",
+        "y = hostile['a'].",
+    ],
+)
+def test_where_more_may_exist_than_can_be_seen_there_is_no_answer(code):
+    assert names(code) is None
+
+
+def test_nothing_of_a_hostile_object_is_ever_run():
+    Hostile.asked.clear()  # whoever collects tests looks at what is in their modules
+    mixed = {"hostile": Hostile(), "one": 1}
+    namespace = {**NAMESPACE, "mixed": mixed, "listed": [Hostile()], "module": _module(Hostile())}
+    for receiver in ("hostile", "OfHostile", "ofhostile", "mixed['hostile']", "listed", "module.hostile"):
+        for code in (f"y = {receiver}.", f"y = {receiver}['", f"{receiver}(a=1, ", f"y = {receiver}.a.b['"):
+            names(code, namespace)
+    names("hostile.groupby('", namespace)
+    names("x.boxplot(data=hostile, x='", namespace)
+    assert names("y = mixed['", namespace) == ["hostile", "one"]
+    assert names("y = module.hos", namespace) == ["hostile"]
+    assert Hostile.asked == []
+
+
+def _module(of: object) -> types.ModuleType:
+    module = types.ModuleType("some")
+    module.hostile = of
+    return module
+
+
+def test_a_key_that_compares_itself_is_not_compared():
+    class Same:
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Same.compared += 1
+            return False
+
+        def __hash__(self) -> int:
+            return hash("a")
+
+    held = {Same(): 1, "a": {"b": 2}}
+    Same.compared = 0
+    assert names("y = d['", {"d": held}) == ["a"]
+    assert names("y = d['a']['", {"d": held}) == ["b"]
+    assert not Same.compared
+
+
+def test_a_module_that_gets_names_late_is_known_by_its_all():
+    late = types.ModuleType("late")
+    late.__getattr__ = pytest.fail
+    assert names("late.", {"late": late}) is None
+    late.__all__ = ["early", "later"]
+    assert {"early", "later"} <= set(names("late.", {"late": late}))
+
+
+def test_modules_that_hold_each_other_are_read_once():
+    one, two = types.ModuleType("one"), types.ModuleType("two")
+    one.two, two.one = two, one
+    assert names("one.two.one.two.on", {"one": one}) == ["one"]
+
+
+def test_a_million_keys_or_columns_are_not_read():
+    huge = {f"key {i}": i for i in range(1_000_000)}
+    began = time.perf_counter()
+    assert names("y = huge['", {"huge": huge}) is None
+    assert time.perf_counter() - began < 1
+    wide = pd.DataFrame(np.zeros((1, 20_000)), columns=[f"c{i}" for i in range(20_000)])
+    assert names("y = wide['", {"wide": wide}) is None
+    assert names("y = d['", {"d": {"x" * 101: 1, "y": 2}}) is None
+
+
+def test_what_the_cell_or_a_cell_that_was_not_run_makes_anew_is_free():
+    assert names("y = df['") is not None
+    assert names("df = df.dropna()\ny = df['") is None
+    assert names("for np in x:\n    np.") is None
+    assert names("def f(df):\n    return df['") is None
+    assert names("y = df['", unrun=("df = read()",)) is None
+    assert names("y = df['", unrun=("x = 1",)) is not None
+    assert names("y = df['", unrun=("from m import *",)) is None
+    assert "new" in names("df['new'] = 1\ny = df['")
+    assert "new" in names("y = df['", unrun=("df['new'] = 1",))
+
+
+def test_a_new_name_may_be_given_where_a_statement_begins():
+    assert names("df['") is None
+    assert names("df['name'] = df['") is not None
+    namespace = {"mine": _of_main()}
+    assert names("mine.", namespace) is None
+    assert names("y = mine.", namespace) is not None
+
+
+def _of_main() -> object:
+    scope = {"__name__": "__main__"}
+    exec("class Mine:\n    pass\nmine = Mine()", scope)
+    return scope["mine"]
+
+
+def test_a_hole_in_a_word_or_with_a_name_bound_behind_it_is_free():
+    grounding = Grounding(NAMESPACE)
+    assert grounding.follow("y = df.", "\nz = 1").allowed() is not None
+    assert grounding.follow("y = df.", "ns").allowed() is None
+    assert grounding.follow("for i in x:\n    y = df.", "\n    df = i").allowed() is None
+
+
+def test_the_kernel_is_looked_at_when_the_model_writes_not_before():
+    namespace = {}
+    grounding = Grounding(namespace)
+    namespace["d"] = {"key": 1}
+    assert grounding.follow("y = d['").allowed() is not None
+
+
+def test_a_dictionary_that_another_thread_fills_is_read_all_the_same():
+    filled = {f"k{i}": i for i in range(2_000)}
+    stop = threading.Event()
+
+    def fill():
+        i = 0
+        while not stop.is_set():
+            filled[f"n{i % 3000}"] = i
+            filled.pop(f"n{(i + 1500) % 3000}", None)
+            i += 1
+
+    worker = threading.Thread(target=fill)
+    worker.start()
+    try:
+        for _ in range(200):
+            assert names("y = d['k1", {"d": filled})
+    finally:
+        stop.set()
+        worker.join()
+
+
+def test_settings_and_metadata_switch_it_off():
+    document = Document((Cell(None, "code", "d = {}"),))
+
+    def grounded(settings, metadata=None, language="python"):
+        there = Document(document.cells, None, metadata or {})
+        return ground(there, {"d": {}}, ["d = {}\n"], settings, language)
+
+    assert grounded(Settings()).unrun == ()
+    assert ground(document, {}, [], Settings()).unrun == ("d = {}",)
+    for off in (Settings("none"), Settings(names=()), Settings(ground=False)):
+        assert grounded(off) is None
+    for off in ({"vars": "none"}, {"context": "none"}, {"ground": "none"}, {"ground": "what?"}):
+        assert grounded(Settings(), {"cg2magic": off}) is None
+    assert grounded(Settings(), {"cg2magic": {"ground": "auto"}}, "sql") is None
+
+
+@given(
+    st.dictionaries(st.text(max_size=20), st.integers(), max_size=20),
+    st.sampled_from("'\""),
+    st.integers(0, 10),
+)
+def test_what_is_allowed_is_always_the_beginning_of_a_key_that_exists(held, quote, length):
+    follower = Grounding({"d": held}).follow(f"y = d[{quote}")
+    found = follower.allowed()
+    if found is None:
+        assert not held
+        return
+    allowed = found[1]
+    for name in allowed.names:
+        assert eval(f"{quote}{name.decode()}{quote}") in held
+        assert allowed.permits(name[: length + 1] or quote.encode())
+        assert allowed.permits(name + f"{quote}]".encode())
+    assert not allowed.permits(b"\x00no such key")
+
+
+def test_importing_it_imports_none_of_the_libraries_it_knows():
+    import subprocess
+
+    code = "import sys, cg2magic.grounding.grounding; print({'pandas', 'numpy', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,169 @@
+"""Which name is open where code ends, and which names are the kernel's no more."""
+
+from __future__ import annotations
+
+import keyword
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cg2magic.grounding.open_name import open_name
+from cg2magic.grounding.statements import Statements
+
+
+def read(code: str) -> Statements:
+    reading = Statements()
+    reading.extend(code)
+    return reading
+
+
+def found(code: str) -> str | None:
+    """Write an open name as ``kind receiver|typed``."""
+    reading = read(code)
+    name = open_name(reading)
+    if name is None:
+        return None
+    of = name.of.root + "".join(
+        f".{step}" if kind == "attribute" else f"[{step}]" for kind, step in name.of.steps
+    )
+    return f"{name.kind} {of}|{code[name.start :]}"
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("np.", "attribute np|"),
+        ("np.lin", "attribute np|lin"),
+        ("x = np.linalg.no", "attribute np.linalg|no"),
+        ("f(1, np.pi * np.e", "attribute np|e"),
+        ("if x > 1 and df.co", "attribute df|co"),
+        ("y = (df\n    .me", None),  # the receiver is on another line
+        ("return df['price'].me", "attribute df[price]|me"),
+        ("y = df['", "key df|"),
+        ('y = df["pri', "key df|pri"),
+        ('y = df[["price", "si', "key df|si"),
+        ('y = d["a"]["b', "key d[a]|b"),
+        ('df.groupby("si', "column df|si"),
+        ('df.groupby(["price", "si', "column df|si"),
+        ('df.sort_values(ascending=False, by="', "column df|"),
+        ('df.drop(columns=["', "column df|"),
+        ('df.nlargest(3, "pri', "column df|pri"),
+        ('df.plot.scatter("pri', "column df|pri"),
+        ('df.plot(x="pri', "column df|pri"),
+        ('y = df.loc[df.a > 1, "pri', "column df|pri"),
+        ('sns.boxplot(data=df, x="pri', "column df|pri"),
+        ('sns.boxplot(df, x="pri', "column df|pri"),
+        ("f(a=1, co", "keyword f|co"),
+        ("f(a=1,\n  ", "keyword f|"),
+        ("model.fit(x, y=1, we", "keyword model.fit|we"),
+        ("from pandas import Da", "import pandas|Da"),
+        ("from pandas import", "import pandas|"),
+        ("from pandas.io import (json, s", "import pandas.io|s"),
+    ],
+)
+def test_a_name_is_open_where_only_an_existing_one_can_follow(code, name):
+    assert found(code) == name
+    assert found(f"a = 'x'  # it's\n{code}") == name
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "1.",
+        "x = 1.5",
+        "x ...",
+        "# np.",
+        "'np.",
+        '"""np.',
+        'f"{df.',
+        "df[f'",
+        "df[b'",
+        "np. ",
+        "np.mean(",
+        "f().me",
+        "df[mask].me",
+        "df[a == 'b",
+        "[x.sh",
+        "{row.na",
+        "y = df['a', 'b",
+        "y = df['it\\'s'].x",
+        'df["new',  # it may become a target
+        "df.groupby('a', 'b",
+        "df.apply('me",
+        "ax.plot(x, label='",
+        "f(a, co",
+        "f(a == 1, co",
+        "def f(a=1, co",
+        "from . import a",
+        "from pandas import a as b",
+        "%run np.",
+        "!ls np.",
+        "np.mean)",
+    ],
+)
+def test_nothing_is_open_where_anything_may_follow(code):
+    assert found(code) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("x = y", {"x"}),
+        ("x, (y, *z) = a", {"x", "y", "z"}),
+        ("x: int = 1", {"x", "int"}),  # too much does no harm
+        ("x += 1", {"x"}),
+        ("x[i] = y.z = 1", {"i"}),
+        ("f(x=1, y==2)", set()),
+        ("for a, b in c:", {"a", "b"}),
+        ("[a.b for a in c]", {"a"}),
+        ("with open(f) as g, h as (i, j):", {"g", "i", "j"}),
+        ("import os.path as p, sys", {"os", "path", "p", "sys"}),
+        ("from m import (a,\n  b as c)", {"a", "b", "c"}),
+        ("def f(a, *b, c=d, **e):", {"f", "a", "b", "c", "e"}),
+        ("class A(B):", {"A"}),
+        ("lambda a, b: c", {"a", "b"}),
+        ("if (a := b) == c:", {"a"}),
+        ("del a, b", {"a", "b"}),
+        ("global a", {"a"}),
+        ("except E as e:", {"e"}),
+        ("case Point(x, y):", {"Point", "x", "y"}),
+    ],
+)
+def test_names_that_a_statement_binds_are_the_kernels_no_more(code, names):
+    bound = {name for name in read(code).bound() if not keyword.iskeyword(name) and name != "case"}
+    assert bound == names
+    assert read(code + "\n").bound() >= names
+
+
+def test_what_is_given_to_an_object_is_a_name_of_it_and_what_is_not_written_out_changes_it():
+    reading = read('df["ratio"] = 1\nmodel.limit = 2\ndf.loc[a, "high"] = 3\n')
+    assert {("df", "ratio"), ("model", "limit"), ("df", "high")} <= reading.created
+    assert not reading.changed
+    for code in (
+        "df[name] = 1\n",
+        "df.columns = names\n",
+        "df.insert(0, 'a', 1)\n",
+        "df.dropna(inplace=True)\n",
+    ):
+        assert "df" in read(code).changed
+    assert read("prepare(df)\n").changed == {"df"}
+    assert not read("print(df)\n").changed
+
+
+def test_after_a_star_import_or_another_file_anything_may_be_bound():
+    assert read("from m import *\n").anything
+    assert read("%run other.py\n").anything
+    assert not read("from m import a\n%time f()\n").anything
+
+
+@given(st.lists(st.sampled_from([*"abx.=,:()[]{}'\"\\# \n", "df", "for ", " in ", "import ", '"""', "as "])))
+def test_reading_piece_by_piece_finds_what_reading_at_once_finds(pieces):
+    grown = Statements()
+    for piece in pieces:
+        grown.extend(piece)
+    whole = read("".join(pieces))
+    assert grown.statement == whole.statement
+    assert (grown.bound(), grown.created, grown.changed) == (whole.bound(), whole.created, whole.changed)
+    assert open_name(grown) == open_name(whole)
