@@ -290,10 +290,11 @@ class _Reader:
     def _is_below(self, line: str) -> bool:
         """Whether a line stands after the hole, too."""
         column, base = self._column(line), self.base or 0
+        python = self.hole.language.blocks == "python"
         for n, other in enumerate(self.hole.below):
             there = width(other)
             certain = n == 0 or (self.line > 0 and _LONG.search(line))
-            if there == column and certain and _compared(line) == _compared(other):
+            if (there == column or not python) and certain and _compared(line) == _compared(other):
                 return True
             if n == 0 and there < base and _SAYS.match(other) and _shape(line) == _shape(other):
                 return True
