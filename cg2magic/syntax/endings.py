@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from cg2magic.syntax import blocks, tokens
 from cg2magic.syntax.languages import Language, find
+from cg2magic.syntax.places import CLOSING
 
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
@@ -162,7 +163,7 @@ def _stray_bracket(prompt: str, text: str, spoken: Language) -> int | None:
     if spoken.name != "python":
         return None
     found = tokens.tokens(text, spoken, tokens.read(prompt, spoken))
-    return next((token.start for token, state in found if state.stray), None)
+    return next((token.start for token, state in found if state.stray and token.text in CLOSING), None)
 
 
 def _explanation(prompt: str, text: str, language: Language) -> int | None:

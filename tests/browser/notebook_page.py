@@ -98,7 +98,7 @@ class NotebookPage:
         self.page.context.close()
 
     def clear(self) -> None:
-        """Start over with one empty cell, and remove what gates the last test left."""
+        """Start over with one empty cell and no settings, and remove what gates the last test left."""
         for gate in self.path.parent.glob("*.gate"):
             gate.unlink()
         # A test that failed may have left a cell that runs.
@@ -106,7 +106,10 @@ class NotebookPage:
         if self.page.evaluate(f"() => {kernel}.status") != "idle":
             self.page.evaluate(f"() => {kernel}.interrupt()")
             self.wait_until_idle()
-        self.page.evaluate(f"() => {{ const m = {MODEL}; m.deleteCellRange(0, m.cells.length); }}")
+        self.page.evaluate(
+            f"() => {{ const m = {MODEL}; m.deleteMetadata('cg2magic');"
+            " m.deleteCellRange(0, m.cells.length); }"
+        )
         self.errors.clear()
 
     def let(self, gate: str) -> None:

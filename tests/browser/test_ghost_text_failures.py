@@ -21,7 +21,7 @@ def start(pause, over):
     return lambda: None
 ghosts._pause._start = start
 """
-BEGUN = "import numpy as np\nx"
+BEGUN = "import numpy as np\nxs"
 INLINE = "@jupyterlab/completer-extension"
 
 
