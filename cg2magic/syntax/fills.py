@@ -173,7 +173,8 @@ class _Reader:
                 end = self._like_the_next(token.start)
                 end = self._has_the_rest(token.start) if end is None else end
                 self.line, self.is_open = token.end, _closers(state)
-                if end is None and self.is_open and self.is_open == self.hole.unopened:
+                closed_below = self.hole.following.lstrip().startswith(CLOSING)
+                if end is None and self.is_open and self.is_open == self.hole.unopened and not closed_below:
                     end = token.start
             if end is not None:
                 return end
@@ -199,11 +200,22 @@ class _Reader:
             return None
         if in_brackets:
             return self.kept if self.blanks > 1 else None
-        over = self.blanks > 1 or (column < self.base and blocks_of == "python")
+        over = self.blanks > 1 or (blocks_of == "python" and self._is_left(column, defines=defines))
         if over or (column == 0 and (self.blanks or (self.defines and defines))):
             return self.kept
         self.defines |= defines and rest[0] != "@"
         return None
+
+    def _is_left(self, column: int, *, defines: bool) -> bool:
+        """Whether a line is outside of the block that the first line is in.
+
+        A hole without an indentation may be one for the rest of a function: as far as the text after it.
+        """
+        assert self.base is not None
+        if self.hole.column or not self.base or defines:
+            return column < self.base
+        below = width(self.hole.following)
+        return column < (below if 0 < below <= self.base else 1)
 
     def _line_ends(self, at: int) -> int | None:
         """Judge a line that is whole."""
