@@ -9,7 +9,7 @@ from tests.browser.asking import button
 pytestmark = pytest.mark.browser
 
 PLOT = "import numpy as np\nimport matplotlib.pyplot as plt\n\n\ndef plot(x, y):\n"
-# Drawn almost evenly from all tokens, it makes no sense and, in a string, finds no end for 300 tokens and more
+# Drawn almost evenly from all tokens, it makes no sense; in a string it has no end for 300 tokens
 # (the first one for 74): there is time to press Stop.
 LONG = '%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 10\nimport numpy as np\n\ntext = """'
 
