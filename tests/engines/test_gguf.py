@@ -12,11 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from cg2magic.engines.gguf.engine import GgufEngine
-from cg2magic.engines.local.decoding import Chooser, Decoding
-from cg2magic.engines.local.drafts import PromptLookup
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.errors import GenerationError, UsageError
 from cg2magic.models.gguf.llama import SEQUENCES, LlamaContext, LlamaModel, Stopped
@@ -25,7 +22,7 @@ from cg2magic.models.gguf.sources import find_gguf
 from cg2magic.progress import Watch
 from cg2magic.prompts.continuation import continuation
 from cg2magic.request import Request, Sampling
-from tests.engines.test_local import PLAIN, REPEATING, Counted, Endless
+from tests.engines.test_local import PLAIN, REPEATING, Counted, free_run
 from tests.needs import need_llama_cpp
 
 SPREAD = "import numpy as np\nimport matplotlib.pyplot as plt\n\nx = np.linspace(0, 10, 100)\n"
@@ -77,29 +74,15 @@ def llama_cpp_greedy(file: Path, ids: list[int], length: int) -> list[int]:
     return written
 
 
-def free_run(engine, ids, length=40, rows=1, *, drafts=False):
-    """Write without endings; the ids of each row."""
-    with engine._computing(), torch.inference_mode():
-        logits, cache = engine._read(tuple(ids), lambda: False)
-        candidates = [Endless(length) for _ in range(rows)]
-        choosers = [Chooser(Sampling(), i, engine.vocabulary) for i in range(rows)]
-        decoding = Decoding(engine._forward, choosers, 500, lambda: None, lambda: False)
-        if rows > 1:
-            decoding.many(candidates, logits, cache)
-        else:
-            decoding.one(candidates[0], logits, cache, PromptLookup(tuple(ids)) if drafts else None)
-    return [candidate.ids[:length] for candidate in candidates]
-
-
 @pytest.mark.parametrize("text", [PLAIN, REPEATING])
 def test_the_greedy_text_is_that_of_llama_cpps_own_sampler(engine, exported, text):
     ids = engine.vocabulary.encode(text)
     expected = llama_cpp_greedy(exported / "model.gguf", ids, 40)
     runs = {
-        "one": free_run(engine, ids)[0],
-        "prefix cache": free_run(engine, ids)[0],
-        "drafts": free_run(engine, ids, drafts=True)[0],
-        "batch": free_run(engine, ids, rows=3)[2],
+        "one": free_run(engine, ids, 40)[0],
+        "prefix cache": free_run(engine, ids, 40)[0],
+        "drafts": free_run(engine, ids, 40, drafts=True)[0],
+        "batch": free_run(engine, ids, 40, rows=3)[2],
     }
     assert runs == dict.fromkeys(runs, expected)
 

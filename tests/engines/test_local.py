@@ -78,7 +78,7 @@ def plain_generate(mini, ids, length):
 
 def free_run(engine, ids, length=64, rows=1, *, drafts=False):
     """Write without endings; the ids of each row."""
-    with torch.inference_mode():
+    with engine._computing(), torch.inference_mode():
         logits, cache = engine._read(tuple(ids), lambda: False)
         candidates = [Endless(length) for _ in range(rows)]
         choosers = [Chooser(Sampling(), i, engine.vocabulary) for i in range(rows)]

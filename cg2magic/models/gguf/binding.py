@@ -19,6 +19,7 @@ import os
 import re
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ _ERROR = 4
 _FUNCTION = re.compile(r"\A(?:\w+: )+|error loading model(?: \w+)?: (?:\w+: )?")
 
 
-class Binding:
+class Binding(ABC):
     """llama.cpp's functions under the same names, whichever package they are from.
 
     Attributes
@@ -141,9 +142,9 @@ class Binding:
             count = self.c.llama_tokenize(owner, text, len(text), ids, -count, opening, 0)
         return ids[: max(0, count)]
 
+    @abstractmethod
     def quantize(self, source: Path, target: Path, kind: str) -> None:
         """Write a model in another precision, such as ``Q4_K_M``; raise RuntimeError if that fails."""
-        raise NotImplementedError
 
     def decode(self, context: Pointer, batch: Any) -> int:
         """Run a batch; 0 if that worked, 1 if the KV cache has no room for it."""
@@ -174,22 +175,23 @@ class Binding:
         self._hear = kind(hear)
         self.declare("llama_log_set", [kind, c_void_p], None)(self._hear, None)
 
-    def _library(self) -> ctypes.CDLL:
-        raise NotImplementedError
+    @abstractmethod
+    def _library(self) -> ctypes.CDLL: ...
 
-    def _tokenizes(self, model: Pointer) -> Pointer:
-        raise NotImplementedError
+    @abstractmethod
+    def _tokenizes(self, model: Pointer) -> Pointer: ...
 
+    @abstractmethod
     def _adjust(self, params: Any) -> None:
         """Set what is specific to the package."""
 
+    @abstractmethod
     def remove(self, context: Pointer, sequence: int, start: int) -> bool:
         """Remove the tokens of a sequence from a position on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def copy(self, context: Pointer, source: int, target: int) -> None:
         """Let another sequence begin as this one: they share the cells."""
-        raise NotImplementedError
 
 
 @contextmanager
