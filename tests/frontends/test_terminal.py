@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 
 import pytest
 
@@ -72,20 +74,26 @@ def test_a_real_suggestion_streams_and_only_grows(shell):
 
 
 def test_what_was_cut_ends_at_its_last_whole_statement_and_says_how_to_go_on(shell):
-    from cg2magic.service.manager import Manager
+    job, written = Job(1, Request(PARTS)), Written()
+    whole, begun = "y = x + 1\n    ", "y = x + 1\n    z = (x +"
 
-    manager = Manager()
-    try:
-        written = Written()
-        prompt = "import numpy as np\nimport matplotlib.pyplot as plt\n\n\ndef plot(x, y):\n"
-        job = manager.submit(Request((prompt,), Sampling(max_new_tokens=42)))
-        terminal.stream(job, shell, out=written.out)
-    finally:
-        manager.close()
+    def write():
+        job.update(state="running")
+        job.wrote((Suggestion(PARTS[:1], (begun,), ()),))
+        deadline = time.monotonic() + 60
+        while not any("z = (x +" in seen for seen in written.seen) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        job.wrote((Suggestion(PARTS[:1], (whole,), (), "length", cuts=(9,)),))
+        job.update(state="done")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    terminal.stream(job, shell, out=written.out)
+    writer.join()
     text = written.out.getvalue()
-    assert shell.rl_next_input == job.result()[0].code
-    assert not text.startswith(f"{shell.rl_next_input}\n{'mini'}")  # more was written than is kept
-    assert text.count("def plot") == 1
+    assert shell.rl_next_input == PARTS[0] + whole
+    assert text.startswith(PARTS[0] + begun)  # what was printed stays, and is not printed again
+    assert text.count("def f") == 1
     assert "the statement that is not whole is left out; %cg2 continue goes on" in text
 
 
