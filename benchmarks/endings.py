@@ -183,7 +183,7 @@ class Uncut(Candidate):
     def _whole(self, text: str) -> str:
         return text
 
-    def _fitting(self, text: str) -> str:
+    def _fitting(self, text: str, *, by_rule: bool) -> str:  # noqa: ARG002 - no rule reads it
         return text
 
     @property

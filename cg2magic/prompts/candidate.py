@@ -64,6 +64,7 @@ class Candidate:
         self._replaying = False
         self._cuts: list[int] = []
         self._met_stop = False
+        self._filled: int | None = None  # where the rules of fills ended the hole
         # A model that is shown cells knows what stands between them, and says so where the cell is complete.
         between = request.context.separator.strip() if request.context is not None else ""
         self._stops = (*request.sampling.stop, between) if between else request.sampling.stop
@@ -201,7 +202,7 @@ class Candidate:
             return
         kept = self._ending(self._text())
         if kept is not None:
-            self._close_hole(self._text()[:kept])
+            self._close_hole(self._text()[:kept], by_rule=kept == self._filled)
         elif self._is_long:
             self._cuts.append(len(self._taken))
             self._close_hole(self._whole(self._text()))
@@ -282,7 +283,8 @@ class Candidate:
         self._met_stop |= endings.first_stop(text, request.sampling.stop) is not None
         kept = [endings.first_stop(text, self._stops), self._loop_end(text)]
         if request.is_infill:
-            kept.append(fills.fill_end(self._hole, text))
+            self._filled = fills.fill_end(self._hole, text)
+            kept.append(self._filled)
         else:
             kept.append(endings.block_end(self._before, text, request.language))
         return min((length for length in kept if length is not None), default=None)
@@ -298,9 +300,9 @@ class Candidate:
             return text
         return text[: statements.whole(self._before, text, self.request.language)]
 
-    def _close_hole(self, text: str) -> None:
+    def _close_hole(self, text: str, *, by_rule: bool = False) -> None:
         hole = len(self._spans)
-        self._keep(self._fitting(text))
+        self._keep(self._fitting(text, by_rule=by_rule))
         if hole + 1 == self.request.holes:
             self.finish_reason = "length" if self._cuts else "stop"
             self.feed.clear()
@@ -308,17 +310,19 @@ class Candidate:
             self.feed.extend(self.prompt.between[hole])
             self._open_hole()
 
-    def _fitting(self, text: str) -> str:
+    def _fitting(self, text: str, *, by_rule: bool) -> str:
         """A text as it is given, now that nothing follows."""
         if self.request.is_infill:
-            return self._seam(text)
+            # What a rule has ended is not judged again: it lacks what was seen to follow.
+            end = len(text) if by_rule else fills.fill_end(self._hole, text, done=True)
+            return self._seam(text[:end])
         # Whether its last line is prose can be told now.
         end = endings.block_end(self._before, f"{text}\n", self.request.language)
         return text if end is None and self._cuts else text[:end].rstrip()
 
     def _seam(self, fill: str) -> str:
         """Make the fill fit the texts around it."""
-        fill = fills.fitting(self._hole, fill[: fills.fill_end(self._hole, fill, done=True)])
+        fill = fills.fitting(self._hole, fill)
         # The card's example gives the suffix without the newline before it, and as a line all the same.
         joined = self._hole.place == "own line" and not self.request.parts[len(self._spans) + 1].startswith(
             "\n"

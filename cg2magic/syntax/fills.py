@@ -50,6 +50,7 @@ _CUTS = 64
 _LONG = re.compile(r"\S.{6,}\S")
 #: Lines that differ in nothing but their values are alike if they begin so.
 _SAYS = re.compile(r"(?:assert|print)\b")
+_ASSIGNS = re.compile(r"\s*(\w+)\s*=(?!=)")
 _VALUES = re.compile(r'(?:"[^"]*"|(?<![\w.])[\d.]+)(?:,\s*(?:"[^"]*"|[\d.]+))*')
 
 
@@ -148,11 +149,19 @@ class _Reader:
         self.fresh = hole.place == "own line"  # whether it is blank so far
         self.blanks = 0
         self.base: int | None = None  # indentation of the first line
+        self.ahead: int | None = None  # the end of a line whose block stands after the hole, it seems
+        self.arrived = False  # at the line after the hole
         self.header: int | None = None  # indentation of the statement whose block is written
         self.defines = False
 
     def end(self) -> int | None:
         """Where it ends."""
+        end = self._read()
+        if self.ahead is None or self.arrived or (end is None and not self.done):
+            return end
+        return self.ahead
+
+    def _read(self) -> int | None:
         before = self.hole.begin
         for token, state in tokens(self.fill, self.hole.language, before):
             outside = not before.stack and before.within is None
@@ -198,6 +207,8 @@ class _Reader:
         if self.base is None:
             self.base, self.defines = column, defines and rest[0] != "@"
             return None
+        if self.ahead is not None and column <= self.base and not self.defines:
+            return self.kept if word not in _CONTINUES and (self.done or word != rest) else None
         if in_brackets:
             return self.kept if self.blanks > 1 else None
         over = self.blanks > 1 or (blocks_of == "python" and self._is_left(column, defines=defines))
@@ -229,8 +240,8 @@ class _Reader:
         if self.hole.closes and not self.closes:
             return at  # the statement around the hole is whole
         hole, line = self.hole, self.hole.begun + self.fill[:at]
-        if hole.place == "own line" and self.header is None and self._begins_the_block(at):
-            return at
+        if hole.place == "own line" and self.ahead is None and self._begins_the_block(at):
+            self.ahead = at
         if hole.place != "own line" and self.header is None and not self._goes_on(line):
             python = hole.language.blocks == "python"
             if hole.place == "within a line" or hole.has_block or not (python and _OPENS.search(line)):
@@ -299,18 +310,21 @@ class _Reader:
         kept = self.fill[: stop - len(rest)]
         return len(kept) if kept.strip() and _is_balanced(kept, self.hole.language) else None
 
-    def _is_below(self, line: str) -> bool:
-        """Whether a line stands after the hole, too."""
-        column, base = self._column(line), self.base or 0
+    def _where_below(self, line: str) -> int | None:
+        """Which of the lines after the hole a line is like."""
+        column, base, next_column = self._column(line), self.base or 0, width(self.hole.following)
         python = self.hole.language.blocks == "python"
         for n, other in enumerate(self.hole.below):
             there = width(other)
-            certain = n == 0 or (self.line > 0 and _LONG.search(line))
+            # One that is deeper than the next one is in a block that the fill has not written.
+            certain = n == 0 or (self.line > 0 and there <= next_column and _LONG.search(line))
             if (there == column or not python) and certain and _compared(line) == _compared(other):
-                return True
+                return n
             if n == 0 and there < base and _SAYS.match(other) and _shape(line) == _shape(other):
-                return True
-        return False
+                return n
+            if n == 0 and self.line and python and there == column and _assigns_the_same(line, other):
+                return n
+        return None
 
     def _like_the_next(self, stop: int, bracket: str = "") -> int | None:
         """Where the fill ends if its present line is like the one after the hole, up to a bracket.
@@ -320,14 +334,18 @@ class _Reader:
         line, following = self.fill[self.line : stop], self.hole.following
         if (self.line == 0 and self.hole.place != "own line") or not line.strip():
             return None
+        where: int | None = 0
         if bracket:
             alike = following.strip().startswith(line.strip() + bracket)
         elif self.is_open or self.hole.enclosed:
             alike = _compared(line) == _compared(following)
         else:
-            alike = self._is_below(line)
-        fits = self.hole.unopened.startswith(self.is_open)
-        return len(self.fill[: self.line].rstrip()) if alike and fits else None
+            where = self._where_below(line)
+            alike = where is not None
+        if not alike or not self.hole.unopened.startswith(self.is_open):
+            return None
+        self.arrived = where == 0
+        return len(self.fill[: self.line].rstrip())
 
 
 def _closers(state: State) -> str:
@@ -363,6 +381,14 @@ def _is_balanced(code: str, language: Language) -> bool:
             return False
         state = now
     return not state.stack and state.within is None
+
+
+def _assigns_the_same(line: str, other: str) -> bool:
+    """Whether two lines begin a variable anew, so that one of them is too many."""
+    name, there = _ASSIGNS.match(line), _ASSIGNS.match(other)
+    if name is None or there is None or name[1] != there[1]:
+        return False
+    return not re.search(rf"\b{name[1]}\b", other[there.end() :])
 
 
 @lru_cache(maxsize=256)
