@@ -45,7 +45,7 @@ class FullLength(Candidate):
     def _whole(self, text: str) -> str:
         return text
 
-    def _fitting(self, text: str) -> str:
+    def _fitting(self, text: str, *, by_rule: bool) -> str:  # noqa: ARG002 - no rule reads it
         return text
 
 

@@ -204,8 +204,16 @@ class Candidate:
         if kept is not None:
             self._close_hole(self._text()[:kept], by_rule=kept == self._filled)
         elif self._is_long:
+            self._cut(self._text())
+
+    def _cut(self, text: str) -> None:
+        """End a hole that has its length: where a rule ends it without another token, else as a whole."""
+        end = fills.fill_end(self._hole, text, done=True) if self.request.is_infill else None
+        if end is None:
             self._cuts.append(len(self._taken))
-            self._close_hole(self._whole(self._text()))
+            self._close_hole(self._whole(text))
+        else:
+            self._close_hole(text[:end], by_rule=True)
 
     @property
     def _is_long(self) -> bool:

@@ -10,10 +10,13 @@ hole, ``⏎`` a newline):
 2. **The line was begun**: its rest is missing, and the block under it if that ends in a colon. ``return ‸``
 3. **A line of its own**: all lines that are indented as deep as the first are kept; at the top level only
    those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
+   A block after the hole that no line begins yet is begun by the fill, which ends where the model arrives at
+   it, else with the first line that could begin it. ``‸⏎        total += x⏎    return total``
 4. **A bracket** that the fill did not open belongs to the text after the hole, unless nothing there closes
    it. ``plt.hist(df[‸])``
 5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"``
-6. **A line like the next one** means that the model has arrived at the text after the hole.
+6. **A line like the next one** means that the model has arrived at the text after the hole: the same line, a
+   first value for the same variable, an `assert` or `print` of other values; or one of the lines below it.
    ``‸⏎⏎assert is_prime(7)``
 7. **A fence** (three backticks) begins an explanation. It is never code.
 8. **What overlaps**: where text follows on the line, what the fill's end and that text have in common is
@@ -27,8 +30,8 @@ Languages other than Python are read with their own brackets, strings and words 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from cg2magic.syntax.arrival import is_beginning, is_same, where_below
 from cg2magic.syntax.languages import Language
 from cg2magic.syntax.places import CLOSING, Hole, width
 from cg2magic.syntax.statements import parses
@@ -46,12 +49,6 @@ _GOES_ON = re.compile(r"(?:[,(\[{+\-*/%|&=<>]|\b(?:and|or|not|in|is|if|else|for|
 _OPERATORS = "=!<>:+-*/%|&^@~"
 #: Shorter fills that are tried.
 _CUTS = 64
-#: What is long enough not to stand in two places by chance.
-_LONG = re.compile(r"\S.{6,}\S")
-#: Lines that differ in nothing but their values are alike if they begin so.
-_SAYS = re.compile(r"(?:assert|print)\b")
-_ASSIGNS = re.compile(r"\s*(\w+)\s*=(?!=)")
-_VALUES = re.compile(r'(?:"[^"]*"|(?<![\w.])[\d.]+)(?:,\s*(?:"[^"]*"|[\d.]+))*')
 
 
 def fill_end(hole: Hole, fill: str, *, done: bool = False) -> int | None:
@@ -150,7 +147,8 @@ class _Reader:
         self.blanks = 0
         self.base: int | None = None  # indentation of the first line
         self.ahead: int | None = None  # the end of a line whose block stands after the hole, it seems
-        self.arrived = False  # at the line after the hole
+        self.met = False  # a line that is like the first of that block
+        self.arrived = False  # at that block, or at the line after the hole
         self.header: int | None = None  # indentation of the statement whose block is written
         self.defines = False
 
@@ -310,22 +308,6 @@ class _Reader:
         kept = self.fill[: stop - len(rest)]
         return len(kept) if kept.strip() and _is_balanced(kept, self.hole.language) else None
 
-    def _where_below(self, line: str) -> int | None:
-        """Which of the lines after the hole a line is like."""
-        column, base, next_column = self._column(line), self.base or 0, width(self.hole.following)
-        python = self.hole.language.blocks == "python"
-        for n, other in enumerate(self.hole.below):
-            there = width(other)
-            # One that is deeper than the next one is in a block that the fill has not written.
-            certain = n == 0 or (self.line > 0 and there <= next_column and _LONG.search(line))
-            if (there == column or not python) and certain and _compared(line) == _compared(other):
-                return n
-            if n == 0 and there < base and _SAYS.match(other) and _shape(line) == _shape(other):
-                return n
-            if n == 0 and self.line and python and there == column and _assigns_the_same(line, other):
-                return n
-        return None
-
     def _like_the_next(self, stop: int, bracket: str = "") -> int | None:
         """Where the fill ends if its present line is like the one after the hole, up to a bracket.
 
@@ -338,14 +320,32 @@ class _Reader:
         if bracket:
             alike = following.strip().startswith(line.strip() + bracket)
         elif self.is_open or self.hole.enclosed:
-            alike = _compared(line) == _compared(following)
+            alike = is_same(line, following)
         else:
-            where = self._where_below(line)
+            where = where_below(
+                self.hole,
+                line,
+                self._column(line),
+                self.base or 0,
+                is_first=not self.line,
+                is_cut=self.done and stop == len(self.fill),
+            )
             alike = where is not None
         if not alike or not self.hole.unopened.startswith(self.is_open):
             return None
-        self.arrived = where == 0
-        return len(self.fill[: self.line].rstrip())
+        end = len(self.fill[: self.line].rstrip())
+        if self.ahead is None or where or self._goes_on_alike(stop):
+            self.arrived = not where
+            return end
+        if not self.met:
+            self.ahead, self.met = end, True
+        return None
+
+    def _goes_on_alike(self, stop: int) -> bool:
+        """Whether the line of the fill after this one stands after the hole, too: one line may be chance."""
+        rest, below = self.fill[stop:].split("\n"), self.hole.below[1:]
+        line = next(filter(str.strip, rest if self.done else rest[:-1]), "")
+        return not below or (bool(line) and is_beginning(line, below[0]))
 
 
 def _closers(state: State) -> str:
@@ -381,23 +381,3 @@ def _is_balanced(code: str, language: Language) -> bool:
             return False
         state = now
     return not state.stack and state.within is None
-
-
-def _assigns_the_same(line: str, other: str) -> bool:
-    """Whether two lines begin a variable anew, so that one of them is too many."""
-    name, there = _ASSIGNS.match(line), _ASSIGNS.match(other)
-    if name is None or there is None or name[1] != there[1]:
-        return False
-    return not re.search(rf"\b{name[1]}\b", other[there.end() :])
-
-
-@lru_cache(maxsize=256)
-def _compared(line: str) -> str:
-    """A line as it is compared with another."""
-    line = re.sub(r"\s+#.*", "", line.strip()).replace("'", '"')
-    return re.sub(r"\s+", "", line)
-
-
-def _shape(line: str) -> str:
-    """A line without its values."""
-    return _compared(_VALUES.sub("_", line.replace("'", '"')))

@@ -7,6 +7,8 @@ import pytest
 from cg2magic.syntax.fills import fill_end, fitting
 from cg2magic.syntax.places import Hole
 
+TOTAL = "def total(xs):\n    total = 0\n"
+
 
 def kept(before, after, fill, language="python"):
     """What of a fill reaches the person; the same however the fill comes, token by token or at once."""
@@ -137,6 +139,51 @@ def kept(before, after, fill, language="python"):
             "\n    assert f(2) == 4",
             "assert f(1) == 1\n    assert f(2) == 4",
             "assert f(1) == 1",
+        ),
+        # What begins the block that stands there: up to the block, or else its first line alone.
+        (
+            TOTAL,
+            "\n        total += x\n    return total\n",
+            "    for x in xs:\n        y = x\n    return y",
+            "    for x in xs:",
+        ),
+        (
+            TOTAL,
+            "\n            total += x\n    return total\n",
+            "    for x in xs:\n        if x > 0:\n            total += x\n    return total\n",
+            "    for x in xs:\n        if x > 0:",
+        ),
+        (
+            TOTAL,
+            "\n            total += x\n            print(total)\n    return total\n",
+            "    while x:\n        if y:\n            total += x\n        else:\n            total += x\n            print(total)",
+            "    while x:\n        if y:\n            total += x\n        else:",
+        ),
+        (
+            "def primes(n):\n",
+            "\n        if is_prime(i):\n            yield i\n",
+            "    def is_prime(n):\n        return n > 1\n    for i in range(2, n):\n        if is_prime(i)",
+            "    def is_prime(n):\n        return n > 1\n    for i in range(2, n):",
+        ),
+        # A line that stands deeper below is in a block that the fill may have, too.
+        (
+            "def valid(day, month):\n    try:\n",
+            "\n        if month in (4, 6) and day > 30:\n            return False\n        return True\n",
+            "        day = int(day)\n        if day < 1:\n            return False\n        return True\n",
+            "        day = int(day)\n        if day < 1:\n            return False",
+        ),
+        # Two first values for one variable are one too many; a second that needs the first is not.
+        (
+            "def words(s):\n    if not s:\n",
+            "\n\n    parts = []\n    return parts",
+            "        return []\n\n    parts = s.split()\n    return parts",
+            "        return []",
+        ),
+        (
+            "def words(s):\n    if not s:\n",
+            "\n\n    parts = sorted(parts)\n    return parts",
+            "        return []\n\n    parts = s.split()\n    return parts",
+            "        return []\n\n    parts = s.split()",
         ),
         # The header of the block that stands there, and a whole call.
         ("x = 1\n", "\n    print(x)", "if x:\n    y = 2\nelse:\n    z", "if x:"),
