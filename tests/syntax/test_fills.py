@@ -155,9 +155,9 @@ def kept(before, after, fill, language="python"):
         ),
         (
             TOTAL,
-            "\n            total += x\n            print(total)\n    return total\n",
-            "    while x:\n        if y:\n            total += x\n        else:\n            total += x\n            print(total)",
-            "    while x:\n        if y:\n            total += x\n        else:",
+            "\n            s += x\n            print(s)\n    return total\n",
+            "    while x:\n        if y:\n            s += x\n        else:\n            s += x\n            print(s)",
+            "    while x:\n        if y:\n            s += x\n        else:",
         ),
         (
             "def primes(n):\n",
