@@ -155,8 +155,8 @@ def kept(before, after, fill, language="python"):
         ),
         (
             TOTAL,
-            "\n            s += x\n            print(s)\n    return total\n",
-            "    while x:\n        if y:\n            s += x\n        else:\n            s += x\n            print(s)",
+            "\n            s += x\n            f(s)\n    return total\n",
+            "    while x:\n        if y:\n            s += x\n        else:\n            s += x\n            f(s)",
             "    while x:\n        if y:\n            s += x\n        else:",
         ),
         (
