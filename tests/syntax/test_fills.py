@@ -7,6 +7,7 @@ import pytest
 from cg2magic.syntax.fills import fill_end, fitting
 from cg2magic.syntax.places import Hole
 
+BRANCHES = "    while x:\n        if y:\n            s += x\n        else:"
 TOTAL = "def total(xs):\n    total = 0\n"
 
 
@@ -156,8 +157,8 @@ def kept(before, after, fill, language="python"):
         (
             TOTAL,
             "\n            s += x\n            f(s)\n    return total\n",
-            "    while x:\n        if y:\n            s += x\n        else:\n            s += x\n            f(s)",
-            "    while x:\n        if y:\n            s += x\n        else:",
+            BRANCHES + "\n            s += x\n            f(s)",
+            BRANCHES,
         ),
         (
             "def primes(n):\n",
