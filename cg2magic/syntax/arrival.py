@@ -11,6 +11,8 @@ from cg2magic.syntax.places import Hole, width
 _LONG = re.compile(r"\S.{6,}\S")
 #: Lines that differ in nothing but their values are alike if they begin so.
 _SAYS = re.compile(r"(?:assert|print)\b")
+#: Behind which branches of a statement the last one stands.
+_BEFORE = {"else": ("elif", "else"), "finally": ("finally",)}
 _ASSIGNS = re.compile(r"\s*(\w+)\s*=(?!=)")
 _VALUES = re.compile(r'(?:"[^"]*"|(?<![\w.])[\d.]+)(?:,\s*(?:"[^"]*"|[\d.]+))*')
 
@@ -50,7 +52,8 @@ def where_below(
         if n == 0 and there < base and _SAYS.match(other) and _shape(line) == _shape(other):
             return n
         goes_on = is_cut and bool(_LONG.search(line)) and is_beginning(line, other)
-        if n == 0 and not is_first and python and in_place and (goes_on or _begins_the_same(line, other)):
+        again = goes_on or _begins_the_same(line, other) or _is_branch_of_the_same(line, other)
+        if n == 0 and not is_first and python and in_place and again:
             return n
     return None
 
@@ -71,6 +74,12 @@ def _begins_the_same(line: str, other: str) -> bool:
     if name is None or there is None or name[1] != there[1]:
         return False
     return not re.search(rf"\b{name[1]}\b", other[there.end() :])
+
+
+def _is_branch_of_the_same(line: str, other: str) -> bool:
+    """Whether both lines go on with one statement, and the other is its last branch."""
+    word, there = (re.match(r"\s*(\w*)", each)[1] for each in (line, other))  # type: ignore[index] # matches
+    return word in _BEFORE.get(there, ())
 
 
 @lru_cache(maxsize=256)

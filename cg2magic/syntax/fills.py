@@ -11,7 +11,8 @@ hole, ``⏎`` a newline):
 3. **A line of its own**: all lines that are indented as deep as the first are kept; at the top level only
    those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
    A block after the hole that no line begins yet is begun by the fill, which ends where the model arrives at
-   it, else with the first line that could begin it. ``‸⏎        total += x⏎    return total``
+   it, else with the first line that could begin it. ``‸⏎        total += x⏎    return total`` A hole without
+   an indentation may also leave its block, if the model then arrives at what stands after the hole.
 4. **A bracket** that the fill did not open belongs to the text after the hole, unless nothing there closes
    it. ``plt.hist(df[‸])``
 5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"``
@@ -146,7 +147,8 @@ class _Reader:
         self.fresh = hole.place == "own line"  # whether it is blank so far
         self.blanks = 0
         self.base: int | None = None  # indentation of the first line
-        self.ahead: int | None = None  # the end of a line whose block stands after the hole, it seems
+        self.ahead: int | None = None  # where it ends if it never arrives at the block after the hole
+        self.left = False  # whether it went on outside of the block that its first line is in
         self.met = False  # a line that is like the first of that block
         self.arrived = False  # at that block, or at the line after the hole
         self.header: int | None = None  # indentation of the statement whose block is written
@@ -205,11 +207,14 @@ class _Reader:
         if self.base is None:
             self.base, self.defines = column, defines and rest[0] != "@"
             return None
-        if self.ahead is not None and column <= self.base and not self.defines:
+        if self.ahead is not None and not self.left and column <= self.base and not self.defines:
             return self.kept if word not in _CONTINUES and (self.done or word != rest) else None
         if in_brackets:
             return self.kept if self.blanks > 1 else None
-        over = self.blanks > 1 or (blocks_of == "python" and self._is_left(column, defines=defines))
+        is_left = blocks_of == "python" and self._is_left(column, defines=defines)
+        if is_left and self.ahead is None and self._may_come_back(column, defines=defines):
+            self.ahead, self.left, is_left = self.kept, True, False
+        over = self.blanks > 1 or is_left
         if over or (column == 0 and (self.blanks or (self.defines and defines))):
             return self.kept
         self.defines |= defines and rest[0] != "@"
@@ -224,7 +229,11 @@ class _Reader:
         if self.hole.column or not self.base or defines:
             return column < self.base
         below = width(self.hole.following)
-        return column < (below if 0 < below <= self.base else 1)
+        return column < (below if 0 < below <= self.base and not self.left else 1)
+
+    def _may_come_back(self, column: int, *, defines: bool) -> bool:
+        """Whether a fill that has left its block may write another one, which stands after the hole."""
+        return not self.hole.column and column > 0 and not defines
 
     def _line_ends(self, at: int) -> int | None:
         """Judge a line that is whole."""
@@ -238,7 +247,7 @@ class _Reader:
         if self.hole.closes and not self.closes:
             return at  # the statement around the hole is whole
         hole, line = self.hole, self.hole.begun + self.fill[:at]
-        if hole.place == "own line" and self.ahead is None and self._begins_the_block(at):
+        if hole.place == "own line" and self._begins_the_block(at):
             self.ahead = at
         if hole.place != "own line" and self.header is None and not self._goes_on(line):
             python = hole.language.blocks == "python"
@@ -295,6 +304,8 @@ class _Reader:
         line, below = self.fill[self.line : at], self.hole.following
         if self.hole.enclosed or self.hole.language.blocks != "python" or not _OPENS.search(line):
             return False
+        if self.ahead is not None:  # a header within a header, and nothing between them
+            return self.ahead == self.kept and not self.left and self._column(line) < width(below)
         return self.base is not None and self._column(line) == self.base < width(below)
 
     def _column(self, line: str) -> int:
@@ -337,7 +348,7 @@ class _Reader:
         if self.ahead is None or where or self._goes_on_alike(stop):
             self.arrived = not where
             return end
-        if not self.met:
+        if not self.met and not self.left:
             self.ahead, self.met = end, True
         return None
 

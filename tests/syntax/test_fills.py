@@ -166,6 +166,32 @@ def kept(before, after, fill, language="python"):
             "    def is_prime(n):\n        return n > 1\n    for i in range(2, n):\n        if is_prime(i)",
             "    def is_prime(n):\n        return n > 1\n    for i in range(2, n):",
         ),
+        # A header within a header, and no arrival; another branch where the last one stands below.
+        (
+            TOTAL,
+            "\n            s += y\n    return s\n",
+            "    for x in xs:\n        for y in x:\n            z = y\n    return z",
+            "    for x in xs:\n        for y in x:",
+        ),
+        (
+            TOTAL,
+            "\n        else:\n            s -= x\n    return s\n",
+            "    for x in xs:\n        if x > 0:\n            s += x\n        elif x:\n            s -= x\n",
+            "    for x in xs:\n        if x > 0:\n            s += x",
+        ),
+        # Without an indentation it may leave its block, if it comes to the one that stands below.
+        (
+            TOTAL + "    for x in xs:\n",
+            "\n        if x > total:\n            best = x\n    return best\n",
+            "        total += x\n\n    for x in xs:\n        if x > total:\n            best = x\n",
+            "        total += x\n\n    for x in xs:",
+        ),
+        (
+            TOTAL + "    for x in xs:\n",
+            "\n        if x > total:\n            best = x\n    return best\n",
+            "        total += x\n\n    for x in xs:\n        print(x)\n    return total",
+            "        total += x",
+        ),
         # A line that stands deeper below is in a block that the fill may have, too.
         (
             "def valid(day, month):\n    try:\n",
