@@ -51,3 +51,11 @@ def _scaled(number: float, scale: _Scale, done: float | None = None) -> str:
     unit, name, digits = next((unit, name, digits) for least, unit, name, digits in scale if number >= least)
     of = "" if done is None else f"{done / unit:.{digits}f} of "
     return f"{of}{number / unit:.{digits}f} {name}"
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Align the columns of a table at the left, two spaces apart; the first row may be the header."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
