@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     models = commands.add_parser("models", help="list the models known by name")
+    models.add_argument("--all", dest="every", action="store_true", help="all of them, with their variants")
     models.set_defaults(command=_models)
 
     complete = commands.add_parser("complete", help="continue where a text ends; prints the whole code")
@@ -96,11 +97,10 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _models(args: argparse.Namespace) -> None:
-    del args
     from cg2magic.frontends.model_table import ModelTable
     from cg2magic.models.survey import survey
 
-    print(ModelTable(survey()))
+    print(ModelTable(survey(), every=args.every))
 
 
 def _write(args: argparse.Namespace) -> None:

@@ -26,8 +26,11 @@ def _own_manager():
 def test_models_are_listed(capsys):
     assert main(["models"]) == 0
     printed = capsys.readouterr().out
-    assert "codegen2-1B" in printed
+    assert "Recommended for this machine" in printed
     assert "This machine: cpu" in printed
+    assert "codegen2-1B_P" not in printed
+    assert main(["models", "--all"]) == 0
+    assert "codegen2-1B_P" in capsys.readouterr().out
 
 
 def test_a_file_is_completed_and_the_whole_code_printed(capsys):
@@ -176,7 +179,7 @@ def test_a_table_is_printed_whatever_the_encoding_of_the_output(stdout):
     raw = stdout("ascii")
     assert main(["models"]) == 0
     sys.stdout.flush()
-    assert b"codegen2-1B" in raw.getvalue()
+    assert b"Qwen2.5-Coder-0.5B" in raw.getvalue()
 
 
 def test_a_real_process_prints_to_cp1252():

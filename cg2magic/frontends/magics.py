@@ -18,6 +18,7 @@ from cg2magic.formats import FillInMiddle
 from cg2magic.frontends import check_option, commands, completion, interrupts
 from cg2magic.frontends import present as frontend
 from cg2magic.frontends.config import Config
+from cg2magic.frontends.greeting import greet
 from cg2magic.frontends.inline import Switch
 from cg2magic.frontends.notebook import Notebook
 from cg2magic.frontends.options import arguments, generation_options, hole_options, score_options
@@ -53,6 +54,7 @@ class CG2(Config):
         completion.enter(shell)
         if hasattr(shell, "kernel"):
             cg2.ghosts = Switch(cg2)
+        greet(shell, cg2)
 
     @classmethod
     def leave(cls, shell: InteractiveShell) -> None:

@@ -7,7 +7,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +21,7 @@ from cg2magic.models.threads import threads_for
 from cg2magic.models.weights import Weights
 from cg2magic.progress import LoadCancelled, Progress, Watch
 from cg2magic.prompts.families import family_of
-from cg2magic.wording import one_line
+from cg2magic.wording import gigabytes, one_line, parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -36,7 +36,7 @@ _RAN_OUT = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LoadedModel:
     """A model in memory, ready for requests.
 
@@ -72,8 +72,8 @@ class LoadedModel:
     """
 
     name: str
-    model: PreTrainedModel = field(repr=False)
-    tokenizer: PreTrainedTokenizerBase = field(repr=False)
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
     family: str
     device: str
     precision: str
@@ -84,6 +84,18 @@ class LoadedModel:
     groups: int | None
     source: str
     notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Describe it in one line, with its commit if it is from the Hub."""
+        commit = f", {self.source}" if "@" in self.source else ""
+        return (
+            f"{self.name}: {parameters(self.parameters)} parameters, {self.precision} on {self.device}, "
+            f"{gigabytes(self.memory)}, context {self.context:,} tokens, "
+            f"loaded in {self.seconds:.1f} s{commit}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
     def release(self) -> weakref.ref[PreTrainedModel]:
         """Release the weights and the tokenizer; keep the other attributes.
@@ -218,7 +230,7 @@ def _load(
                     if asked == "int8":
                         raise LoadError("int8 does not support its layers; use precision='bf16'")
                     precision = "bf16"
-        parameters, size = int8.count(model)
+        number, size = int8.count(model)
     return LoadedModel(
         name=found.name,
         model=model,
@@ -226,7 +238,7 @@ def _load(
         family=family_of(tokenizer.get_vocab()),
         device=device,
         precision=precision,
-        parameters=parameters,
+        parameters=number,
         memory=size,
         seconds=time.perf_counter() - started,
         context=_context(model),

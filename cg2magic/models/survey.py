@@ -1,4 +1,4 @@
-"""Which models of the catalog fit into the free memory of this machine."""
+"""Which models of the catalog run on this machine, how, and which of them to recommend."""
 
 from __future__ import annotations
 
@@ -6,16 +6,41 @@ from dataclasses import dataclass
 
 from cg2magic.errors import LoadError
 from cg2magic.models.catalog import CATALOG, Entry
-from cg2magic.models.placement import (
-    BYTES,
-    check_memory,
-    free_memory,
-    resolve_device,
-    resolve_precision,
-)
+from cg2magic.models.gguf.binding import is_installed
+from cg2magic.models.machine import Machine, this_machine
+from cg2magic.models.placement import BYTES, check_memory, resolve_precision
 
-#: A CPU reads all the weights for each token: up to this size it writes about as fast as people read.
-_QUICK_ON_CPU = 4_000_000_000
+#: Tokens a second: about as fast as people read code.
+FLUENT = 8.0
+#: The quantization of a file that we recommend: with fewer bits, a smaller model would be better.
+_QUANT = "Q4_K_M"
+#: A model is not worth its size if a better one is at most so much larger.
+_LARGER = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a model would be loaded here.
+
+    Attributes
+    ----------
+    name : str
+        What to type after ``%cg2 load``.
+    precision : str
+        The precision of its weights.
+    memory : int
+        Size of its weights in that precision in bytes.
+    download : int
+        Bytes to download, about; 0 if it is on this disk.
+    speed : float
+        Tokens a second that it will write, about.
+    """
+
+    name: str
+    precision: str
+    memory: int
+    download: int
+    speed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +50,28 @@ class Offer:
     Attributes
     ----------
     entry : Entry
-    memory : dict of str to int
-        Size of its weights in each precision possible here, most exact first.
-    precision : str
-        What ``precision="auto"`` chooses here.
-    fits : str or None
-        Most exact precision in which it fits into free memory; None if it fits in none.
+    way : Way
+        The best way to load it here: as a file of four bits if llama.cpp is installed, else in torch.
+    fits : bool
+        Whether it fits into the free memory in this way.
     commit : str or None
         If it is on this disk: its commit in the Hub's cache, or ``"package"``.
     """
 
     entry: Entry
-    memory: dict[str, int]
-    precision: str
-    fits: str | None
+    way: Way
+    fits: bool
     commit: str | None
 
     @property
-    def fits_as_chosen(self) -> bool:
-        """Whether it loads with default settings."""
-        return self.fits is not None and self.memory[self.fits] >= self.memory[self.precision]
+    def runs(self) -> bool:
+        """Whether it can be loaded here."""
+        return self.fits and not self.entry.refusal
+
+    @property
+    def is_fluent(self) -> bool:
+        """Whether it runs, and writes as fast as people read."""
+        return self.runs and self.way.speed >= FLUENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,55 +80,67 @@ class Survey:
 
     Attributes
     ----------
-    device : str
-        What ``device="auto"`` means here.
-    free : int or None
-        Free memory there in bytes; None if the system doesn't report it.
+    machine : Machine
+    has_gguf : bool
+        Whether llama.cpp is installed, which runs files of four bits.
     offers : tuple of Offer
         One for each entry of the catalog, in the same order.
     """
 
-    device: str
-    free: int | None
+    machine: Machine
+    has_gguf: bool
     offers: tuple[Offer, ...]
 
     @property
-    def good(self) -> tuple[Offer, ...]:
-        """Models that fit and are fast here; those that fill most holes first, then the largest."""
-        return self._chosen(slow=False)
+    def recommended(self) -> tuple[Offer, ...]:
+        """Up to three models to choose from: the smallest good one, a better one, the best that is fluent.
 
-    @property
-    def slow(self) -> tuple[Offer, ...]:
-        """Models that fit but are slow on a CPU."""
-        return self._chosen(slow=True)
-
-    def _chosen(self, *, slow: bool) -> tuple[Offer, ...]:
-        on_cpu = self.device.startswith("cpu")
-        found = [
-            offer
-            for offer in self.offers
-            if offer.fits_as_chosen
-            and not offer.entry.refusal
-            and slow == (on_cpu and offer.memory[offer.precision] > _QUICK_ON_CPU)
-        ]
-        order = ("many", "one", "none")
-        return tuple(sorted(found, key=lambda o: (order.index(o.entry.holes), -o.entry.parameters)))
+        They fill holes, and anybody may download them. None is both larger and worse than another.
+        """
+        good = [o for o in self.offers if o.is_fluent and o.entry.humaneval and o.entry.holes != "none"]
+        free = [offer for offer in good if not offer.entry.gated]
+        worth = sorted((offer for offer in free if not _is_beaten(offer, free)), key=lambda o: o.way.memory)
+        return tuple(worth) if len(worth) <= 3 else (worth[0], worth[len(worth) // 2], worth[-1])
 
 
 def survey() -> Survey:
     """Look at the machine and the cache, without using the network."""
-    device = resolve_device("auto")
-    return Survey(device, free_memory(device), tuple(_offer(entry, device) for entry in CATALOG))
+    machine = this_machine()
+    has_gguf = is_installed()
+    return Survey(machine, has_gguf, tuple(_offer(entry, machine, has_gguf=has_gguf) for entry in CATALOG))
 
 
-def _offer(entry: Entry, device: str) -> Offer:
-    on_cpu = device.startswith("cpu")
-    # fp16 takes as much memory as bf16, and int8 is for the CPU only.
-    precisions = [name for name in BYTES if name != "fp16" and (on_cpu or name != "int8")]
-    memory = {name: entry.parameters * BYTES[name] for name in precisions}
-    chosen = resolve_precision("auto", device, entry.parameters)
-    fits = next((name for name in precisions if _has_room(entry, name, device)), None)
-    return Offer(entry, memory, chosen if chosen in memory else "bf16", fits, _commit(entry))
+def _is_beaten(offer: Offer, others: list[Offer]) -> bool:
+    def quality(one: Offer) -> float:
+        return one.entry.humaneval or 0
+
+    return any(
+        other.way.memory <= _LARGER * offer.way.memory and quality(other) > quality(offer) for other in others
+    )
+
+
+def _offer(entry: Entry, machine: Machine, *, has_gguf: bool) -> Offer:
+    commit = _commit(entry)
+    file_is_here = entry.gguf is not None and _has_file(entry.gguf)
+    if has_gguf and entry.gguf and machine.is_cpu and (file_is_here or commit is None):
+        way = Way(
+            f"{entry.gguf}:{_QUANT}",
+            _QUANT,
+            entry.in_four_bits,
+            0 if file_is_here else entry.in_four_bits,
+            machine.tokens_per_second(entry.in_four_bits, "llama.cpp"),
+        )
+        return Offer(entry, way, machine.free is None or way.memory <= machine.free, commit)
+    precision = resolve_precision("auto", machine.device, entry.parameters)
+    memory = entry.parameters * BYTES[precision]
+    way = Way(
+        entry.name,
+        precision,
+        memory,
+        0 if commit else entry.download,
+        machine.tokens_per_second(memory, "torch"),
+    )
+    return Offer(entry, way, _has_room(entry, precision, machine.device), commit)
 
 
 def _has_room(entry: Entry, precision: str, device: str) -> bool:
@@ -121,3 +160,12 @@ def _commit(entry: Entry) -> str | None:
 
     folder = cached(entry.repo)
     return folder.name[:7] if folder is not None else None
+
+
+def _has_file(repo: str) -> bool:
+    from cg2magic.models.hub import snapshot
+
+    folder = snapshot(repo)
+    return folder is not None and any(
+        _QUANT.casefold() in path.name.casefold() for path in folder.glob("*.gguf")
+    )

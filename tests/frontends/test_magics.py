@@ -188,9 +188,11 @@ def test_status_models_and_history_say_what_there_is(cg2, capsys):
     assert "mini: " in (status := capsys.readouterr().out)
     assert "tokens/s" in status
     cg2.run_cell("%cg2 models")
-    assert {"mini (loaded)", "codegen2-1B", "codegen2-16B"} <= {
-        line.split("  ")[0] for line in capsys.readouterr().out.splitlines()
-    }
+    assert "Loaded:\nmini " in (shown := capsys.readouterr().out)
+    cg2.run_cell("%cg2 models --all")
+    every = {line.split("  ")[0] for line in capsys.readouterr().out.splitlines()}
+    assert {"mini", "codegen2-1B", "codegen2-16B"} <= every
+    assert len(every) > len(shown.splitlines())
     cg2.run_cell("%cg2 history")
     assert "x = 1" in capsys.readouterr().out
 
@@ -198,14 +200,15 @@ def test_status_models_and_history_say_what_there_is(cg2, capsys):
 @pytest.mark.parametrize(
     ("line", "usage", "about"),
     [
-        ("help", "usage: %cg2 [-h] COMMAND ...", "history list the suggestions of this kernel"),
-        ("--help", "usage: %cg2 [-h] COMMAND ...", "unload free the model's memory"),
+        ("help", "Code completion with a language model", "%%infill fill the holes of this cell"),
+        ("help", "Code completion with a language model", "history list the suggestions of this kernel"),
+        ("--help", "Code completion with a language model", "unload free the model's memory"),
         ("help load", "usage: %cg2 load [-h] [--device DEVICE]", "CG2MAGIC_API_KEY"),
         ("load mini --help", "usage: %cg2 load [-h] [--device DEVICE]", "%cg2 models"),
         (
             "config -h",
             "usage: %cg2 config [-h] [--notebook]",
-            "lets a model see. `%config CG2.temperature = 0.4` changes a default",
+            "lets a model see (--notebook). `%config CG2.temperature = 0.4` changes a default",
         ),
         ('"help"  "accept" # quoted', "usage: %cg2 accept [-h] [K]", "which candidate (1)"),
     ],
@@ -233,7 +236,7 @@ def test_every_command_explains_itself(cg2, capsys):
 def test_load_without_a_name_says_what_runs_here_and_loads_nothing(cg2, capsys):
     cg2.run_cell("%cg2 load")
     assert "This machine: " in (said := capsys.readouterr().out)
-    assert "%cg2 load NAME" in said
+    assert "%cg2 models" in said
     cg2.run_cell("%cg2 status")
     assert "no model is loaded" in capsys.readouterr().out
     assert "which model?" in failure(cg2, capsys, "%cg2 load --precision fp32")

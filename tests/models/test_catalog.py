@@ -54,6 +54,14 @@ def test_every_entry_can_be_asked():
         assert (entry.holes == "none") == (entry.family == "causal")
 
 
+def test_variants_of_one_size_are_told_apart_by_the_end_of_their_names_only():
+    sizes = {find(name).size for name in ("codegen-2B-mono", "codegen-2B-multi", "codegen-2B-nl")}
+    assert sizes == {"codegen-2B"}
+    assert find("codegen2-7B_P").size == find("codegen2-7B").size
+    assert find("codegen25-7b-mono_P").size == "codegen25-7b"
+    assert find("starcoder2-7b").size == "starcoder2-7b"
+
+
 def test_codegen1_is_grouped_in_four_and_fills_nothing():
     entries = [entry for entry in CATALOG if entry.licence == "BSD-3-Clause"]
     assert len(entries) == 12
@@ -78,12 +86,40 @@ def test_what_can_not_be_loaded_says_why_and_what_to_take_without_asking_anybody
     assert "\n" not in str(caught.value)
 
 
-def test_the_closest_names_come_first():
+def test_names_with_all_the_words_come_first_then_the_closest():
+    assert closest("qwen") == ("Qwen2.5-Coder-0.5B", "Qwen2.5-Coder-1.5B", "Qwen2.5-Coder-3B")
+    assert closest("QWEN 7b") == ("Qwen2.5-Coder-7B",)
+    assert closest("starcoder2")[0] == "starcoder2-3b"
     assert closest("codegen2-3.7B")[0] == "codegen2-3_7B"
     assert closest("Salesforce/codegen2-1")[0] == "codegen2-1B"
     assert closest("minni") == ("mini",)
     assert closest("zzz") == ()
-    assert did_you_mean("zzz") == "did you mean mini or codegen2-1B?"
+
+
+def test_an_unknown_name_is_answered_with_known_ones_or_the_way_to_them():
+    assert did_you_mean("Granit") == (
+        "did you mean granite-3b-code-base-2k, granite-8b-code-base-4k or granite-20b-code-base-8k?"
+    )
+    assert did_you_mean("minni") == "did you mean mini?"
+    assert "`%cg2 load` without a name" in did_you_mean("zzz")
+    with pytest.raises(LoadError, match=r"no model 'qwen'; did you mean Qwen2\.5-Coder-0\.5B, "):
+        load_model("qwen")
+
+
+def test_what_is_published_about_the_base_models_grows_with_their_size():
+    for family in ("Qwen2.5-Coder", "deepseek-coder", "starcoder2", "codegen2-"):
+        entries = [e for e in CATALOG if e.name.startswith(family) and e.humaneval is not None]
+        solved = [e.humaneval for e in sorted(entries, key=lambda e: e.parameters)]
+        assert len(solved) >= 3
+        assert solved == sorted(solved)
+
+
+@pytest.mark.parametrize(
+    ("name", "megabytes"),
+    [("Qwen2.5-Coder-0.5B", 398), ("Qwen2.5-Coder-1.5B", 986), ("Qwen2.5-Coder-7B", 4_683)],
+)
+def test_the_size_of_a_file_of_four_bits_is_near_the_real_one(name, megabytes):
+    assert find(name).in_four_bits == pytest.approx(megabytes * 1e6, rel=0.05)
 
 
 def test_importing_the_room_imports_no_torch():

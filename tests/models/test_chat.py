@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from cg2magic.frontends.commands import describe
+from cg2magic.frontends.commands.models import describe
 from cg2magic.models.catalog import CATALOG
 from cg2magic.models.chat import NOTE, notes_on_chat
 from cg2magic.models.loading import load_model

@@ -261,7 +261,7 @@ def test_layers_of_one_input_can_be_one(random):
     for name, expected in zip("abba", exact + exact[::-1], strict=True):
         assert relative_errors(block[name](x), expected).max() < 0.03
         assert not torch.equal(block[name](2 * x), block[name](x))
-    assert int8.count(block)[0] == 64 * 96 + 64 * 32 + 96 + 32
+    assert block["both"].numel == 64 * 96 + 64 * 32 + 96 + 32
 
 
 @pytest.mark.parametrize(
@@ -311,6 +311,24 @@ def test_a_checkpoint_in_int8_is_a_quarter_of_its_size(tmp_path):
     assert isinstance(ints.model.lm_head, Int8Linear)
     assert isinstance(ints.model.model.embed_tokens, HalfEmbedding)
     assert {weight.dtype for weight in ints.model.model.final_layernorm.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_tied_embeddings_are_counted_once_though_int8_keeps_a_copy(tied):
+    config = LlamaConfig(
+        vocab_size=512,
+        hidden_size=640,
+        intermediate_size=640,
+        num_hidden_layers=1,
+        num_attention_heads=10,
+        tie_word_embeddings=tied,
+    )
+    model = LlamaForCausalLM(config)
+    before = model.num_parameters()
+    assert int8.swap_linears(model)
+    numel, nbytes = int8.count(model)
+    assert numel == before
+    assert nbytes > before
 
 
 def test_tied_embeddings_are_quantized_for_the_logits_only(tmp_path):

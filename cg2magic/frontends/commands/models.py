@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cg2magic.errors import UsageError
 from cg2magic.frontends.commands.parser import Commands
 from cg2magic.service.manager import manager
-from cg2magic.wording import gigabytes, parameters
+from cg2magic.wording import gigabytes
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -21,9 +21,8 @@ def add_to(commands: Commands) -> None:
     """Add these commands."""
     _add_load(commands)
     commands.add("unload", _unload, "free the model's memory")
-    commands.add(
-        "models", _models, "list the models known by name: size, memory, what fits here, holes, licence"
-    )
+    models = commands.add("models", _models, "list the models known by name, the best for this machine first")
+    models.add_argument("--all", dest="every", action="store_true", help="all of them, with their variants")
     commands.add("status", _status, "show what is loaded, its memory, what waits, and the last speed")
     cache = commands.add(
         "cache", _cache, "show or clear the quantized weights kept on disk, which make the next load quick"
@@ -127,14 +126,14 @@ def _advice() -> str:
     return advice(survey())
 
 
-def _models(*_: object) -> None:
+def _models(args: argparse.Namespace, _: InteractiveShell) -> None:
     from IPython.display import display
 
     from cg2magic.frontends.model_table import ModelTable
     from cg2magic.models.survey import survey
 
     resident = manager().status().model
-    display(ModelTable(survey(), resident.name if resident else None))
+    display(ModelTable(survey(), resident.name if resident else None, every=args.every))
 
 
 def _cache(args: argparse.Namespace, _: InteractiveShell) -> str:
@@ -146,7 +145,7 @@ def _cache(args: argparse.Namespace, _: InteractiveShell) -> str:
 
 
 def describe(loaded: LoadedModel | RemoteModel) -> str:
-    """Describe a loaded model in one line, with its commit if it is from the Hub, followed by its notes."""
+    """Describe a loaded model in one line, followed by its notes."""
     from cg2magic.engines.remote.model import RemoteModel
 
     if isinstance(loaded, RemoteModel):
@@ -155,10 +154,4 @@ def describe(loaded: LoadedModel | RemoteModel) -> str:
             f"tokenizer {loaded.tokenizer_source}, reached in {loaded.seconds:.1f} s"
         )
         return "\n".join((reached, *loaded.notes))
-    commit = f", {loaded.source}" if "@" in loaded.source else ""
-    loading = (
-        f"{loaded.name}: {parameters(loaded.parameters)} parameters, {loaded.precision} on {loaded.device}, "
-        f"{gigabytes(loaded.memory)}, context {loaded.context:,} tokens, "
-        f"loaded in {loaded.seconds:.1f} s{commit}"
-    )
-    return "\n".join((loading, *loaded.notes))
+    return "\n".join((str(loaded), *loaded.notes))

@@ -281,6 +281,11 @@ class _LlamaCpp(Binding):
 _BINDINGS = {"ik_llama_cpp": _Ik, "llama_cpp": _LlamaCpp}
 
 
+def is_installed() -> bool:
+    """Whether there is a package with llama.cpp; nothing is imported."""
+    return any(find_spec(name) is not None for name in _BINDINGS)
+
+
 @cache
 def binding() -> Binding:
     """Import the binding that is installed; of two, the one that was built for a GPU.

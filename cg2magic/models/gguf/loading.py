@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cg2magic.errors import LoadError
@@ -27,7 +27,7 @@ _CONTEXT = 8192
 _KV_BYTES = 2  # of one number in the KV cache, float16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GgufModel(LoadedModel):
     """A model in llama.cpp, ready for requests.
 
@@ -41,8 +41,8 @@ class GgufModel(LoadedModel):
         Size of the keys and values of one token.
     """
 
-    model: LlamaModel = field(repr=False)
-    tokenizer: GgufTokenizer = field(repr=False)
+    model: LlamaModel
+    tokenizer: GgufTokenizer
     token_bytes: int = 0
 
 

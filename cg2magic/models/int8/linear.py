@@ -316,9 +316,15 @@ def swap_linears(model: PreTrainedModel) -> bool:
     return True
 
 
-def count(model: nn.Module) -> tuple[int, int]:
-    """Return the number of weights of a model, and the size of its weights and buffers in bytes."""
+def count(model: PreTrainedModel) -> tuple[int, int]:
+    """Return the number of weights of a model, and the size of its weights and buffers in bytes.
+
+    Weights that are tied are one parameter, even where int8 keeps a second copy of them.
+    """
     packed = [module for module in model.modules() if isinstance(module, Int8Linear)]
     numel = sum(parameter.numel() for parameter in model.parameters()) + sum(layer.numel for layer in packed)
+    head = model.get_output_embeddings()
+    if isinstance(head, Int8Linear) and model.config.get_text_config().tie_word_embeddings:
+        numel -= head.numel
     nbytes = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
     return numel, nbytes + sum(layer.nbytes for layer in packed)
