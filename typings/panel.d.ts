@@ -101,6 +101,8 @@ declare namespace Panel {
     heat: { job?: number; candidates?: Heat[] };
     prompt: string;
     outcome: Outcome;
+    /** What is said below the suggestion, and the text behind its button; empty until it is asked for. */
+    advice: { note?: string; text?: string };
   }
 
   /** The traits of `NotebookSettings`. */

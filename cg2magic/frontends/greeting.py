@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 
 from IPython.core.shellapp import InteractiveShellApp
 
+from cg2magic.frontends.demonstration import MINI, WHAT
 from cg2magic.service.manager import manager
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from cg2magic.frontends.config import Config
-
-#: The model that comes with the package, and what to say of it.
-MINI = "mini"
-DEMONSTRATION = "mini is a demonstration; %cg2 load names models that write better code"
 
 _greeted: weakref.WeakSet[InteractiveShell] = weakref.WeakSet()
 
@@ -44,7 +41,7 @@ def greeting(settings: Config) -> str:
         state = f"ghost text is on and loads {name}"
     else:
         state = f"the first request loads {name}"
-    also = f" ({DEMONSTRATION.removeprefix('mini is ')})" if name == MINI else ""
+    also = f" ({WHAT})" if name == MINI else ""
     ghosts = "" if settings.inline else "; %config CG2.inline = True suggests while you type"
     return f"cg2magic: {state}{also}. Begin a cell with %%complete or %%infill{ghosts}; %cg2 help"
 

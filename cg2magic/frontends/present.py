@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cg2magic.errors import UsageError
+from cg2magic.frontends import demonstration
 from cg2magic.frontends.pages import Page
 from cg2magic.prompts.continuation import continuation, extension
 from cg2magic.service.job import Job
@@ -78,7 +79,7 @@ def present(
     if not hasattr(shell, "kernel"):
         from cg2magic.frontends import terminal
 
-        terminal.stream(job, shell)
+        terminal.stream(job, shell, note=demonstration.note)
         job.result()
         return
 
@@ -107,6 +108,8 @@ def present(
             check=manager().checks.agree,
             go_on=go_on,
             extend=extend,
+            note=demonstration.note,
+            advise=demonstration.advise,
             on_document=page.answer if page and not wait else None,
             insert=insert,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from cg2magic.frontends import status_text
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
 _DIM, _PLAIN = "\033[2m", "\033[0m"
 
 
-def stream(job: Job, shell: InteractiveShell, *, fill: bool = True, out: TextIO | None = None) -> None:
+def stream(
+    job: Job,
+    shell: InteractiveShell,
+    *,
+    fill: bool = True,
+    note: Callable[[str], str] | None = None,
+    out: TextIO | None = None,
+) -> None:
     """Print the first candidate while it is written, then the others; the first fills the next prompt.
 
     Ctrl-C stops the writing and keeps what is there. A failed job raises nothing here: its `result` does
@@ -29,6 +37,8 @@ def stream(job: Job, shell: InteractiveShell, *, fill: bool = True, out: TextIO 
     shell : InteractiveShell
     fill : bool
         Whether to fill the next prompt.
+    note : callable, optional
+        Called as ``note(model)`` at the end; returns what is said below the suggestion, or nothing.
     out : file, optional
         Where to print; standard output by default.
     """
@@ -42,7 +52,7 @@ def stream(job: Job, shell: InteractiveShell, *, fill: bool = True, out: TextIO 
         job.wait()
         printer.show(job.snapshot())
     now = job.snapshot()
-    printer.end(now)
+    printer.end(now, note(now.model) if note and now.suggestions else "")
     if fill and now.suggestions and now.suggestions[0].text.strip():
         shell.set_next_input(now.suggestions[0].code, replace=False)
 
@@ -67,7 +77,7 @@ class _Printer:
                 self.out.flush()
                 self.printed = text
 
-    def end(self, now: Snapshot) -> None:
+    def end(self, now: Snapshot, note: str = "") -> None:
         self._wait("")
         if now.suggestions:
             first, *others = now.suggestions
@@ -85,8 +95,8 @@ class _Printer:
             for i, other in enumerate(others, start=1):
                 self._dim(f"candidate {i + 1} · {status_text.verdict(now, i)}   (%cg2 accept {i + 1})")
                 self.out.write(visible(other.code) + "\n")
-        for note in filter(None, (status_text.context(now), *now.notes)):
-            self._dim(note)
+        for said in filter(None, (status_text.context(now), *now.notes, note)):
+            self._dim(said)
         self.out.flush()
 
     def _end_code(self, first: Suggestion) -> None:

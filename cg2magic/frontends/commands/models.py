@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cg2magic.errors import UsageError
 from cg2magic.frontends.commands.parser import Commands
+from cg2magic.frontends.demonstration import advise
 from cg2magic.service.manager import manager
 from cg2magic.wording import gigabytes
 
@@ -89,7 +90,7 @@ def _load(args: argparse.Namespace, _: InteractiveShell) -> str:
     if args.name is None:
         if args.words:
             raise UsageError("load which model? Give its name, as in `%cg2 load mini`")
-        return _advice()
+        return advise()
     if args.name.startswith(("$", "{")):
         name = args.name.strip("${}")
         raise UsageError(f"%cg2 does not expand names: cg2magic.load({name}) loads what is in {name}")
@@ -117,13 +118,6 @@ def _unload(*_: object) -> str:
     if gone.is_held:
         said += "; a variable still holds its weights: `del` it to free them"
     return said
-
-
-def _advice() -> str:
-    from cg2magic.frontends.model_table import advice
-    from cg2magic.models.survey import survey
-
-    return advice(survey())
 
 
 def _models(args: argparse.Namespace, _: InteractiveShell) -> None:

@@ -55,6 +55,10 @@ class Panel(anywidget.AnyWidget):
     extend : callable, optional
         Called as ``extend(job, candidate)`` when the person presses *Continue*, and returns the new job;
         without it that button is missing.
+    note : callable, optional
+        Called as ``note(model)`` when a suggestion is done; returns what is said below it, or nothing.
+    advise : callable, optional
+        Returns the text behind the note's button.
     on_document : callable, optional
         Called once as ``on_document(document)`` with the page's document; None if the page can't reach it.
     asked : str
@@ -82,6 +86,7 @@ class Panel(anywidget.AnyWidget):
     saved = traitlets.Dict().tag(sync=True)
     heat = traitlets.Dict().tag(sync=True)  # of a job that is finished
     prompt = traitlets.Unicode().tag(sync=True)  # what its model read
+    advice = traitlets.Dict().tag(sync=True)  # a note, and the text behind its button
     # The page writes this: what was done with the suggestion, and how to undo it. A new job empties it.
     outcome = traitlets.Dict().tag(sync=True)
 
@@ -95,6 +100,8 @@ class Panel(anywidget.AnyWidget):
         check: Callable[[Job], None] | None = None,
         go_on: Callable[[Job, int, int, int], Job] | None = None,
         extend: Callable[[Job, int], Job] | None = None,
+        note: Callable[[str], str] | None = None,
+        advise: Callable[[], str] | None = None,
         on_document: Callable[[Document | None], None] | None = None,
         asked: str = "",
         session: str = "",
@@ -108,6 +115,8 @@ class Panel(anywidget.AnyWidget):
         self._check = check
         self._go_on = go_on
         self._extend = extend
+        self._note_on = note
+        self._advise = advise
         self._on_document = on_document
         self._standby = standby(panel_id) if standby else None
         self._drawing = threading.Lock()
@@ -168,6 +177,8 @@ class Panel(anywidget.AnyWidget):
                     # `card` comes last: the page draws when it arrives.
                     self.heat, self.prompt = tokens, visible(snapshot.seen.text if snapshot.seen else "")
                     self.card, self.saved = card, saved
+                    if snapshot.finished and self._note_on and (said := self._note_on(snapshot.model)):
+                        self.advice = {"note": said}
                 if snapshot.finished and self._standby is not None:
                     self._standby.finished(partial(mimebundle, snapshot, self._opened(snapshot)))
 
@@ -255,6 +266,8 @@ class Panel(anywidget.AnyWidget):
             case "check" if self._check is not None:
                 self._check(self.job)
                 self._follow(self.job)
+            case "advise" if self._advise is not None:
+                self.advice = {**self.advice, "text": self._advise()}
             case "document":
                 self.take_document(str(message["document"]))
             case "record":

@@ -319,3 +319,19 @@ def test_another_token_is_a_candidate_beside_those_that_are_there_and_an_old_job
     assert [suggestion.text for suggestion in now.suggestions] == ["1", "2"]
     assert now.tokens == 1
     panel.job.update(state="done")  # its thread draws until then
+
+
+def test_the_note_comes_with_the_suggestion_and_the_advice_when_it_is_asked_for(wire):
+    panel_id, _ = wire.show(
+        "panel = show(note=lambda model: f'{model} is a toy', advise=lambda: '%cg2 load something')"
+    )
+    wire.run(
+        "jobs[-1].update(model='mini'); jobs[-1].wrote((suggestion('1', 'stop'),))\n"
+        "jobs[-1].update(state='done')"
+    )
+    assert wire.until(panel_id, "advice", bool) == {"note": "mini is a toy"}
+    wire.send(panel_id, do="advise")
+    assert wire.until(panel_id, "advice", lambda advice: "text" in advice) == {
+        "note": "mini is a toy",
+        "text": "%cg2 load something",
+    }

@@ -1,6 +1,7 @@
 // One view of the card. The kernel sends everything in words and segments (widget.py, `_card`); this draws it,
 // without markup, so that nothing a model writes can be anything but text.
 
+import { Advice } from "./advice.js";
 import { CodeBoxes } from "./boxes.js";
 import { Buttons } from "./buttons.js";
 import { DraftEditor } from "./editor.js";
@@ -60,7 +61,8 @@ export class View {
     });
     const stage = make("div", "cg2-stage", {}, this.#boxes.node, this.#heat.tokens);
     const read = [this.#heat.list, this.#prompt.text];
-    const parts = [...this.#head.nodes, stage, this.#editor.node, ...read, this.#buttons.node];
+    const { node: advice } = new Advice(model);
+    const parts = [...this.#head.nodes, stage, this.#editor.node, ...read, this.#buttons.node, advice];
     this.#open = make("div", "cg2-open", {}, ...parts);
     const whole = [this.#open, this.#folded.node, speech.aloud];
     this.node = make("section", "cg2 cg2-live", { role: "group" }, ...whole);
