@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from IPython import get_ipython
 
@@ -73,8 +74,9 @@ def panel(
     notes: Sequence[str] = (),
     check: str = "",
     writer: Callable[[Job], None] | None = None,
+    **more: Any,
 ) -> None:
-    """Show a panel under the running cell and write into its job on a thread."""
+    """Show a panel under the running cell and write into its job on a thread; `more` goes to the panel."""
 
     def start() -> Job:
         job = Job(next(_numbers), Request(parts, Sampling(n=len(fills)), check=check))
@@ -97,6 +99,7 @@ def panel(
             record=lambda *what: record(what),
             check=checks.agree,
             insert=insert,
+            **more,
         )
     )
     panels[-1].show()

@@ -136,3 +136,22 @@ def test_a_request_that_waits_says_for_how_many(notebook):
         "import slow_job\nslow_job.panel('x = ', fills=[['']], writer=lambda job: job.update(position=2))"
     )
     notebook.panel(cell).get_by_text("waiting for 2 requests").wait_for()
+
+
+def test_the_demonstration_says_so_and_shows_from_the_keyboard_which_models_suit_this_machine(notebook):
+    cell = notebook.add_and_run(
+        "import slow_job\n"
+        "slow_job.panel('x = ', fills=[['1']],\n"
+        "               note=lambda model: f'{model} is a demonstration',\n"
+        "               advise=lambda: '%cg2 load something  # quick start')"
+    )
+    panel = notebook.panel(cell)
+    panel.get_by_text("slow is a demonstration").wait_for()
+    ask_it = button(panel, "Which model for this machine?")
+    assert ask_it.get_attribute("aria-expanded") == "false"
+    ask_it.focus()
+    notebook.page.keyboard.press("Enter")
+    region = panel.get_by_role("region", name="Models for this machine")
+    region.get_by_text("%cg2 load something").wait_for()
+    notebook.page.keyboard.press("Enter")
+    region.wait_for(state="hidden")
