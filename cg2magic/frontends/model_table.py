@@ -100,37 +100,34 @@ class ModelTable:
 
 #: What the columns mean that need a word.
 _MEANINGS = (
-    "HumanEval: how many of its problems the base model solves at the first attempt, as published. "
+    "HumanEval: how many of its problems the base model solves at the first attempt, as published.\n"
     "tokens/s: estimated from the speed of the memory. Downloads: about; a load shows the real size."
 )
 _OTHERS = (
-    "Any other causal language model loads by its Hub id, folder or GGUF file. Gated: you first accept an "
-    "agreement on the Hub."
+    "Any other causal language model loads by its Hub id, folder or GGUF file.\n"
+    "Gated: you first accept an agreement on the Hub."
 )
 
 
 def advice(found: Survey) -> str:
     """Name up to three models for this machine, each in a line to copy, for `%cg2 load` without a name."""
-    chosen = found.recommended
+    machine, chosen = found.machine, found.recommended
     if not chosen:
         return (
-            f"{_machine(found.machine)} No model that is better than mini would be fluent on it: mini is a "
-            "demonstration; `%cg2 load http://HOST:8000/v1` uses a model on a server."
+            f"{_machine(machine)}\nNo model that is better than mini would be fluent on it.\n"
+            "`%cg2 load http://HOST:8000/v1` uses a model on a server."
         )
-    commands = [f"%cg2 load {offer.way.name}" for offer in chosen]
-    width = max(map(len, commands))
     lines = [
-        f"{command.ljust(width)}  # {rank}: {_about(offer)}"
-        for command, rank, offer in zip(commands, _RANKS[len(chosen)], chosen, strict=True)
+        f"# {rank}: {_about(offer)}\n%cg2 load {offer.way.name}"
+        for rank, offer in zip(_RANKS[len(chosen)], chosen, strict=True)
     ]
-    notes = [_MEANINGS, "`%cg2 models` shows more of them."]
-    if found.machine.is_cpu and not found.has_gguf:
-        notes.insert(
-            0,
-            "With llama.cpp (pip install 'cg2magic[gguf]') these would be files of 4 bits a weight: less to "
-            "download, and faster.",
-        )
-    return "\n".join((f"{_machine(found.machine)} Copy a line:", "", *lines, "", *notes))
+    gain = (
+        "\nWith llama.cpp (pip install 'cg2magic[gguf]') these would be files of 4 bits a weight: less to\n"
+        "download, and faster."
+    )
+    notes = f"{_MEANINGS}{gain if machine.is_cpu and not found.has_gguf else ''}"
+    more = "`%cg2 models` shows more of them."
+    return "\n\n".join((f"{_machine(machine)} Copy a line:", *lines, f"{notes}\n{more}"))
 
 
 def _about(offer: Offer) -> str:

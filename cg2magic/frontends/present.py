@@ -87,7 +87,7 @@ def present(
     if not parent.get("content", {}).get("allow_stdin", False):
         from cg2magic.frontends.panel import display_static
 
-        _wait(job)
+        wait_for(job)
         job.result()
         display_static(job.snapshot())
         return
@@ -118,7 +118,7 @@ def present(
         # The panel was not shown yet, but the person meant to interrupt the suggestion.
         job.cancel()
     if wait:
-        _wait(job)
+        wait_for(job)
         if panel is not None:
             panel.settle()
         job.result()
@@ -204,7 +204,7 @@ def _by_its_model(job: Job) -> Request:
     return job.request
 
 
-def _wait(job: Job) -> None:
+def wait_for(job: Job) -> None:
     """Wait for a job; an interrupt stops it and keeps what was written."""
     try:
         job.wait()

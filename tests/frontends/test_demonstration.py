@@ -54,6 +54,6 @@ def test_the_advice_is_that_of_load_without_a_name(capsys, shell):
     capsys.readouterr()
     shell.run_cell("%cg2 load")
     lines = capsys.readouterr().out.strip().splitlines()
-    assert [line for line in lines if line.startswith("%cg2")] == [
-        line for line in demonstration.advise().splitlines() if line.startswith("%cg2")
+    assert [line for line in lines if line.startswith("%cg2 load")] == [
+        line for line in demonstration.advise().splitlines() if line.startswith("%cg2 load")
     ]

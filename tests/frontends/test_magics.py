@@ -260,6 +260,21 @@ def test_accept_fills_the_next_prompt_with_the_candidate(cg2, capsys):
     assert "2 inserted below" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("command", "said"), [("prompt", "y ="), ("accept", ""), ("history", "y = 12")])
+def test_run_all_may_go_on_before_a_suggestion_is_written(cg2, capsys, command, said):
+    asked, request = threading.Event(), cg2magic.Request(("y = 12",), cg2magic.Sampling(max_new_tokens=2))
+
+    def late():
+        asked.wait()
+        return request
+
+    cg2magic.service.manager.manager().submit(request, late=late)
+    threading.Timer(0.2, asked.set).start()
+    assert cg2.run_cell(f"%cg2 {command}").success
+    assert said in capsys.readouterr().out
+    assert command != "accept" or cg2.rl_next_input.startswith("y = 12")
+
+
 def test_continue_goes_on_with_a_candidate_that_was_cut(cg2, capsys):
     cg2.run_cell("%%complete -m 6 -n 2 -t 0.8 --seed 1 -o ideas\nimport numpy as np\nx = np.")
     second = cg2.user_ns["ideas"][1]

@@ -51,6 +51,7 @@ def _prompt(*_: object) -> str:
     from cg2magic.frontends import status_text
     from cg2magic.frontends.visible import visible
 
+    _wait_for_the_last()
     now = next((e.job.snapshot() for e in reversed(manager().history) if e.job.snapshot().seen), None)
     if now is None or now.seen is None:
         raise UsageError("no model has read anything yet: run a cell with %%complete or %%infill first")
@@ -70,8 +71,17 @@ def _continue(args: argparse.Namespace, shell: InteractiveShell) -> None:
     frontend.present(frontend.extend(job, index, alone=True), shell)
 
 
+def _wait_for_the_last() -> None:
+    """Wait for the last suggestion: with *Run All*, its cell has only asked for it a moment ago."""
+    from cg2magic.frontends import present as frontend
+
+    if manager().history:
+        frontend.wait_for(manager().history[-1].job)
+
+
 def _candidate(k: int) -> tuple[Job, int]:
     """Find a candidate of the last suggestion, which people count from 1: its job, and its index."""
+    _wait_for_the_last()
     job = next((e.job for e in reversed(manager().history) if e.job.snapshot().suggestions), None)
     if job is None:
         raise UsageError("there is no suggestion yet: run a cell with %%complete or %%infill first")
