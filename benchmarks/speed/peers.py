@@ -150,9 +150,9 @@ class CardsWay:
         import torch
         from transformers import CodeGenForCausalLM
 
-        from cg2magic.models.loading import _quiet_transformers
+        from cg2magic.models.causal import quiet_transformers
 
-        with _quiet_transformers():
+        with quiet_transformers():
             model = CodeGenForCausalLM.from_pretrained(
                 self.place.checkpoint, dtype=getattr(torch, self.dtype), local_files_only=True
             )
@@ -229,10 +229,10 @@ class CTranslate2:
             return
         from ctranslate2.converters import TransformersConverter
 
-        from cg2magic.models.loading import _quiet_transformers
+        from cg2magic.models.causal import quiet_transformers
 
         unfinished = self._model.with_suffix(".part")
-        with _quiet_transformers():
+        with quiet_transformers():
             TransformersConverter(str(self.place.checkpoint), load_as_float16=False).convert(
                 str(unfinished), quantization="int8", force=True
             )

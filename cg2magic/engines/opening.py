@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cg2magic.models.loading import LoadedModel
 
 
+#: How much of a load is done when a GGUF is here: downloaded, or made.
+_FOUND = 0.8
+
+
 def open_engine(
     spec: ModelSpec,
     watch: Watch,
@@ -42,7 +46,7 @@ def open_engine(
 
     if spec.served or spec.tokenizer:
         raise LoadError(f"--model and --tokenizer need the address of a server; {spec.name} is not one")
-    gguf = find_gguf(spec.name, watch)
+    gguf = find_gguf(spec.name, watch.upto(_FOUND))
     if gguf is not None or spec.precision in ("q4", "q8"):
         return _open_gguf(spec, gguf, watch)
     loaded = load_model(
@@ -66,11 +70,12 @@ def _open_gguf(spec: ModelSpec, source: GgufSource | None, watch: Watch) -> Engi
     if source is None:
         if spec.compile:
             raise LoadError(f"--compile is for torch, and {spec.precision} runs in llama.cpp: leave it out")
-        made = converted(spec.name, spec.precision, spec.groups, watch)
-        return GgufEngine(load_gguf(made, device=spec.device, watch=watch, precision=spec.precision))
+        made = converted(spec.name, spec.precision, spec.groups, watch.upto(_FOUND))
+        reading = watch.upto(1.0)
+        return GgufEngine(load_gguf(made, device=spec.device, watch=reading, precision=spec.precision))
     if (spec.precision, spec.groups, spec.compile) != ("auto", None, None):
         raise LoadError(
             f"{source.name} is a GGUF, which has its own precision and layout: leave out --precision, "
             "--groups and --compile"
         )
-    return GgufEngine(load_gguf(source, device=spec.device, watch=watch))
+    return GgufEngine(load_gguf(source, device=spec.device, watch=watch.upto(1.0)))

@@ -6,7 +6,6 @@ from cg2magic.frontends.visible import visible
 from cg2magic.progress import Progress
 from cg2magic.request import CheckResult, Suggestion
 from cg2magic.service.job import Snapshot
-from cg2magic.wording import gigabytes
 
 
 def count(number: int, noun: str) -> str:
@@ -38,7 +37,7 @@ def status(snapshot: Snapshot, seconds_left: float | None = None) -> str:
     if snapshot.state == "loading":
         return loading(snapshot.progress, seconds_left)
     if snapshot.state == "checking":
-        return f"checking · {amounts(snapshot.progress)}" if snapshot.progress else "checking"
+        return f"checking · {snapshot.progress.amounts}" if snapshot.progress else "checking"
     said: list[str] = [snapshot.state] if snapshot.state in ("stopped", "failed") else []
     if snapshot.tokens or not snapshot.finished:
         said.append(count(snapshot.tokens, "token"))
@@ -54,17 +53,10 @@ def loading(progress: Progress | None, seconds_left: float | None = None) -> str
         return "loading"
     said = [f"loading {progress.what}".strip()]
     if progress.total:
-        said.append(f"{amounts(progress)}")
+        said.append(progress.amounts)
     if seconds_left is not None:
         said.append(f"{duration(seconds_left)} left")
     return " · ".join(said)
-
-
-def amounts(progress: Progress) -> str:
-    """Format ``12 of 28 MB`` in the unit that fits the total."""
-    if progress.unit != "B":
-        return f"{progress.done:,} of {progress.total:,} {progress.unit}".rstrip()
-    return gigabytes(progress.total, progress.done)
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from cg2magic.errors import LoadError
 from cg2magic.models import gpus, memory
+from cg2magic.models.causal import load_causal, quiet_transformers
 from cg2magic.models.chat import notes_on_chat
 from cg2magic.models.files import check_tokenizer_files, read_config
 from cg2magic.models.locate import Located, locate
@@ -174,6 +175,10 @@ def load_model(
     raise failure.with_traceback(None)
 
 
+#: How much of a load is done when the files are here, and when the weights are read that are then converted.
+_DOWNLOADED, _READ, _KEPT = 0.7, 0.8, 0.9
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Everything known before anything large is read."""
@@ -190,6 +195,11 @@ class _Plan:
     def what(self) -> str:
         return f"reading {self.found.name}"
 
+    @property
+    def reading(self) -> Watch:
+        """The watch of the stage that reads the weights, after which int8 is packed."""
+        return self.watch.upto(_READ if self.precision == "int8" else 1.0)
+
 
 def _load(
     name: str,
@@ -204,9 +214,9 @@ def _load(
 
     started = time.perf_counter()
     asked_device, device = device, resolve_device(device)
-    found = locate(name, watch)
+    found = locate(name, watch.upto(_DOWNLOADED))
     watch.check()
-    with _naming(found.name), _quiet_transformers():
+    with _naming(found.name), quiet_transformers():
         fields = read_config(found.folder)
         weights = Weights(found.folder)
         asked, precision = precision, resolve_precision(precision, device, weights.numel)
@@ -226,7 +236,7 @@ def _load(
                 model, groups = _load_codegen(plan, tokenizer, groups)
             else:
                 model, groups = _load_causal(plan), None
-                if precision == "int8" and not int8.swap_linears(model):
+                if precision == "int8" and not int8.swap_linears(model, _told(plan, "packing")):
                     if asked == "int8":
                         raise LoadError("int8 does not support its layers; use precision='bf16'")
                     precision = "bf16"
@@ -309,7 +319,7 @@ def _load_codegen(
         files = (plan.found.folder / "config.json", *plan.weights.files)
         kept = int8_files.path_for(plan.found.name, files, declared)
         model = empty_phi(phi_config(plan.config, torch_dtype("int8")))
-        proven = int8_cache.read(kept, model, plan.watch, plan.what)
+        proven = int8_cache.read(kept, model, plan.reading, plan.what)
         if proven is not None:
             _pack(model, plan)
             return model, proven
@@ -320,14 +330,15 @@ def _load_codegen(
         counts[0],
         precision=plan.precision,
         device="cpu" if plan.is_spread else plan.device,
-        watch=plan.watch,
+        watch=plan.reading,
         what=plan.what,
     )
     proven = grouping.prove(model, tokenizer, shape, counts, declared)
     if plan.is_spread:
         model = multi_gpu.spread(model)
     if plan.precision == "int8":
-        int8_cache.write(kept, model, proven, plan.watch, f"keeping {plan.found.name} in int8")
+        keeping = plan.watch.upto(_KEPT)
+        int8_cache.write(kept, model, proven, keeping, f"keeping {plan.found.name} in int8")
         _pack(model, plan)
     return model, proven
 
@@ -337,31 +348,27 @@ def _pack(model: Phi, plan: _Plan) -> None:
     from cg2magic.models.int8 import linear as int8
 
     model.join()
-    int8.pack(model, lambda done, total: plan.watch.report(done, total, f"packing {plan.found.name}"))
+    int8.pack(model, _told(plan, "packing"))
+
+
+def _told(plan: _Plan, does: str) -> Callable[[int, int], None]:
+    """Return what reports the bytes of the last stage: done, and their total."""
+    watch, what = plan.watch.upto(1.0), f"{does} {plan.found.name}"
+    return lambda done, total: watch.report(done, total, what)
 
 
 def _load_causal(plan: _Plan) -> PreTrainedModel:
     """Load a causal language model that transformers supports."""
-    from transformers import AutoModelForCausalLM
+    watch, total = plan.reading, plan.weights.nbytes
 
-    plan.watch.report(0, plan.weights.nbytes, plan.what)
-    try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            plan.found.folder,
-            config=plan.config,
-            # With int8, everything except linear layers stays in 16 bits.
-            dtype=torch_dtype("bf16" if plan.precision == "int8" else plan.precision),
-            device_map="auto" if plan.is_spread else None,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except Exception as error:
-        raise LoadError(f"it can't be loaded as a causal language model: {one_line(error)}") from error
-    if report["missing_keys"]:
-        missing = min(report["missing_keys"])
-        raise LoadError(f"the checkpoint has no tensor {missing}; download it again, or check config.json")
-    plan.watch.report(plan.weights.nbytes, plan.weights.nbytes, plan.what)
+    def report(share: float) -> None:
+        watch.report(int(share * total), total, plan.what)
+
+    report(0.0)
+    # With int8, everything except linear layers stays in 16 bits.
+    dtype = torch_dtype("bf16" if plan.precision == "int8" else plan.precision)
+    model = load_causal(plan.found.folder, plan.config, dtype, is_spread=plan.is_spread, report=report)
+    report(1.0)
     if not plan.is_spread:
         model = model.to(plan.device)
     return model.eval().requires_grad_(requires_grad=False)
@@ -385,20 +392,3 @@ def _naming(name: str) -> Iterator[None]:
         raise
     except LoadError as error:
         raise LoadError(f"{name}: {error}") from error
-
-
-@contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Silence transformers' progress bars and warnings: we report what matters ourselves."""
-    from transformers.utils import logging as transformers_logging
-
-    verbosity = transformers_logging.get_verbosity()
-    had_bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if had_bars:
-            transformers_logging.enable_progress_bar()

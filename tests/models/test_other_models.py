@@ -66,7 +66,8 @@ def test_a_llama_loads_for_completions(llama):
     assert (loaded.family, loaded.context, loaded.groups) == ("causal", 128, None)
     assert loaded.parameters == theirs.num_parameters()
     assert not loaded.model.training
-    assert [step.done for step in told] == [0, loaded.parameters * 4]
+    assert (told[0].done, told[-1].done) == (0, loaded.parameters * 4)
+    assert len({step.done for step in told}) > 5
 
 
 def test_a_gpt2_in_half_precision_names_its_context_another_way(tmp_path):

@@ -200,7 +200,7 @@ class Panel(anywidget.AnyWidget):
             "model": snapshot.model,
             "about": status_text.about(snapshot),
             "status": status_text.status(snapshot, self._seconds_left(snapshot)),
-            "progress": progress.done / progress.total if progress and progress.total else None,
+            "progress": progress.fraction if progress and progress.total else None,
             "error": visible(snapshot.error),
             "unchecked": snapshot.unchecked,
             "fresh": self._opened(snapshot),

@@ -292,8 +292,14 @@ def set_tensor(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
         setattr(module, leaf, nn.Parameter(tensor.to(torch.float32, copy=True), requires_grad=False))
 
 
-def swap_linears(model: PreTrainedModel) -> bool:
+def swap_linears(model: PreTrainedModel, report: Callable[[int, int], None] | None = None) -> bool:
     """Quantize the linear layers of a model in memory, one at a time, except small ones.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    report : callable, optional
+        Receives how many weights are done, and how many there are to do; it may raise.
 
     Returns
     -------
@@ -309,9 +315,13 @@ def swap_linears(model: PreTrainedModel) -> bool:
     if 2 * held < sum(parameter.numel() for parameter in model.parameters()):
         return False
     head = model.get_output_embeddings()
+    done = 0
     while linears:
         name, module = linears.popitem()
         model.set_submodule(name, Int8Linear.of(module, is_head=module is head))
+        done += module.weight.numel()
+        if report is not None:
+            report(done, held)
     pack(model)
     return True
 
