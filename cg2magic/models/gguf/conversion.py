@@ -37,7 +37,7 @@ def converted(name: str, precision: str, groups: int | None, watch: Watch) -> Gg
     LoadError
         If it has another layout, or there is no room for it.
     """
-    found = locate(name, watch)
+    found = locate(name, watch.upto(0.5))
     kind = read_config(found.folder)["model_type"]
     if kind != "codegen":
         raise LoadError(
@@ -48,7 +48,7 @@ def converted(name: str, precision: str, groups: int | None, watch: Watch) -> Gg
     path = files.path_for(found.name, parts, groups, precision, suffix=".gguf")
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _make(str(name), path, precision, groups, watch)
+        _make(str(name), path, precision, groups, watch.upto(1.0))
     return GgufSource(found.name, path, found.source)
 
 
