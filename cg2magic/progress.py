@@ -104,7 +104,7 @@ def progress_bar() -> Iterator[Listener]:
         total=1.0,
         delay=0.5,
         leave=False,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]",
+        bar_format="{desc}{percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]",
     )
 
     def show(progress: Progress) -> None:
