@@ -5,6 +5,7 @@ Nothing here knows about tensors, widgets or threads. All other modules exchange
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -156,6 +157,7 @@ class Request:
 class TokenLogprob:
     """One token the model wrote, with its log-probability in nats before temperature and top-p.
 
+    That is ``nan`` where a server does not report it; then a token is a piece of text as the server sent it.
     ``alternatives`` holds the likeliest tokens at that place, best first; theirs is empty. A token is
     ``corrected`` if the model wanted another one, of a name that is not in the kernel.
     """
@@ -272,9 +274,14 @@ class Suggestion:
         return "".join(text for text, _ in self.pieces())
 
     @property
+    def has_logprobs(self) -> bool:
+        """Whether there are tokens, and all of them have a log-probability."""
+        return bool(self.tokens) and not any(math.isnan(token.logprob) for token in self.tokens)
+
+    @property
     def logprob(self) -> float:
-        """Mean log-probability of a token, in nats; 0.0 if nothing was written."""
-        if not self.tokens:
+        """Mean log-probability of a token, in nats; 0.0 if nothing was written, or if it is not reported."""
+        if not self.has_logprobs:
             return 0.0
         return sum(token.logprob for token in self.tokens) / len(self.tokens)
 

@@ -1,7 +1,7 @@
 """llama.cpp's server, from the package xllamacpp, in a process of its own.
 
-``python -m tests.llama_server MODEL.gguf [KEY] [--slot N]`` prints its address once it listens, and serves
-until its standard input is closed, so that it never outlives whoever started it.
+``python -m tests.llama_server MODEL.gguf [KEY] [--slot N] [--name NAME]`` prints its address once it listens,
+and serves until its standard input is closed, so that it never outlives whoever started it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("keys", nargs="*")
     parser.add_argument("--slot", type=int, help="the room of each sequence, instead of one that they share")
+    parser.add_argument("--name", default="mini", help="what the model is called there")
     args = parser.parse_args()
     params = xllamacpp.CommonParams()
     params.model.path = args.model
-    params.model_alias = {"mini"}
+    params.model_alias = {args.name}
     params.port = 0  # a free one
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.n_parallel = 8

@@ -34,12 +34,19 @@ def open_engine(
     if spec.is_remote:
         from cg2magic.engines.remote.engine import RemoteEngine
         from cg2magic.engines.remote.model import reach
+        from cg2magic.engines.servers import Server, find_server
 
         if (spec.device, spec.precision, spec.groups, spec.compile) != ("auto", "auto", None, None):
             raise LoadError("the server chooses the device, the precision and so on: leave them out")
-        return RemoteEngine(
-            reach(spec.name, served=spec.served, tokenizer=spec.tokenizer, cancelled=watch.cancelled)
+        server, model = find_server(spec.name) or (Server(spec.name), None)
+        reached = reach(
+            server.url,
+            served=spec.served or model,
+            tokenizer=spec.tokenizer or server.tokenizer,
+            server=server,
+            cancelled=watch.cancelled,
         )
+        return RemoteEngine(reached)
     from cg2magic.engines.local.engine import LocalEngine
     from cg2magic.models.gguf.sources import find_gguf
     from cg2magic.models.loading import LoadedModel, load_model

@@ -6,31 +6,13 @@ import re
 from dataclasses import astuple, dataclass, replace
 from typing import Protocol
 
-from cg2magic.errors import UsageError
+from cg2magic.engines.servers import find_server, refuse_secrets
 
 # Fields in which loading replaces "auto" and None by a value.
 _RESOLVED = ("device", "precision", "groups", "served")
 
-
 #: An address without a scheme: a host with a port.
 _HOST = re.compile(r"(?:(?:\[[0-9a-f:]+\]|[\w-][\w.-]+):\d+|localhost)(?:/|\Z)", re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class ServerSettings:
-    """Settings for all servers, including those already in use.
-
-    Attributes
-    ----------
-    timeout : float
-        Seconds to wait for the next part of a response; a busy server queues requests.
-    """
-
-    timeout: float = 120.0
-
-
-#: The settings of this kernel.
-SERVERS = ServerSettings()
 
 
 class Named(Protocol):
@@ -46,7 +28,7 @@ class Named(Protocol):
 class ModelSpec:
     """Which model to load, and how; None keeps the current choice.
 
-    The name may be the address of a server; ``served`` and ``tokenizer`` are only for servers.
+    The name may be that of a server, or its address; ``served`` and ``tokenizer`` are only for servers.
     """
 
     name: str
@@ -62,8 +44,9 @@ class ModelSpec:
 
     @property
     def is_remote(self) -> bool:
-        """Whether the name is the address of a server."""
-        return self.name.casefold().startswith(("http://", "https://")) or bool(_HOST.match(self.name))
+        """Whether the name is that of a server, or its address."""
+        is_address = self.name.casefold().startswith(("http://", "https://")) or bool(_HOST.match(self.name))
+        return is_address or find_server(self.name) is not None
 
     def is_met_by(self, held: ModelSpec, loaded: Named) -> bool:
         """Whether a model loaded for `held` satisfies this spec."""
@@ -72,14 +55,3 @@ class ModelSpec:
             wanted in ("auto", None, there)
             for wanted, there in zip(astuple(self)[1:], astuple(held)[1:], strict=True)
         )
-
-
-def refuse_secrets(name: str | None) -> None:
-    """Reject an address that contains a key or a password: model names are shown and saved.
-
-    Raises
-    ------
-    UsageError
-    """
-    if name and "://" in name and ("@" in name or "?" in name):
-        raise UsageError("an address must not contain a key or password: put the key into CG2MAGIC_API_KEY")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics
-from traitlets import Bool, Bunch, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
+from traitlets import Bool, Bunch, CaselessStrEnum, Dict, Float, Int, TraitError, Unicode, observe, validate
 
 from cg2magic.context.settings import GROUND, LEVELS
-from cg2magic.engines.spec import SERVERS, ModelSpec, refuse_secrets
+from cg2magic.engines.servers import SERVERS, refuse_secrets, server_of
+from cg2magic.engines.spec import ModelSpec
 from cg2magic.errors import UsageError
 from cg2magic.frontends.options import INSERT
 from cg2magic.request import DEFAULTS
 from cg2magic.service import consent, preload
 from cg2magic.service.manager import manager
+from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -35,6 +37,10 @@ class Config(Magics):
     ).tag(config=True)
     server_timeout = Float(
         SERVERS.timeout, min=0.1, help="How many seconds a server may be silent before we give up."
+    ).tag(config=True)
+    servers = Dict(
+        help="Servers by name: {'ours': {'url': …, 'model': …, 'tokenizer': …, 'key': the environment variable "
+        "with the key, 'headers': {…}, 'timeout': …}}; `%cg2 load ours` loads it."
     ).tag(config=True)
     precision = Unicode("auto", help="Precision of its weights: auto, int8, fp32, bf16, fp16.").tag(
         config=True
@@ -107,6 +113,19 @@ class Config(Magics):
         except UsageError as error:
             raise TraitError(str(error)) from None
         return proposal.value
+
+    @validate("servers")
+    def _are_servers(self, proposal: Bunch) -> dict[str, Any]:
+        try:
+            for name, settings in proposal.value.items():
+                server_of(name, settings)
+        except (UsageError, TypeError, AttributeError) as error:
+            raise TraitError(one_line(error)) from None
+        return proposal.value
+
+    @observe("servers")
+    def _name_servers(self, change: Bunch) -> None:
+        SERVERS.named = {name: server_of(name, settings) for name, settings in change.new.items()}
 
     @observe("server_timeout")
     def _wait_for_servers(self, change: Bunch) -> None:

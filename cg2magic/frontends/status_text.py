@@ -83,10 +83,10 @@ def verdict(snapshot: Snapshot, candidate: int) -> str:
     said = [f"{mark(suggestion)} {_found(suggestion.check)}"] if suggestion.check else []
     if suggestion.count > 1:
         said.append(f"×{suggestion.count}")
-    if suggestion.tokens:
+    if suggestion.has_logprobs:
         # No negative zero, and a minus as wide as a digit.
         said.append(f"mean logprob {round(suggestion.logprob, 2) or 0.0:.2f}".replace("-", "−"))
-    elif suggestion.finish_reason is not None:
+    elif suggestion.finish_reason is not None and not suggestion.tokens:
         said.append("nothing written")
     said += suggestion.notes
     if suggestion.finish_reason == "length":

@@ -110,8 +110,12 @@ class Candidate:
 
     @property
     def probability(self) -> float:
-        """How likely the model was to write just this, from its first token to the one that ended it."""
-        return math.exp(sum(token.logprob for token in self._taken))
+        """How likely the model was to write just this, from its first token to the one that ended it.
+
+        0.0 where a server does not say how likely its tokens were.
+        """
+        logprob = sum(token.logprob for token in self._taken)
+        return 0.0 if math.isnan(logprob) else math.exp(logprob)
 
     def anew(self, *, barred: bool) -> Candidate:
         """Make a candidate in the place of this one, which came to nothing.
@@ -233,6 +237,11 @@ class Candidate:
     def cancel(self) -> None:
         """End it here; what was written stays."""
         self._break_off(self._text(), "cancelled")
+
+    def cut(self) -> None:
+        """End it here because a server did, by the length it was given."""
+        if self.finish_reason is None:
+            self._cut(self._text())
 
     def run_out(self) -> None:
         """The model's context is full: end it as any text that is cut by its length, but it can't go on."""

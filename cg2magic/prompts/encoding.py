@@ -232,8 +232,7 @@ def _special_id(vocabulary: Vocabulary, token: str) -> int:
 
 def _heal(text: str, ids: list[int], vocabulary: Vocabulary, *, inside: bool) -> tuple[list[int], bytes]:
     """Remove the last token, and what depends on the text behind it; of a blank line only the latter."""
-    line = text[text.rfind("\n") + 1 :]
-    removed = max(bool(line.strip()), vocabulary.unsettled(text, inside=inside))
+    removed = vocabulary.loose_end(text, inside=inside)
     kept, start = ids, b""
     while kept and len(start) < removed:
         kept, start = kept[:-1], vocabulary.pieces[kept[-1]] + start

@@ -245,6 +245,14 @@ class Vocabulary:
             lambda start: [i for i in range(len(self.pieces)) if self.leads_to(start, i)]
         )
 
+    def loose_end(self, text: str, *, inside: bool = False) -> int:
+        """How many bytes at the end of a text its answer has to begin with; all of the token they are in.
+
+        Those that depend on what follows (`unsettled`), and behind anything but a blank line one at least.
+        """
+        line = text[text.rfind("\n") + 1 :]
+        return max(bool(line.strip()), self.unsettled(text, inside=inside))
+
     def unsettled(self, text: str, *, inside: bool = False) -> int:
         r"""How many bytes at the end of a text have other tokens once code follows.
 

@@ -16,7 +16,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from cg2magic.engines.opening import open_engine
-from cg2magic.engines.spec import ModelSpec, refuse_secrets
+from cg2magic.engines.servers import refuse_secrets
+from cg2magic.engines.spec import ModelSpec
 from cg2magic.errors import FormatError, LoadError, UsageError
 from cg2magic.models import memory
 from cg2magic.progress import Listener, Progress, Watch

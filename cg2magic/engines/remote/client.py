@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
-from httpx_retries import Retry
 
-from cg2magic.engines.remote.route import KEY, Route, ServerError, has_key, without_key
-from cg2magic.engines.spec import SERVERS
+from cg2magic.engines.remote.events import events, says_why
+from cg2magic.engines.remote.patience import BUSY, patience
+from cg2magic.engines.remote.route import Route, ServerError, has_key, without_key
+from cg2magic.engines.servers import KEY, SERVERS, Server
 from cg2magic.errors import Cg2Error
 from cg2magic.wording import one_line
 
@@ -23,13 +24,8 @@ _T = TypeVar("_T")
 #: Seconds to wait for a connection.
 _CONNECT = 10.0
 
-#: Status codes of a busy server, how often we try, and the pauses in seconds: the first one, which is doubled
-#: after each try, and the longest.
-_BUSY = (429, 503)
-_TRIES, _PAUSE, _LONGEST_PAUSE = 5, 0.5, 30.0
-
 #: What may follow the base URL in an address that was copied.
-_CALL = re.compile(r"(?:/(?:chat/)?(?:completions|models))?/*(?:#.*)?$")
+_CALL = re.compile(r"(?:/(?:chat/|fim/)?(?:completions|models))?/*(?:#.*)?$")
 
 _LOOK = 0.05  # seconds between two checks for cancellation
 
@@ -57,51 +53,6 @@ class ContextExceededError(ServerError):
         self.context = context
 
 
-class _BusyError(Exception):
-    """The server is busy; try again."""
-
-
-class _Patience(Retry):
-    """When to try a busy server again.
-
-    If the server asks for a longer wait than we allow, httpx-retries alone would wait less and try again too
-    early. So the status code does not decide here. `_check_busy` does, which sees the whole response.
-    """
-
-    def is_retryable_status_code(self, status_code: int) -> bool:
-        """Leave the decision to `_check_busy`."""
-        del status_code
-        return False
-
-    def parse_retry_after(self, retry_after: str) -> float:
-        """Return the seconds to wait; 0, which means the usual pause, if the header can't be parsed."""
-        try:
-            return super().parse_retry_after(retry_after)
-        except ValueError:
-            return 0.0  # httpx-retries would log a warning, which would appear in the cell
-
-
-def _patience() -> _Patience:
-    return _Patience(
-        total=_TRIES - 1,
-        allowed_methods=("GET", "POST"),
-        retry_on_exceptions=(_BusyError,),
-        # The first pause is twice this factor. Up to half of each pause is random: all notebooks of a class
-        # get the same response, and should not try again at the same moment.
-        backoff_factor=_PAUSE / 2,
-        backoff_jitter=0.5,
-        max_backoff_wait=_LONGEST_PAUSE,
-        validate_response=_check_busy,
-    )
-
-
-def _check_busy(answer: httpx.Response) -> None:
-    """Raise `_BusyError` if the server is busy, unless it asks for too long a wait."""
-    wait = _Patience().parse_retry_after(answer.headers.get("retry-after", ""))
-    if answer.status_code in _BUSY and wait <= _LONGEST_PAUSE:
-        raise _BusyError
-
-
 class Client:
     """Talks to one server.
 
@@ -109,16 +60,23 @@ class Client:
     ----------
     url : str
         The base URL, such as ``http://host:8000/v1``.
+    server : Server, optional
+        How to ask it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, server: Server | None = None) -> None:
         self.url = _checked(url)
-        self._route = Route.to(self.url)
+        self.server = server or Server(url)
+        self._route = Route.to(self.url, server)
+
+    @property
+    def _seconds(self) -> float:
+        return self.server.timeout or SERVERS.timeout
 
     @property
     def timeout(self) -> httpx.Timeout:
         """How long to wait for a connection, and for the next part of a response."""
-        return httpx.Timeout(SERVERS.timeout, connect=_CONNECT)
+        return httpx.Timeout(self._seconds, connect=_CONNECT)
 
     @property
     def host(self) -> str:
@@ -139,14 +97,14 @@ class Client:
         """Send JSON and yield the events of the response as they arrive; closing it closes the connection."""
         ended = False
         async with self._answer("POST", path, {**body, "stream": True}) as answer:
-            async for data in _events(answer):
+            async for data in events(answer):
                 if data == "[DONE]":
                     ended = True
                     break
                 event = self._parsed(data)
                 yield event
                 # After finish_reason, some servers send no [DONE], and some even keep the connection open.
-                if _says_why(event):
+                if says_why(event):
                     ended = True
                     break
         if not ended:
@@ -157,8 +115,8 @@ class Client:
         self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> AsyncIterator[httpx.Response]:
         try:
-            async with self._route.client(self.timeout, _patience()) as http:
-                request = http.build_request(method, f"{self.url}/{path}", json=body)
+            async with self._route.client(self.timeout, patience()) as http:
+                request = http.build_request(method, self._at(path), json=body)
                 answer = await http.send(request, stream=True)
                 try:
                     if answer.status_code != httpx.codes.OK:
@@ -170,6 +128,12 @@ class Client:
             raise
         except Exception as error:  # noqa: BLE001 - any error below may contain the key
             raise self._unreached(error) from None
+
+    def _at(self, path: str) -> str:
+        """Return the address of a call: below the base URL, or if it begins with a slash, beside its version."""
+        if not path.startswith("/"):
+            return f"{self.url}/{path}"
+        return f"{str(self.url).rstrip('/').removesuffix('/v1')}{path}"
 
     def _parsed(self, text: str) -> Any:
         try:
@@ -209,9 +173,10 @@ class Client:
                 status,
             )
         if status in (401, 403):
-            do = f"it refuses the key in {KEY}" if has_key() else f"it needs a key: put it into {KEY}"
+            key = self._route.key
+            do = f"it refuses the key in {key}" if has_key(key) else f"it needs a key: put it into {key}"
             return ServerError(f"{self._whoever} denied access ({status}): {do}", status)
-        if status in _BUSY:
+        if status in BUSY:
             wait = answer.headers.get("retry-after")
             when = f"it says to come back after {_short(wait)}" if wait else "try again in a while"
             return ServerError(f"{self.host} is too busy ({status}): {when}", status)
@@ -249,50 +214,10 @@ class Client:
             )
         if isinstance(error, httpx.TimeoutException):
             return ServerError(
-                f"{self.host} was silent for {SERVERS.timeout:g} s: it may be overloaded; "
+                f"{self.host} was silent for {self._seconds:g} s: it may be overloaded; "
                 "%config CG2.server_timeout = 600 waits longer"
             )
         return ServerError(f"{self.host} broke off ({self._said(error)})")
-
-
-async def _events(answer: httpx.Response) -> AsyncIterator[str]:
-    """Yield the data of server-sent events; the lines of an event are joined.
-
-    Lines end as the standard says, not as in `str.splitlines`: JSON may contain U+2028. Some servers omit the
-    blank line between two events, so complete data is yielded at once.
-    """
-    lines: list[str] = []
-    left = b""
-    async for more in answer.aiter_bytes():
-        *whole, left = (left + more).replace(b"\r\n", b"\n").split(b"\n")
-        for raw in whole:
-            line = raw.decode(errors="replace").removeprefix("\ufeff").removesuffix("\r")
-            if line.startswith("data:"):
-                lines.append(line.removeprefix("data:").strip())
-            if lines and (not line or _is_whole("\n".join(lines))):
-                yield "\n".join(lines)
-                lines.clear()
-    last = left.decode(errors="replace")
-    if last.startswith("data:"):
-        lines.append(last.removeprefix("data:").strip())
-    if lines:
-        yield "\n".join(lines)
-
-
-def _is_whole(data: str) -> bool:
-    try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        return data == "[DONE]"
-    return True
-
-
-def _says_why(event: Mapping[str, Any]) -> bool:
-    """Whether an event has a finish_reason, so it is the last one."""
-    choices = event.get("choices")
-    return isinstance(choices, list) and any(
-        isinstance(c, dict) and isinstance(c.get("finish_reason"), str) for c in choices
-    )
 
 
 def run(work: Awaitable[_T], cancelled: Callable[[], bool]) -> _T:

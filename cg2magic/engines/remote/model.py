@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cg2magic.engines.remote.abilities import Abilities, look
+from cg2magic.engines.remote.calls import Completions
 from cg2magic.engines.remote.client import Cancelled, Client, run
+from cg2magic.engines.remote.context import asked, stated
 from cg2magic.engines.remote.route import ServerError
-from cg2magic.engines.remote.tokens import ALTERNATIVES, TokenReader
+from cg2magic.engines.remote.tokenizers import find_tokenizer, is_theirs, why_not_ids
+from cg2magic.engines.servers import Server
 from cg2magic.errors import LoadError
-from cg2magic.models.catalog import find
 from cg2magic.models.chat import notes_on_chat
-from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
 from cg2magic.progress import LoadCancelled
 from cg2magic.prompts.families import FORMATS, family_of
 from cg2magic.prompts.vocabulary import Vocabulary
-
-#: CodeGen2's context length, used if neither the server nor the tokenizer states one.
-_CONTEXT = 2048
-
-# Two tokenizers that split this into the same number of tokens are the same, or similar enough to exchange
-# token ids.
-_SAMPLE = '''\
-import numpy as np
-
-
-class Table:
-    """Rows and columns, with names: größer, 東京."""
-
-    def __init__(self, rows, columns=None):
-        self.rows = [list(row) for row in rows if row is not None]
-        self.columns = columns or [f"column_{i}" for i in range(len(rows[0]))]
-
-    def mean(self, name: str) -> float:
-        return sum(self[name]) / max(1, len(self.rows))  # 0.0 where there are none
-'''
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +34,8 @@ class RemoteModel:
     served : str
         Its name on the server.
     client : Client
-    tokenizer : FileTokenizer
+    tokenizer : FileTokenizer or None
+        None if the server is sent text.
     tokenizer_source : str
         Name or folder of the tokenizer.
     family : str
@@ -61,6 +44,8 @@ class RemoteModel:
         Maximum number of tokens that it can process at once.
     seconds : float
         How long connecting took.
+    abilities : Abilities
+        What the server can do.
     notes : tuple of str
         What users should know about it.
     """
@@ -68,11 +53,12 @@ class RemoteModel:
     name: str
     client: Client = field(repr=False)
     served: str
-    tokenizer: FileTokenizer = field(repr=False)
+    tokenizer: FileTokenizer | None = field(repr=False)
     tokenizer_source: str
     family: str
     context: int
     seconds: float
+    abilities: Abilities
     notes: tuple[str, ...] = ()
 
     @property
@@ -86,9 +72,10 @@ def reach(
     *,
     served: str | None = None,
     tokenizer: str | None = None,
+    server: Server | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> RemoteModel:
-    """Find out which model a server has, and verify that our tokenizer belongs to it.
+    """Find out which model a server has and what it can do, and verify that our tokenizer belongs to it.
 
     Parameters
     ----------
@@ -98,7 +85,9 @@ def reach(
         The model's name on the server, if it has several.
     tokenizer : str, optional
         A name of the catalog, an id of the Hugging Face Hub or a folder; by default the served name, if that
-        tokenizer is on this disk.
+        tokenizer is on this disk. Without one, the server is sent text.
+    server : Server, optional
+        How to ask it.
     cancelled : callable
 
     Raises
@@ -106,92 +95,88 @@ def reach(
     LoadError
         With a message of one line that says what to try next.
     """
-    started = time.perf_counter()
     try:
-        client, listed = _find(url, cancelled)
-        info = _choose(listed, served, client.host)
-        found, source = _tokenizer(info, tokenizer)
-        counted = run(_count(client, info["id"]), cancelled)
-        family = family_of(found.get_vocab())
-        run(_prove(client, info["id"], Vocabulary(found, FORMATS[family].steering)), cancelled)
+        return run(_reach(url, served, tokenizer, server), cancelled)
     except ServerError as error:
+        if server is not None and server.title and error.status is None:
+            raise LoadError(
+                f"{server.title} does not answer at {server.url} ({error}): start its server"
+            ) from None
         raise LoadError(str(error)) from None
     except Cancelled:
         raise LoadCancelled("the load was cancelled") from None
-    # With or without a special token for the beginning of the text.
-    ours = len(found.encode(_SAMPLE, add_special_tokens=False))
-    if counted is not None and counted not in (ours, ours + 1):
-        raise LoadError(
-            f"the tokenizer {source} does not belong to {info['id']} at {client.host}: it splits a text into "
-            f"{ours} tokens, the server into {counted}; name the right one with --tokenizer"
-        )
+
+
+async def _reach(
+    url: str, served: str | None, tokenizer: str | None, server: Server | None
+) -> RemoteModel:
+    started = time.perf_counter()
+    client, listed = await _find(url, served, server)
+    info = _choose(listed, served, client.host)
+    found = find_tokenizer(info, tokenizer)
+    why = f"since the tokenizer of {info['id']} is not on this machine (--tokenizer names one)"
+    if found is not None:
+        why = await _why_not_ids(client, info["id"], *found)
+    if found is not None and not why:
+        abilities = Abilities(Completions(info["id"]), by_ids=True)
+    else:
+        found = None
+        abilities = await look(client, info["id"], why)
+    own = found[0] if found is not None else None
     name = Path(info["id"]).name.removesuffix(".gguf")
     return RemoteModel(
         name=f"{name} at {client.host}",
         client=client,
         served=info["id"],
-        tokenizer=found,
-        tokenizer_source=source,
-        family=family,
-        context=_context(info, found),
+        tokenizer=own,
+        tokenizer_source=found[1] if found is not None else "",
+        family=family_of(own.get_vocab()) if own is not None else abilities.family or "causal",
+        context=stated(info, own.fields if own is not None else {}) or await asked(client, info["id"]),
         seconds=time.perf_counter() - started,
-        notes=notes_on_chat(info["id"], found.eos_token, has_template=found.has_chat_template),
+        abilities=abilities,
+        notes=_notes(info["id"], own),
     )
 
 
-def _find(url: str, cancelled: Callable[[], bool]) -> tuple[Client, Mapping[str, Any]]:
+def _notes(served: str, tokenizer: FileTokenizer | None) -> tuple[str, ...]:
+    if tokenizer is None:
+        return notes_on_chat(served, None, has_template=True)
+    return notes_on_chat(served, tokenizer.eos_token, has_template=tokenizer.has_chat_template)
+
+
+async def _why_not_ids(client: Client, served: str, tokenizer: FileTokenizer, source: str) -> str:
+    """Say why a server can't be sent token ids; empty if it can."""
+    try:
+        await is_theirs(client, served, tokenizer, source)
+    except ServerError as error:
+        if error.status not in (404, 405):
+            raise
+        return "since it does not know /completions"
+    return await why_not_ids(client, served, Vocabulary(tokenizer, FORMATS[family_of(tokenizer.get_vocab())].steering))
+
+
+async def _find(url: str, served: str | None, server: Server | None) -> tuple[Client, Mapping[str, Any]]:
     """Find the API at an address, and the models it lists; most people omit the ``/v1`` at the end.
 
-    llama.cpp also lists its models without ``/v1``, but has a different API there.
+    llama.cpp also lists its models without ``/v1``, but has a different API there. Where nothing is listed, the
+    model must be named.
     """
     url = url if "://" in url else f"http://{url}"
-    given = Client(url)
+    given = Client(url, server)
     if not given.url.path.rstrip("/").endswith("/v1"):
-        client = Client(f"{given.url}/v1")
+        client = Client(f"{given.url}/v1", server)
         try:
-            return client, run(client.get("models"), cancelled)
+            return client, await client.get("models")
         except ServerError as error:
             # Only with these status codes is it possible that the API has another base URL.
             if error.status not in (200, 400, 404, 405):
                 raise
-    return given, run(given.get("models"), cancelled)
-
-
-async def _count(client: Client, served: str) -> int | None:
-    """Ask how many tokens the sample has on the server; None if it doesn't report that."""
-    body = {"model": served, "prompt": _SAMPLE, "max_tokens": 1, "temperature": 0}
-    usage = (await client.post("completions", body)).get("usage")
-    counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return counted if isinstance(counted, int) and not isinstance(counted, bool) else None
-
-
-async def _prove(client: Client, served: str, vocabulary: Vocabulary) -> None:
-    """Request one token like the engine does, so that an unsuitable server is refused at once.
-
-    Raises
-    ------
-    ServerError
-        If it accepts only text, or doesn't return tokens.
-    """
-    body = {
-        "model": served, "prompt": vocabulary.encode(_SAMPLE), "max_tokens": 1, "temperature": 0,
-        "logprobs": ALTERNATIVES, "return_tokens_as_token_ids": True,
-    }  # fmt: skip
     try:
-        answer = await client.post("completions", body)
+        return given, await given.get("models")
     except ServerError as error:
-        if error.status not in (200, 400, 404, 415, 422, 500, 501):
+        if served is None or error.status not in (404, 405):
             raise
-        raise ServerError(
-            f"{error}; it accepted the same prompt as text, so it may not support token ids and logprobs, "
-            "which are needed here: vLLM and llama.cpp do"
-        ) from None
-    reader = TokenReader(vocabulary, client.host)
-    choice = reader.choice(answer)
-    if choice is None or not (reader.tokens(choice) or choice.get("finish_reason") == "stop"):
-        raise ServerError(
-            f"{client.host} does not report the tokens it writes (logprobs); vLLM and llama.cpp do"
-        )
+        return given, {"data": [{"id": served}]}
 
 
 def _choose(answer: Mapping[str, Any], served: str | None, host: str) -> Mapping[str, Any]:
@@ -218,54 +203,3 @@ def _choose(answer: Mapping[str, Any], served: str | None, host: str) -> Mapping
 
 def _is_name(info: object) -> bool:
     return isinstance(info, str) and bool(info) and info.isprintable()
-
-
-def _tokenizer(info: Mapping[str, Any], name: str | None) -> tuple[FileTokenizer, str]:
-    if name is not None:
-        for folder in _folders(name, offline=False):
-            return FileTokenizer(folder), name
-        raise LoadError(f"there is no tokenizer {name!r}: give a folder with a tokenizer.json, or a Hub id")
-    root = info.get("root")
-    for candidate in dict.fromkeys((info["id"], root if isinstance(root, str) and root else info["id"])):
-        for folder in _folders(candidate, offline=True):
-            return FileTokenizer(folder), candidate
-    raise LoadError(
-        f"the tokenizer of {info['id']} is not on this machine: give --tokenizer a folder with its "
-        "tokenizer.json, or a Hub id"
-    )
-
-
-def _folders(name: str, *, offline: bool) -> Iterator[Path]:
-    """Yield folders with a tokenizer that a name may refer to; try the Hub last."""
-    path = Path(name).expanduser()
-    try:
-        is_here = (path / "tokenizer.json").is_file()
-    except (OSError, ValueError):  # not a valid name for a folder
-        return
-    if is_here:
-        yield path
-    stem = path.name.removesuffix(".gguf")
-    entry = find(name) or find(stem)
-    if entry is not None and entry.repo is None:
-        yield MINI
-        return
-    repo = entry.repo if entry is not None and entry.repo else name
-    if repo.count("/") == 1 and not repo.startswith(("/", ".", "~")):
-        from huggingface_hub import hf_hub_download
-
-        try:
-            for file in ("tokenizer_config.json", "tokenizer.json"):
-                found = hf_hub_download(repo, file, local_files_only=offline)
-        except Exception:  # noqa: BLE001 - missing, not cached, no network: the caller reports it
-            return
-        yield Path(found).parent
-
-
-def _context(info: Mapping[str, Any], tokenizer: FileTokenizer) -> int:
-    meta = info.get("meta")
-    slot = meta.get("n_ctx") if isinstance(meta, dict) else None
-    for length in (info.get("max_model_len"), slot, tokenizer.fields.get("model_max_length")):
-        # A tokenizer without a length has a huge number there.
-        if isinstance(length, int) and not isinstance(length, bool) and 0 < length < 10**7:
-            return length
-    return _CONTEXT

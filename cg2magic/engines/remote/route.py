@@ -12,19 +12,22 @@ import re
 import socket
 import ssl
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 from httpx_retries import Retry, RetryTransport
 
+from cg2magic.engines.servers import KEY, Server
 from cg2magic.errors import Cg2Error
 from cg2magic.wording import one_line
 
-#: The only variable that we read a key from. It is read for each request and never stored.
-KEY = "CG2MAGIC_API_KEY"
+#: The variables that secrets were read from. They are read for each request and never stored.
+_SECRETS = {KEY}
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 #: Names of this machine in the systems' default hosts files.
 _HERE = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
@@ -59,14 +62,20 @@ class Route:
         None if nothing is encrypted.
     variable : str
         The variable that names the proxy, such as ``"http_proxy"``.
+    key : str
+        The variable with the key.
+    more : mapping
+        More headers, in which ``$NAME`` stands for a variable.
     """
 
     proxy: str | None = None
     tls: ssl.SSLContext | None = None
     variable: str = ""
+    key: str = KEY
+    more: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def to(cls, url: httpx.URL) -> Route:
+    def to(cls, url: httpx.URL, server: Server | None = None) -> Route:
         """Find the route to a server from the environment and the system's settings.
 
         Raises
@@ -76,7 +85,10 @@ class Route:
         """
         proxy, variable = _proxy(url)
         encrypted = url.scheme == "https" or (proxy or "").startswith("https:")
-        return cls(proxy, _tls() if encrypted else None, variable)
+        tls = _tls() if encrypted else None
+        if server is None:
+            return cls(proxy, tls, variable)
+        return cls(proxy, tls, variable, server.key, server.headers)
 
     @property
     def name(self) -> str:
@@ -103,8 +115,10 @@ class Route:
         ServerError
             If the key or the proxy can't be used.
         """
-        key = _key()
+        key = _secret(self.key)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        for name, value in self.more.items():
+            headers[name] = _VARIABLE.sub(lambda found: _secret(found[1], needed=True), value)
         verify = self.tls if self.tls is not None else False  # there is nothing to verify
         try:
             way = httpx.AsyncHTTPTransport(verify=verify, proxy=self.proxy, trust_env=False)
@@ -120,17 +134,17 @@ class Route:
 
 
 def without_key(text: str) -> str:
-    """Remove the key from a text, in any form it may appear in."""
-    raw = os.environ.get(KEY, "")
-    for written in {raw, raw.strip()}:
+    """Remove keys from a text, in any form they may appear in."""
+    raw = [os.environ.get(name, "") for name in _SECRETS]
+    for written in {*raw, *(secret.strip() for secret in raw)}:
         for form in (written, repr(written)[1:-1], quote(written, safe="")):
             text = text.replace(form, "…") if len(form) > 1 else text
     return text
 
 
-def has_key() -> bool:
+def has_key(name: str) -> bool:
     """Whether a key is set."""
-    return bool(os.environ.get(KEY, "").strip())
+    return bool(os.environ.get(name, "").strip())
 
 
 def is_loopback(host: str) -> bool:
@@ -167,12 +181,16 @@ def _goes_directly(host: str, port: int | None, named: str) -> bool:
     return False
 
 
-def _key() -> str:
+def _secret(name: str, *, needed: bool = False) -> str:
+    """Read a secret from the environment."""
+    _SECRETS.add(name)
     # A key read from a file often ends with a newline.
-    key = os.environ.get(KEY, "").strip()
-    if not all("!" <= character <= "~" for character in key):
-        raise ServerError(f"the key in {KEY} contains a character that keys don't have: copy it again")
-    return key
+    secret = os.environ.get(name, "").strip()
+    if needed and not secret:
+        raise ServerError(f"the environment variable {name}, which the server's headers name, is not set")
+    if not all("!" <= character <= "~" for character in secret):
+        raise ServerError(f"the key in {name} contains a character that keys don't have: copy it again")
+    return secret
 
 
 def _proxy(url: httpx.URL) -> tuple[str | None, str]:

@@ -143,9 +143,10 @@ def describe(loaded: LoadedModel | RemoteModel) -> str:
     from cg2magic.engines.remote.model import RemoteModel
 
     if isinstance(loaded, RemoteModel):
+        tokenizer = f"tokenizer {loaded.tokenizer_source}, " if loaded.tokenizer_source else ""
         reached = (
             f"{loaded.name}: served as {loaded.served} at {loaded.url}, context {loaded.context:,} tokens, "
-            f"tokenizer {loaded.tokenizer_source}, reached in {loaded.seconds:.1f} s"
+            f"{tokenizer}reached in {loaded.seconds:.1f} s"
         )
-        return "\n".join((reached, *loaded.notes))
+        return "\n".join((reached, *loaded.abilities.lines, *loaded.notes))
     return "\n".join((str(loaded), *loaded.notes))

@@ -68,5 +68,5 @@ class Certainty:
     def learn(self, suggestion: Suggestion) -> None:
         """Take the (geometric) mean probability of a beginning that was written while somebody typed."""
         beginning = [token.logprob for token in suggestion.tokens[:BEGINNING]]
-        if beginning:
+        if suggestion.has_logprobs:
             self._begun.append(math.exp(statistics.fmean(beginning)))

@@ -85,6 +85,10 @@ def described(cell: Cell) -> str:
     return f"{shown(cell.text)}   {percent(cell.logprob)}\nlikeliest:  {others}"
 
 
+#: Why there is no heat map.
+NO_LOGPROBS = "No heat map: this server does not say how likely its tokens were"
+
+
 def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
     """A candidate's heat map, for the page to draw.
 
@@ -94,7 +98,7 @@ def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
     live : bool
         Whether the person may choose another token.
     """
-    found = list(cells(suggestion.tokens))
+    found = list(cells(suggestion.tokens)) if suggestion.has_logprobs else []
     lines: list[list[tuple[str, int]]] = [[]]
     for text, index in _pieces(suggestion, found):
         for i, part in enumerate(text.split("\n")):
@@ -110,6 +114,7 @@ def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
         "live": live and bool(suggestion.places),
         "looks": LOOKS,
         "names": LEVEL_NAMES,
+        "reason": "" if found or not suggestion.tokens else NO_LOGPROBS,
     }
 
 
