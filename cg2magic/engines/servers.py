@@ -1,4 +1,4 @@
-"""Servers by name: where they are, and how they are asked. Keys are in the environment, and only named here."""
+"""Servers by name: where they are, and how they are asked; keys are only named, by their variables."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def server_of(name: str, settings: Mapping[str, Any]) -> Server:
     known = [each.name for each in fields(Server) if each.name != "title"]
     unknown = sorted(set(settings) - set(known))
     if not _NAME.fullmatch(name) or unknown or not isinstance(settings.get("url"), str):
-        wrong = f"has no setting {unknown[0]!r}" if unknown else "needs a url, and a name of letters and digits"
+        wrong = (
+            f"has no setting {unknown[0]!r}" if unknown else "needs a url, and a name of letters and digits"
+        )
         raise UsageError(f"the server {name!r} {wrong}; a server has {', '.join(known)}")
     refuse_secrets(settings["url"])
     if not _VARIABLE.fullmatch(settings.get("key", KEY)):

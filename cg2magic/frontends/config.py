@@ -39,8 +39,8 @@ class Config(Magics):
         SERVERS.timeout, min=0.1, help="How many seconds a server may be silent before we give up."
     ).tag(config=True)
     servers = Dict(
-        help="Servers by name: {'ours': {'url': …, 'model': …, 'tokenizer': …, 'key': the environment variable "
-        "with the key, 'headers': {…}, 'timeout': …}}; `%cg2 load ours` loads it."
+        help="Servers by name: {'ours': {'url': …, 'model': …, 'tokenizer': …, 'key': the environment "
+        "variable with the key, 'headers': {…}, 'timeout': …}}; `%cg2 load ours` loads it."
     ).tag(config=True)
     precision = Unicode("auto", help="Precision of its weights: auto, int8, fp32, bf16, fp16.").tag(
         config=True

@@ -24,8 +24,9 @@ def note(model: str) -> str:
 
 
 def advise() -> str:
-    """Name models that suit this machine."""
+    """Name models that suit this machine, and servers that run on it."""
+    from cg2magic.engines.remote.nearby import running
     from cg2magic.frontends.model_table import advice
     from cg2magic.models.survey import survey
 
-    return advice(survey())
+    return "\n".join((advice(survey()), *running()))

@@ -1,4 +1,4 @@
-"""Words in the place of tokens: the vocabulary of a server that is sent text, and whose tokens nobody knows."""
+"""Words in the place of tokens: the vocabulary of a server that is sent text."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ class TextVocabulary(Vocabulary):
     ----------
     steering : tuple of str
         The special tokens that the server reads as such in a text.
+    joins_spaces : bool
+        Whether the model's vocabulary joins the last space of an indentation to the next word, as most do.
     """
 
-    def __init__(self, steering: tuple[str, ...] = ()) -> None:
+    def __init__(self, steering: tuple[str, ...] = (), *, joins_spaces: bool = True) -> None:
         self._words = _Words()
+        self._joins_spaces = joins_spaces
         super().__init__(self._words, (END, *steering))
 
     def steer(self, tokens: Iterable[str]) -> None:
@@ -60,18 +63,20 @@ class TextVocabulary(Vocabulary):
         return ()
 
     def unsettled(self, text: str, *, inside: bool = False) -> int:
-        """How many bytes of white space are at the end of a line; most vocabularies join them to a word."""
+        """How many bytes of white space at the end of a line the vocabulary joins to the next word."""
         del inside
-        return len(text) - len(text.rstrip(" \t"))
+        return len(text) - len(text.rstrip(" \t")) if self._joins_spaces else 0
 
     def loose_end(self, text: str, *, inside: bool = False) -> int:
         """How many bytes at the end of a text the answer should begin with, see `Vocabulary.loose_end`."""
-        found = None if text[text.rfind("\n") + 1 :].isspace() else _LOOSE.search(text)
-        return len(found[0].encode()) if found else self.unsettled(text, inside=inside)
+        if not text[text.rfind("\n") + 1 :].strip():
+            return self.unsettled(text, inside=inside)
+        found = _LOOSE.search(text)
+        return len(found[0].encode()) if found else 0
 
 
 class _Words:
-    """The tokenizer: it gives a number to each special token, and to each piece of text when it is first read."""
+    """The tokenizer: numbers for special tokens, and for pieces of text as they are first read."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from cg2magic.engines.local.engine import LocalEngine
+from cg2magic.engines.remote import patience
 from cg2magic.engines.remote.engine import RemoteEngine
 from cg2magic.engines.remote.model import reach
+from cg2magic.engines.servers import KEY, SERVERS
 from cg2magic.models.export import export
 from tests import servers
 from tests.servers import Served
@@ -45,3 +47,15 @@ def remote(server) -> RemoteEngine:
 def local(mini) -> LocalEngine:
     """The same model in this process."""
     return LocalEngine(mini)
+
+
+@pytest.fixture
+def own_environment(monkeypatch):
+    """No proxies, certificates and keys but those of the test, and no patience."""
+    for scheme in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.delenv(f"{scheme}_PROXY".upper(), raising=False)
+    for name in (KEY, "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(patience, "_PAUSE", 0.001)
+    monkeypatch.setattr(SERVERS, "timeout", 20.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from cg2magic.engines.remote.model import _SAMPLE
+from cg2magic.engines.remote.tokenizers import SAMPLE
 from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
 
@@ -38,7 +38,7 @@ class StandIn:
 
     answer: Callable[[BaseHTTPRequestHandler, dict], None] = lambda *_: None
     models: Any = field(default_factory=lambda: [{"id": "mini"}])
-    prompt_tokens: int = len(FileTokenizer(MINI).encode(_SAMPLE, add_special_tokens=False))
+    prompt_tokens: int = len(FileTokenizer(MINI).encode(SAMPLE, add_special_tokens=False))
     probed: Callable[[dict], Any] | None = None
     requests: list[dict] = field(default_factory=list)
     base: str = "/v1"
@@ -47,9 +47,10 @@ class StandIn:
     over: threading.Event = field(default_factory=threading.Event)
 
     def usual(self, body: dict) -> dict:
-        """Answer as servers do: with a token, and a count."""
-        del body
-        return tokens(5, finish="length") | {"usage": {"prompt_tokens": self.prompt_tokens}}
+        """Answer as servers do: with a token, the one with the highest bias if there is one, and a count."""
+        bias = body.get("logit_bias") or {"5": 0}
+        token = int(max(bias, key=bias.__getitem__))
+        return tokens(token, finish="length") | {"usage": {"prompt_tokens": self.prompt_tokens}}
 
 
 @contextmanager

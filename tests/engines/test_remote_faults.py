@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cg2magic.engines.remote import client as remote_client
+from cg2magic.engines.remote import patience
 from cg2magic.engines.remote.engine import RemoteEngine
 from cg2magic.engines.remote.model import reach
-from cg2magic.engines.spec import SERVERS
+from cg2magic.engines.servers import SERVERS
 from cg2magic.errors import GenerationError, LoadError
 from cg2magic.models.locate import MINI
 from cg2magic.models.tokenizer_file import FileTokenizer
@@ -27,7 +27,7 @@ WORD = Vocabulary(FileTokenizer(MINI)).encode("x = 1")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(remote_client, "_PAUSE", 0.001)
+    monkeypatch.setattr(patience, "_PAUSE", 0.001)
     monkeypatch.setattr(SERVERS, "timeout", 20.0)
 
 
@@ -111,8 +111,8 @@ def test_a_wait_that_cannot_be_read_is_the_usual_one_and_nothing_is_logged(caplo
 
 
 def test_the_pauses_double_and_half_of_each_is_left_to_chance(monkeypatch):
-    monkeypatch.setattr(remote_client, "_PAUSE", 0.5)
-    retry = remote_client._patience()
+    monkeypatch.setattr(patience, "_PAUSE", 0.5)
+    retry = patience.patience()
     for longest in (0.5, 1.0, 2.0, 4.0):
         retry = retry.increment()
         pauses = [retry.backoff_strategy() for _ in range(200)]

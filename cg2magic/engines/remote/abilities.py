@@ -51,7 +51,11 @@ class Abilities:
         if self.family is not None:
             said.append(f"holes: with the special tokens of {self.family}, which it reads in a text")
         elif self.hole is not None:
-            how = "suffix" if isinstance(self.hole, Completions | OllamaGenerate) else self.hole.path.lstrip("/")
+            how = (
+                "suffix"
+                if isinstance(self.hole, Completions | OllamaGenerate)
+                else self.hole.path.lstrip("/")
+            )
             said.append(f"holes: with its own {how}, one at a time")
         else:
             said.append("holes: none, it has no way to fill one that we know: use %%complete")
@@ -105,8 +109,14 @@ async def _call(client: Client, served: str) -> Call:
             raise
         try:
             return await _accepted(client, FimCompletions(served, logprobs=False))
-        except ServerError:
-            raise error from None
+        except ServerError as second:
+            if second.status not in (404, 405):
+                raise
+            raise ServerError(
+                f"{client.host} completes no text with {served}: it has neither /completions nor "
+                "/fim/completions there, and a chat is not enough; check the address and --model",
+                error.status,
+            ) from None
 
 
 async def _accepted(client: Client, call: Call) -> Call:
@@ -121,7 +131,7 @@ async def _accepted(client: Client, call: Call) -> Call:
                 raise
         else:
             read = tried.read(answer, client.host)
-            weighed = any(piece.logprob == piece.logprob for piece in read.pieces)  # noqa: PLR0124 - not nan
+            weighed = any(piece.logprob == piece.logprob for piece in read.pieces)
             return type(call)(call.served, logprobs and weighed, more)
     raise AssertionError  # the last way was refused
 
@@ -179,4 +189,3 @@ def counted(answer: Any) -> int | None:
     usage = answer.get("usage")
     found = usage.get("prompt_tokens") if isinstance(usage, dict) else answer.get("prompt_eval_count")
     return found if isinstance(found, int) and not isinstance(found, bool) else None
-

@@ -2,8 +2,8 @@
 
 Formats, seams and endings are handled here, as with a model in this process. When a candidate is finished we
 close the connection, which also stops the work on the server. Forced tokens (the end of a fill and the next
-mask), and a token that must begin with some text (see `encoding`), need a new request; servers keep the KV cache
-of the prompt.
+mask), and a token that must begin with some text (see `encoding`), need a new request; servers keep the KV
+cache of the prompt.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Text in, text out: for servers that are not sent token ids, or don't return them.
 
-What the person typed may end within a token, and such a server can't be told with what to begin. So it is asked
-from before the last word, or before white space, and what was typed is cut off its answer. If the answer does
-not begin with that, the server is asked again, from where the text ends.
+What the person typed may end within a token, and such a server can't be told with what to begin. So it is
+asked from before the last word, or before white space, and what was typed is cut off its answer. If the
+answer does not begin with that, the server is asked again, from where the text ends.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import math
 from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from cg2magic.engines.remote.abilities import Abilities
@@ -18,7 +19,7 @@ from cg2magic.engines.remote.calls import Answer, Ask, Call, Piece
 from cg2magic.engines.remote.client import Client
 from cg2magic.engines.remote.route import ServerError
 from cg2magic.engines.remote.writer import grounded, seed_of
-from cg2magic.formats import FillInMiddle
+from cg2magic.formats import FillInMiddle, Masks
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.families import FORMATS
@@ -27,7 +28,7 @@ from cg2magic.request import Request, Sampling, TokenLogprob
 
 #: The texts around a hole that the server itself puts into its prompt.
 _HOLE = FillInMiddle("<prefix>", "<suffix>", "<middle>")
-#: How a candidate is drawn again that came to nothing: its first token can't be barred.
+#: The temperature at which a candidate is drawn again that came to nothing: its first token can't be barred.
 _AGAIN = 0.8
 
 
@@ -47,7 +48,9 @@ class TextWriter:
     fills_one = True
 
     def __init__(self, client: Client, abilities: Abilities) -> None:
-        self.vocabulary = TextVocabulary(FORMATS[abilities.family].steering if abilities.family else ())
+        form = FORMATS[abilities.family or "causal"]
+        # CodeGen2's vocabulary has tokens for runs of spaces.
+        self.vocabulary = TextVocabulary(form.steering, joins_spaces=not isinstance(form, Masks))
         self._client = client
         self._abilities = abilities
 
@@ -76,7 +79,7 @@ class TextWriter:
                 candidate.run_out()
                 break
             typed = candidate.start
-            how = replace(sampling, temperature=max(sampling.temperature, _AGAIN)) if candidate.barred else sampling
+            how = self._warmer(sampling) if candidate.barred else sampling
             asked = (written + typed if insists else written).decode(errors="ignore")
             seed = seed_of(sampling, number, len(candidate.prompt.ids) + len(written))
             call, ask = self._ask(candidate.prompt, asked, min(room, sampling.max_new_tokens), how, seed)
@@ -87,6 +90,12 @@ class TextWriter:
                 insists = True
             else:
                 insists = False
+
+    def _warmer(self, sampling: Sampling) -> Sampling:
+        """Return how to draw another first token, if the server does not say which others are likely."""
+        if self._abilities.call.logprobs:
+            return sampling
+        return replace(sampling, temperature=max(sampling.temperature, _AGAIN))
 
     def _ask(
         self, prompt: Prompt, written: str, length: int, sampling: Sampling, seed: int | None
@@ -108,7 +117,7 @@ class TextWriter:
         """Write a prompt as text, in which a name of a special token is one only where it is meant to be."""
         specials = self.vocabulary.steering_ids
         at = [-1, *(place for place, i in enumerate(ids) if i in specials), len(ids)]
-        texts = [self._harmless(self.vocabulary.decode(ids[a + 1 : b])) for a, b in zip(at, at[1:], strict=False)]
+        texts = [self._harmless(self.vocabulary.decode(ids[a + 1 : b])) for a, b in pairwise(at)]
         names = [self.vocabulary.text(ids[place]) for place in at[1:-1]]
         return "".join(text + name for text, name in zip(texts, [*names, ""], strict=True))
 
@@ -131,13 +140,14 @@ class TextWriter:
         async for event in events:
             answer = call.read(event, self._client.host)
             reason = answer.reason or reason
-            for token in beginning.pass_on(self._tokens(answer)):
-                token = grounded(token, candidate.allowed, self.vocabulary)
+            for given in beginning.pass_on(self._tokens(answer)):
+                token = grounded(_unbarred(given, candidate.barred), candidate.allowed, self.vocabulary)
                 candidate.take(token)
                 candidate.feed.clear()
                 fed += self.vocabulary.pieces[token.id]
                 changed()
-                if candidate.finish_reason is not None or token.corrected:
+                # After a token of ours, the server has to go on from there.
+                if candidate.finish_reason is not None or token.id != given.id:
                     return fed
         if beginning.is_open and not insists:
             raise _OtherwiseError
@@ -167,6 +177,14 @@ class TextWriter:
         others = tuple(self._token(other) for other in sorted(piece.others, key=lambda other: -other.logprob))
         i = self.vocabulary.token(piece.text)
         return TokenLogprob(i, self.vocabulary.text(i), piece.logprob, others)
+
+
+def _unbarred(token: TokenLogprob, barred: frozenset[int]) -> TokenLogprob:
+    """Take the likeliest alternative instead of a token that is barred, if there is one."""
+    others = [other for other in token.alternatives if other.id not in barred]
+    if token.id not in barred or not others:
+        return token
+    return replace(max(others, key=lambda other: other.logprob), alternatives=token.alternatives)
 
 
 class _Beginning:

@@ -95,10 +95,10 @@ class Call(ABC):
         """
         try:
             text, logprobs, reason = self.fields(event)
-            if not isinstance(text, str):
-                raise TypeError("no text")
         except (TypeError, KeyError, IndexError, AttributeError):
-            raise ServerError(f"{host} sent an answer that is not of the completions API", 200) from None
+            text, logprobs, reason = None, None, None
+        if not isinstance(text, str):
+            raise ServerError(f"{host} sent an answer that is not of the completions API", 200)
         said = text.encode(errors="replace")
         pieces = _weighed(logprobs, said) or ((Piece(said),) if said else ())
         ends = isinstance(reason, str) and bool(reason)
@@ -208,7 +208,12 @@ class OllamaGenerate(Call):
             options |= {"top_p": sampling.top_p, "top_k": sampling.top_k, "min_p": 0.0}
             if ask.seed is not None:
                 options["seed"] = ask.seed
-        body: dict[str, Any] = {"model": self.served, "prompt": ask.prompt, "options": options, "stream": False}
+        body: dict[str, Any] = {
+            "model": self.served,
+            "prompt": ask.prompt,
+            "options": options,
+            "stream": False,
+        }
         body |= {"raw": True} if ask.suffix is None else {"suffix": ask.suffix}
         return body | ({"logprobs": True, "top_logprobs": ALTERNATIVES} if self.logprobs else {})
 

@@ -130,7 +130,7 @@ class Client:
             raise self._unreached(error) from None
 
     def _at(self, path: str) -> str:
-        """Return the address of a call: below the base URL, or if it begins with a slash, beside its version."""
+        """Return the address of a call: below the base URL, or with a slash in front, outside of ``/v1``."""
         if not path.startswith("/"):
             return f"{self.url}/{path}"
         return f"{str(self.url).rstrip('/').removesuffix('/v1')}{path}"

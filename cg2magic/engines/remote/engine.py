@@ -1,7 +1,7 @@
 """The engine on a server: a server with a completions API writes the candidates.
 
-How it is asked depends on what it can do: with token ids (`by_ids`) or with text (`by_text`). Endings are handled
-here in both cases, as with a model in this process.
+How it is asked depends on what it can do: with token ids (`by_ids`) or with text (`by_text`). Endings are
+handled here in both cases, as with a model in this process.
 
 Each candidate is a request with its own seed. We don't use one request with ``n``, for several reasons. The
 third of five candidates should be the third of ten (nearly: in a batch, a server's sums may round

@@ -100,16 +100,15 @@ def reach(
     except ServerError as error:
         if server is not None and server.title and error.status is None:
             raise LoadError(
-                f"{server.title} does not answer at {server.url} ({error}): start its server"
+                f"{server.title} does not run at {server.url}: start its server; without one, `ollama:NAME` "
+                "and owner/name load the files that Ollama and LM Studio have"
             ) from None
         raise LoadError(str(error)) from None
     except Cancelled:
         raise LoadCancelled("the load was cancelled") from None
 
 
-async def _reach(
-    url: str, served: str | None, tokenizer: str | None, server: Server | None
-) -> RemoteModel:
+async def _reach(url: str, served: str | None, tokenizer: str | None, server: Server | None) -> RemoteModel:
     started = time.perf_counter()
     client, listed = await _find(url, served, server)
     info = _choose(listed, served, client.host)
@@ -152,14 +151,16 @@ async def _why_not_ids(client: Client, served: str, tokenizer: FileTokenizer, so
         if error.status not in (404, 405):
             raise
         return "since it does not know /completions"
-    return await why_not_ids(client, served, Vocabulary(tokenizer, FORMATS[family_of(tokenizer.get_vocab())].steering))
+    return await why_not_ids(
+        client, served, Vocabulary(tokenizer, FORMATS[family_of(tokenizer.get_vocab())].steering)
+    )
 
 
 async def _find(url: str, served: str | None, server: Server | None) -> tuple[Client, Mapping[str, Any]]:
     """Find the API at an address, and the models it lists; most people omit the ``/v1`` at the end.
 
-    llama.cpp also lists its models without ``/v1``, but has a different API there. Where nothing is listed, the
-    model must be named.
+    llama.cpp also lists its models without ``/v1``, but has a different API there. Where nothing is listed,
+    the model must be named.
     """
     url = url if "://" in url else f"http://{url}"
     given = Client(url, server)
@@ -174,8 +175,14 @@ async def _find(url: str, served: str | None, server: Server | None) -> tuple[Cl
     try:
         return given, await given.get("models")
     except ServerError as error:
-        if served is None or error.status not in (404, 405):
+        if error.status not in (404, 405):
             raise
+        if served is None:
+            raise ServerError(
+                f"{given.host} lists no models ({error.status}): name one with --model, or give the address "
+                "of its API, which often ends in /v1",
+                error.status,
+            ) from None
         return given, {"data": [{"id": served}]}
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
+from typing import TYPE_CHECKING
+
 from httpx_retries import Retry
+
+if TYPE_CHECKING:
+    import httpx
 
 #: Status codes of a busy server, how often we try, and the pauses in seconds: the first one, which is doubled
 #: after each try, and the longest.

@@ -18,13 +18,16 @@ class Writer(Protocol):
 
     Attributes
     ----------
-    vocabulary : Vocabulary
     fills_one : bool
         Whether it fills one hole at a time, whatever the model can do.
     """
 
-    vocabulary: Vocabulary
     fills_one: bool
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What reads the tokens."""
+        ...
 
     def suited(self, request: Request) -> Request:
         """Return the request as this server can serve it."""
@@ -78,4 +81,3 @@ def grounded(token: TokenLogprob, allowed: Allowed | None, vocabulary: Vocabular
         return token
     best = max(others, key=lambda other: other.logprob)
     return replace(best, alternatives=token.alternatives, corrected=True)
-

@@ -39,7 +39,8 @@ def _add_load(commands: Commands) -> None:
         "A name from `%cg2 models`, a Hub id (@commit), a folder, a GGUF file, or the address of a server.\n"
         "A GGUF is a path, owner/name-GGUF:Q4_K_M on the Hub or in LM Studio's folder, or ollama:NAME in\n"
         "Ollama's store; Tab completes what is on this disk.\n"
-        "A server is vLLM, llama.cpp or another with OpenAI's completions API; it sees your prompts.\n"
+        "A server is `ollama` or `lmstudio` on this machine (ollama/NAME chooses a model), a name of\n"
+        "CG2.servers, or the address of one with a completions API; it sees your prompts.\n"
         "If it requires a key, put the key into the environment variable CG2MAGIC_API_KEY.",
     )
     load.add_argument(
