@@ -66,6 +66,8 @@ declare namespace Panel {
     lines: [text: string, cell: number][][];
     cells: HeatCell[];
     live: boolean;
+    /** Why there are no cells; empty if there are. */
+    reason: string;
     /** The style of each level, and its name. */
     looks: string[];
     names: string[];

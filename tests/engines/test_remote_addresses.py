@@ -6,6 +6,7 @@ import pytest
 
 from cg2magic.engines.remote.model import reach
 from cg2magic.engines.spec import ModelSpec
+from cg2magic.errors import LoadError
 from tests.engines.stand_in import stand_in
 from tests.engines.ways import refused
 
@@ -32,7 +33,12 @@ def test_a_server_without_a_model_says_so():
 @pytest.mark.parametrize("name", ["x" * 5000, "a\ud800b", "a\0b"])
 def test_odd_names_of_models_are_one_line_that_can_be_printed(name):
     with stand_in(models=[{"id": name}]) as server:
-        refused(server.url).encode()
+        try:
+            shown = reach(server.url).name
+        except LoadError as error:
+            shown = str(error)
+    assert len(shown.encode()) < 300
+    assert "\n" not in shown
 
 
 def test_an_api_that_begins_elsewhere_is_taken_as_it_is():

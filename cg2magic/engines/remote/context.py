@@ -10,8 +10,8 @@ from cg2magic.engines.remote.route import ServerError
 
 #: CodeGen2's context length, used if neither the server nor the tokenizer states one.
 _CONTEXT = 2048
-#: Fields of a model in a list of models, or of what is said about one, by vLLM, by LM Studio (as loaded, and at
-#: most), by Mistral and by text-generation-inference.
+#: Fields of a model in a list of models, or of what is said about one: vLLM's, LM Studio's (as loaded, and at
+#: most), Mistral's and text-generation-inference's.
 _FIELDS = ("max_model_len", "loaded_context_length", "max_context_length", "max_total_tokens")
 
 

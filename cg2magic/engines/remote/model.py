@@ -21,6 +21,10 @@ from cg2magic.models.tokenizer_file import FileTokenizer
 from cg2magic.progress import LoadCancelled
 from cg2magic.prompts.families import FORMATS, family_of
 from cg2magic.prompts.vocabulary import Vocabulary
+from cg2magic.wording import one_line
+
+#: The most characters of a name that are shown.
+_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ async def _reach(url: str, served: str | None, tokenizer: str | None, server: Se
     client, listed = await _find(url, served, server)
     info = _choose(listed, served, client.host)
     found = find_tokenizer(info, tokenizer)
-    why = f"since the tokenizer of {info['id']} is not on this machine (--tokenizer names one)"
+    name = one_line(Path(info["id"]).name.removesuffix(".gguf"), _NAME)
+    why = f"since the tokenizer of {name} is not on this machine (--tokenizer names one)"
     if found is not None:
         why = await _why_not_ids(client, info["id"], *found)
     if found is not None and not why:
@@ -122,7 +127,6 @@ async def _reach(url: str, served: str | None, tokenizer: str | None, server: Se
         found = None
         abilities = await look(client, info["id"], why)
     own = found[0] if found is not None else None
-    name = Path(info["id"]).name.removesuffix(".gguf")
     return RemoteModel(
         name=f"{name} at {client.host}",
         client=client,

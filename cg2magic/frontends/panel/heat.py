@@ -86,7 +86,7 @@ def described(cell: Cell) -> str:
 
 
 #: Why there is no heat map.
-NO_LOGPROBS = "No heat map: this server does not say how likely its tokens were"
+NO_LOGPROBS = "This server does not say how likely its tokens were, so there is no heat map."
 
 
 def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def heat(suggestion: Suggestion, *, live: bool) -> dict[str, Any]:
     return {
         "lines": lines,
         "cells": [_cell(cell, suggestion) for cell in found],
-        "live": live and bool(suggestion.places),
+        "live": live and bool(found) and bool(suggestion.places),
         "looks": LOOKS,
         "names": LEVEL_NAMES,
         "reason": "" if found or not suggestion.tokens else NO_LOGPROBS,

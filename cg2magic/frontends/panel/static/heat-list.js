@@ -40,6 +40,7 @@ export class HeatList {
       return level;
     });
     this.#legend.replaceChildren("probability ", ...levels);
+    this.#legend.hidden = data.reason !== "";
   }
 
   /**
@@ -51,9 +52,8 @@ export class HeatList {
     const cell = data?.cells[at];
     if (!cell) {
       this.#others.replaceChildren();
-      this.#said.textContent = data?.live
-        ? "Click a token to see what else was likely. Choose one, and it goes on from there."
-        : "Click a token to see what else was likely.";
+      const goesOn = data?.live ? " Choose one, and it goes on from there." : "";
+      this.#said.textContent = data?.reason || `Click a token to see what else was likely.${goesOn}`;
       return;
     }
     const corrected = cell.corrected ? " · corrected" : "";
