@@ -20,6 +20,8 @@ HERE = Path(__file__).resolve().parents[1]
 
 #: Python of the environment that has vLLM; `nox -s vllm` makes one and sets this.
 VLLM = "CG2MAGIC_VLLM"
+#: Python of an environment that has llama-cpp-python[server].
+LLAMA_CPP_PYTHON = "CG2MAGIC_LLAMA_CPP_PYTHON"
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,34 @@ def llama_cpp(model: Path, *options: str) -> Iterator[Served]:
 
 
 @contextmanager
+def llama_cpp_python(model: Path, log: Path) -> Iterator[Served]:
+    """Serve a GGUF with the server of llama-cpp-python."""
+    command = [
+        os.environ[LLAMA_CPP_PYTHON], "-m", "llama_cpp.server", "--model", str(model),
+        "--model_alias", "mini", "--host", "127.0.0.1", "--n_ctx", "1024", "--n_threads", "1",
+    ]  # fmt: skip
+    with _listening(command, log) as served:
+        yield served
+
+
+@contextmanager
 def vllm(folder: Path, log: Path) -> Iterator[Served]:
     """Serve a checkpoint with vLLM on the CPU, which takes a minute or two."""
+    command = [
+        os.environ[VLLM], "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder),
+        "--served-model-name", "mini", "--host", "127.0.0.1", "--dtype", "float32", "--enforce-eager",
+    ]  # fmt: skip
+    with _listening(command, log) as served:
+        yield served
+
+
+@contextmanager
+def _listening(command: list[str], log: Path) -> Iterator[Served]:
+    """Run a server on a free port, in the environment of another Python."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        os.environ[VLLM], "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder),
-        "--served-model-name", "mini", "--host", "127.0.0.1", "--port", str(port),
-        "--dtype", "float32", "--enforce-eager",
-    ]  # fmt: skip
+    command = [*command, "--port", str(port)]
     environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     environment.pop("PYTHONPATH", None)
     with (
@@ -88,4 +108,4 @@ def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
                 return
         except httpx.HTTPError:
             time.sleep(0.5)
-    raise AssertionError(f"vLLM did not start: {log.read_text()[-2000:]}")
+    raise AssertionError(f"the server did not start: {log.read_text()[-2000:]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from cg2magic.errors import FormatError
 from cg2magic.grounding.grounding import Grounding
 from cg2magic.prompts.continuation import continuation, extension
 from cg2magic.request import Request, Sampling
+from tests import servers
 from tests.engines.test_remote import PLAIN, REQUESTS
 from tests.engines.text_only import TextOnly, text_only
 
@@ -152,3 +154,17 @@ def test_a_server_that_fills_no_holes_completes_all_the_same(server):
         with pytest.raises(FormatError, match="%%complete"):
             engine.generate(REQUESTS["a hole in a line"])
         assert engine.generate(REQUESTS["a completion"]).suggestions[0].text
+
+
+@pytest.mark.skipif(servers.LLAMA_CPP_PYTHON not in os.environ, reason="needs llama-cpp-python[server]")
+def test_the_server_of_llama_cpp_python_is_sent_text_and_weighs_its_tokens(exported, tmp_path, local):
+    with servers.llama_cpp_python(exported / "model.gguf", tmp_path / "log.txt") as served:
+        engine = RemoteEngine(reach(served.url))
+        assert engine.loaded.abilities.lines == (
+            "prompts: text, since it refuses token ids",
+            "holes: with the special tokens of codegen2, which it reads in a text",
+        )
+        for name in ("a completion", "a hole in a line"):
+            (there,) = engine.generate(REQUESTS[name]).suggestions
+            assert there.spans == local.generate(REQUESTS[name]).suggestions[0].spans
+            assert there.has_logprobs

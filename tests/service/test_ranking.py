@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from cg2magic.request import CheckResult, Request, Sampling, Suggestion, TokenLogprob
@@ -30,6 +32,11 @@ def test_what_parses_in_its_place_comes_before_what_is_likelier():
     order = ranked([candidate("1 +", -0.1), candidate("2", -0.9), candidate("3", -0.5)], "python")
     assert texts(order) == ["3", "2", "1 +"]
     assert texts(ranked([candidate("1 +", -0.1), candidate("2", -0.9)], "ruby")) == ["1 +", "2"]
+
+
+def test_what_a_server_does_not_weigh_stays_in_its_order():
+    order = ranked([candidate(text, math.nan) for text in ("1", "2 +", "3", "2")], "python")
+    assert texts(order) == ["1", "3", "2", "2 +"]
 
 
 def test_the_text_around_the_hole_counts_too():

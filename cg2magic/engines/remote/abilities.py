@@ -84,18 +84,15 @@ async def look(client: Client, served: str, reason: str) -> Abilities:
     plain = Abilities(call, reason=reason)
     if isinstance(call, FimCompletions):
         return replace(plain, hole=call)
-    family = await _family(client, call)
+    # Some servers take long to weigh the tokens of a prompt.
+    quick = replace(call, logprobs=False)
+    family = await _family(client, quick)
     if family is not None:
         return replace(plain, family=family)
-    for hole in (call, replace_call(Infill, call)):
-        if await _fills(client, call, hole):
-            return replace(plain, hole=hole)
-    return plain
-
-
-def replace_call(kind: type[Call], call: Call) -> Call:
-    """Return a call of another kind with the same settings."""
-    return kind(call.served, call.logprobs, call.more)
+    if await _fills(client, quick, quick):
+        return replace(plain, hole=call)
+    infill = Infill(served, call.logprobs, call.more)
+    return replace(plain, hole=infill) if await _fills(client, quick, infill) else plain
 
 
 async def _call(client: Client, served: str) -> Call:

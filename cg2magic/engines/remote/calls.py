@@ -31,6 +31,10 @@ class Answer(NamedTuple):
     reason: str = ""
 
 
+#: Turns off a default of Ollama and of llama-cpp-python: code repeats itself, and names most of all.
+_UNPENALIZED = {"repeat_penalty": 1.0}
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a server is asked for.
@@ -123,6 +127,8 @@ class Completions(Call):
             body["suffix"] = ask.suffix
         if self.logprobs:
             body["logprobs"] = ALTERNATIVES
+        if self.more:
+            body |= _UNPENALIZED
         if sampling.temperature:
             body["top_p"] = sampling.top_p
             if self.more:
@@ -203,7 +209,10 @@ class OllamaGenerate(Call):
     def body(self, ask: Ask) -> dict[str, Any]:
         """What is sent: the prompt as it is, unless it needs the template that puts it around the hole."""
         sampling = ask.sampling
-        options: dict[str, Any] = {"num_predict": ask.length, "temperature": sampling.temperature}
+        options: dict[str, Any] = {
+            "num_predict": ask.length,
+            "temperature": sampling.temperature,
+        } | _UNPENALIZED
         if sampling.temperature:
             options |= {"top_p": sampling.top_p, "top_k": sampling.top_k, "min_p": 0.0}
             if ask.seed is not None:

@@ -171,3 +171,12 @@ def test_a_candidates_map_is_its_code_line_for_line_and_marks_only_the_models_to
     assert not drawn["live"]  # how it was made is not known
     assert heat(replace(suggestion, places=(0, 1, 3)), live=True)["live"]
     assert json.loads(json.dumps(drawn))["cells"][2]["others"][0]["shown"] == "3"
+
+
+def test_without_probabilities_a_candidate_has_its_code_and_the_reason_in_place_of_a_map():
+    suggestion = Suggestion(("x = ",), ("f(1)",), (TokenLogprob(0, "f(1)", math.nan),), "stop", places=(0,))
+    drawn = heat(suggestion, live=True)
+    assert (drawn["cells"], drawn["live"]) == ([], False)
+    assert drawn["reason"].startswith("This server does not say")
+    assert json.loads(json.dumps(drawn, allow_nan=False))["lines"] == [[["x = ", -1], ["f(1)", -1]]]
+    assert heat(replace(suggestion, tokens=(token("f(1)", 0.5),)), live=True)["reason"] == ""
