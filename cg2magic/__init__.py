@@ -71,7 +71,8 @@ def load(
     ----------
     model : str
         ``"mini"``, a name from the catalog (``%cg2 models``), an id on the Hugging Face Hub, a folder, a
-        GGUF, or the address of a server with OpenAI's completions API, ``"http://host:8000/v1"``. A GGUF is
+        GGUF, or a server: ``"ollama"``, ``"lmstudio/NAME"``, a name of ``CG2.servers``, or an address such
+        as ``"http://host:8000/v1"``. A GGUF is
         a file, ``"owner/name-GGUF:Q4_K_M"`` on the Hub or in LM Studio's folder, or ``"ollama:NAME"``.
     device : str
         A torch device, or ``"auto"``: the GPU if there is one, and several (through accelerate) for a model
