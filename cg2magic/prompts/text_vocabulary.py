@@ -16,7 +16,7 @@ END = "<end>"
 _PIECE = re.compile(r" ?[^\W\d_]{1,6}|\d|[ \t]+(?= )|\s|_|[^\w\s]{1,3}|.", re.DOTALL)
 #: What a text is broken off before: white space, or a word with the sign in front of it, which most
 #: vocabularies join to it.
-_LOOSE = re.compile(r"[ \t]+\Z|[^\w\n]?\w+\Z")
+_LOOSE = re.compile(r"[ \t]+\Z|[^\w\n\"']?\w+\Z")
 
 
 class TextVocabulary(Vocabulary):

@@ -96,6 +96,21 @@ def test_an_indentation_that_a_server_writes_again_is_cut_off():
         assert suggestion.code == "def f(a):\n    return a\n\nf(1)\n"
 
 
+def test_what_came_to_nothing_is_asked_for_again_behind_the_indentation_that_was_typed():
+    behind = "    return values[middle]"
+
+    def write(prompt: str, suffix: str | None) -> list[str]:
+        del suffix
+        # Such a vocabulary joins the last space to the next word.
+        return [" middle", " = 0"] if prompt.endswith("   ") else [behind]
+
+    with documented("lmstudio", write=write) as server:
+        engine = RemoteEngine(reach(server.url))
+        (suggestion,) = engine.generate(Request(("def f(values):\n    ", f"\n{behind}\n"))).suggestions
+        assert suggestion.code == f"def f(values):\n    middle = 0\n{behind}\n"
+        assert [body["prompt"][-3:] for _, body in server.requests] == ["e|>", "   "]
+
+
 def test_a_special_token_that_a_server_spells_ends_the_text():
     with documented("lmstudio", write=lambda *_: ["a", " + b<|file_sep|>and more"]) as server:
         assert RemoteEngine(reach(server.url)).generate(HOLE).suggestions[0].text == "a + b"

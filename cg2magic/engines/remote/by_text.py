@@ -70,7 +70,8 @@ class TextWriter:
         """Write a candidate, see `Writer`."""
         written = b""
         candidate.replay()
-        insists = False  # on what was typed
+        # On what was typed: a candidate that came to nothing is to begin in another way.
+        insists = bool(candidate.barred and candidate.start)
         while candidate.finish_reason is None:
             written += b"".join(self.vocabulary.pieces[i] for i in candidate.feed)
             candidate.feed.clear()
@@ -79,8 +80,8 @@ class TextWriter:
                 candidate.run_out()
                 break
             typed = candidate.start
-            how = self._warmer(sampling) if candidate.barred else sampling
-            asked = (written + typed if insists else written).decode(errors="ignore")
+            how = self._warmer(sampling) if candidate.barred and not insists else sampling
+            asked = (written + _insisted(typed) if insists else written).decode(errors="ignore")
             seed = seed_of(sampling, number, len(candidate.prompt.ids) + len(written))
             call, ask = self._ask(candidate.prompt, asked, min(room, sampling.max_new_tokens), how, seed)
             try:
@@ -179,6 +180,11 @@ class TextWriter:
         return TokenLogprob(i, self.vocabulary.text(i), piece.logprob, others)
 
 
+def _insisted(typed: bytes) -> bytes:
+    """What of a typed text is sent with the prompt; vocabularies join the last space to the next word."""
+    return typed[:-1] if typed.endswith(b"  ") else typed
+
+
 def _unbarred(token: TokenLogprob, barred: frozenset[int]) -> TokenLogprob:
     """Take the likeliest alternative instead of a token that is barred, if there is one."""
     others = [other for other in token.alternatives if other.id not in barred]
@@ -237,6 +243,7 @@ class _Beginning:
         piece = self._vocabulary.pieces[token.id]
         if not piece:
             return token
+        piece = piece.removeprefix(typed[len(_insisted(typed)) :])
         i = self._vocabulary.token(typed + piece)
         others = tuple(self._behind(typed, other) for other in token.alternatives)
         return replace(token, id=i, text=self._vocabulary.text(i), alternatives=others)
