@@ -80,9 +80,9 @@ class TextWriter:
                 candidate.run_out()
                 break
             typed = candidate.start
-            how = self._warmer(sampling) if candidate.barred and not insists else sampling
+            how = self._warmer(sampling) if candidate.barred else sampling
             asked = (written + _insisted(typed) if insists else written).decode(errors="ignore")
-            seed = seed_of(sampling, number, len(candidate.prompt.ids) + len(written))
+            seed = seed_of(how, number, len(candidate.prompt.ids) + len(written))
             call, ask = self._ask(candidate.prompt, asked, min(room, sampling.max_new_tokens), how, seed)
             try:
                 async with contextlib.aclosing(self._client.stream(call.path, call.body(ask))) as events:
@@ -96,7 +96,8 @@ class TextWriter:
         """Return how to draw another first token, if the server does not say which others are likely."""
         if self._abilities.call.logprobs:
             return sampling
-        return replace(sampling, temperature=max(sampling.temperature, _AGAIN))
+        # Whoever asked for no chance gets the same text again.
+        return replace(sampling, temperature=max(sampling.temperature, _AGAIN), seed=sampling.seed or 0)
 
     def _ask(
         self, prompt: Prompt, written: str, length: int, sampling: Sampling, seed: int | None
