@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.asking import button
 from tests.browser.test_appearance import CONTRASTS
+from tests.engines.documented import documented
 
 pytestmark = pytest.mark.browser
 
@@ -182,3 +183,14 @@ def test_where_a_notebook_is_not_trusted_colours_underlines_and_tooltips_are_lef
     assert look[1] != "0px"
     assert "import numpy as np" in card.locator("pre").inner_text()
     picture(page, "score-untrusted")
+
+
+def test_a_server_that_weighs_no_tokens_has_the_reason_in_place_of_a_map(notebook, ready):
+    with documented("lmstudio", write=lambda *_: ["np", ".", "zeros(3)"]) as server:
+        notebook.add_and_run(f"%load_ext cg2magic\n%cg2 load {server.url}")
+        panel = ready("%%complete\nimport numpy as np\nx = ")
+    panel.get_by_role("checkbox", name="heat map").check()
+    panel.get_by_text("does not say how likely its tokens were").wait_for()
+    assert tokens(panel).count() == 0
+    assert "np.zeros(3)" in panel.text_content()
+    picture(notebook, "panel-no-map")
