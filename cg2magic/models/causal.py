@@ -26,6 +26,7 @@ def load_causal(
     *,
     is_spread: bool,
     report: Callable[[float], None],
+    kind: type[PreTrainedModel] | None = None,
 ) -> PreTrainedModel:
     """Load a model, on the CPU unless it is spread over several GPUs.
 
@@ -38,6 +39,8 @@ def load_causal(
         Whether accelerate distributes it.
     report : callable
         Receives the share that has been read; it may raise.
+    kind : type, optional
+        Class of the model; by default, transformers chooses.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def load_causal(
 
     try:
         with _followed(report):
-            model, loaded = AutoModelForCausalLM.from_pretrained(
+            model, loaded = (kind or AutoModelForCausalLM).from_pretrained(
                 folder,
                 config=config,
                 dtype=dtype,

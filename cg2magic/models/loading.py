@@ -27,7 +27,6 @@ from cg2magic.wording import gigabytes, one_line, parameters
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from cg2magic.models.codegen.phi import Phi
 
 _log = logging.getLogger(__name__)
 
@@ -236,7 +235,7 @@ def _load(
                 model, groups = _load_codegen(plan, tokenizer, groups)
             else:
                 model, groups = _load_causal(plan), None
-                if precision == "int8" and not int8.swap_linears(model, _told(plan, "packing")):
+                if precision == "int8" and not _quantize(model, plan):
                     if asked == "int8":
                         raise LoadError("int8 does not support its layers; use precision='bf16'")
                     precision = "bf16"
@@ -321,7 +320,7 @@ def _load_codegen(
         model = empty_phi(phi_config(plan.config, torch_dtype("int8")))
         proven = int8_cache.read(kept, model, plan.reading, plan.what)
         if proven is not None:
-            _pack(model, plan)
+            _pack(model, _told(plan, "packing"))
             return model, proven
         del model
     model = load_phi(
@@ -339,16 +338,31 @@ def _load_codegen(
     if plan.precision == "int8":
         keeping = plan.watch.upto(_KEPT)
         int8_cache.write(kept, model, proven, keeping, f"keeping {plan.found.name} in int8")
-        _pack(model, plan)
+        _pack(model, _told(plan, "packing"))
     return model, proven
 
 
-def _pack(model: Phi, plan: _Plan) -> None:
+def _quantize(model: PreTrainedModel, plan: _Plan) -> bool:
+    """Convert a model in memory to int8; return False, and change nothing, if that would not pay."""
+    from cg2magic.models.int8 import linear as int8
+    from cg2magic.models.quick.forward import QuickForward
+
+    if not int8.pays(model):
+        return False
+    swap = int8.swap_all if isinstance(model, QuickForward) else int8.swap_linears
+    swap(model, _told(plan, "packing"))
+    _pack(model)
+    return True
+
+
+def _pack(model: PreTrainedModel, report: Callable[[int, int], None] | None = None) -> None:
     """Join int8 layers and pack them for the fastest kernel; nothing can rearrange them afterwards."""
     from cg2magic.models.int8 import linear as int8
+    from cg2magic.models.quick.forward import QuickForward
 
-    model.join()
-    int8.pack(model, _told(plan, "packing"))
+    if isinstance(model, QuickForward):
+        model.join()
+    int8.pack(model, report)
 
 
 def _told(plan: _Plan, does: str) -> Callable[[int, int], None]:
@@ -359,6 +373,8 @@ def _told(plan: _Plan, does: str) -> Callable[[int, int], None]:
 
 def _load_causal(plan: _Plan) -> PreTrainedModel:
     """Load a causal language model that transformers supports."""
+    from cg2magic.models.quick.llama import quick_class
+
     watch, total = plan.reading, plan.weights.nbytes
 
     def report(share: float) -> None:
@@ -367,7 +383,10 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
     report(0.0)
     # With int8, everything except linear layers stays in 16 bits.
     dtype = torch_dtype("bf16" if plan.precision == "int8" else plan.precision)
-    model = load_causal(plan.found.folder, plan.config, dtype, is_spread=plan.is_spread, report=report)
+    kind = quick_class(plan.config) if plan.device == "cpu" else None
+    model = load_causal(
+        plan.found.folder, plan.config, dtype, is_spread=plan.is_spread, report=report, kind=kind
+    )
     report(1.0)
     if not plan.is_spread:
         model = model.to(plan.device)

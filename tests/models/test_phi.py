@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import PhiForCausalLM
 
-from cg2magic.models.codegen.kv_cache import KVCache
 from cg2magic.models.loading import load_model
+from cg2magic.models.quick.kv_cache import KVCache
 from tests.checkpoints import make_config, make_weights, reference_logits, write_checkpoint
 
 IDS = torch.randint(0, 400, (3, 60), generator=torch.Generator().manual_seed(0))

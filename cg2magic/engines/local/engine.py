@@ -205,10 +205,10 @@ class LocalEngine:
     def _new_cache(self) -> Cache:
         from transformers import DynamicCache
 
-        from cg2magic.models.codegen.phi import Phi
+        from cg2magic.models.quick.forward import QuickForward
 
         model = self.loaded.model
-        if isinstance(model, Phi) and model.device.type == "cpu" and self._steps is None:
+        if isinstance(model, QuickForward) and model.device.type == "cpu" and self._steps is None:
             return model.new_cache()
         return DynamicCache(config=model.config)
 

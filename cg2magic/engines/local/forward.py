@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache, StaticCache
 
-    from cg2magic.models.codegen.kv_cache import KVCache
+    from cg2magic.models.quick.kv_cache import KVCache
 
     Cache: TypeAlias = DynamicCache | StaticCache | KVCache | "ForkingCache"
 

@@ -110,8 +110,10 @@ class Int8Linear(nn.Module):
     def stacked(cls, layers: Sequence[Int8Linear]) -> Int8Linear:
         """Join several layers with the same input into one, whose output is all theirs, concatenated."""
         w, scale = (torch.cat(parts) for parts in zip(*(layer.unpack() for layer in layers), strict=True))
+        if all(layer.bias is None for layer in layers):
+            return cls(w, scale)  # O is the sum over the layers
         biases = [torch.zeros(x.out_features) if x.bias is None else x.bias for x in layers]
-        return cls(w, scale, torch.cat(biases))  # O is the sum over the layers
+        return cls(w, scale, torch.cat(biases))
 
     def rearrange(self, w: torch.Tensor, scale: torch.Tensor) -> None:
         """Replace the weights by these, which are not packed."""
@@ -292,7 +294,13 @@ def set_tensor(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
         setattr(module, leaf, nn.Parameter(tensor.to(torch.float32, copy=True), requires_grad=False))
 
 
-def swap_linears(model: PreTrainedModel, report: Callable[[int, int], None] | None = None) -> bool:
+def pays(model: PreTrainedModel) -> bool:
+    """Whether large linear layers hold at least half of a model's weights."""
+    held = sum(module.weight.numel() for module in _large_linears(model).values())
+    return 2 * held >= sum(parameter.numel() for parameter in model.parameters())
+
+
+def swap_linears(model: PreTrainedModel, report: Callable[[int, int], None] | None = None) -> None:
     """Quantize the linear layers of a model in memory, one at a time, except small ones.
 
     Parameters
@@ -300,30 +308,37 @@ def swap_linears(model: PreTrainedModel, report: Callable[[int, int], None] | No
     model : PreTrainedModel
     report : callable, optional
         Receives how many weights are done, and how many there are to do; it may raise.
-
-    Returns
-    -------
-    bool
-        False if they hold less than half of the weights; then nothing was done.
     """
-    linears = {
-        name: module
-        for name, module in model.named_modules()
-        if type(module) is nn.Linear and module.weight.numel() >= _SMALL
-    }
-    held = sum(module.weight.numel() for module in linears.values())
-    if 2 * held < sum(parameter.numel() for parameter in model.parameters()):
-        return False
+    linears = _large_linears(model)
     head = model.get_output_embeddings()
-    done = 0
+    done, total = 0, sum(module.weight.numel() for module in linears.values())
     while linears:
         name, module = linears.popitem()
         model.set_submodule(name, Int8Linear.of(module, is_head=module is head))
         done += module.weight.numel()
         if report is not None:
-            report(done, held)
-    pack(model)
-    return True
+            report(done, total)
+
+
+def swap_all(model: nn.Module, report: Callable[[int, int], None] | None = None) -> None:
+    """Convert all weights of a model in memory, one at a time, as `set_tensor` does; see `swap_linears`."""
+    # The weight of the logits may be that of the embedding too. With only names, each is freed at once.
+    sizes = {name: weight.numel() for name, weight in model.named_parameters(remove_duplicate=False)}
+    done, total = 0, sum(sizes.values())
+    for name, size in sizes.items():
+        path, _, leaf = name.rpartition(".")
+        set_tensor(model, name, getattr(model.get_submodule(path), leaf).detach())
+        done += size
+        if report is not None:
+            report(done, total)
+
+
+def _large_linears(model: nn.Module) -> dict[str, nn.Linear]:
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if type(module) is nn.Linear and module.weight.numel() >= _SMALL
+    }
 
 
 def count(model: PreTrainedModel) -> tuple[int, int]:

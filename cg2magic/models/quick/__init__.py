@@ -1,0 +1,1 @@
+"""Forward passes for CPUs: what transformers computes, in fewer steps."""
