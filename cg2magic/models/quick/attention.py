@@ -48,8 +48,7 @@ def attend(q: torch.Tensor, layer: KVLayer, mask: torch.Tensor | None) -> torch.
     """Compute attention for `q`, ``[B, H * G, S, D]``, in float32; the result has the same shape.
 
     For few tokens, the G queries of a head and its S tokens are rows of one matrix, so keys and values are
-    read once and never copied. ``keys @ q.mT`` equals ``(q @ keys.mT).mT`` and is several times as fast for
-    few rows: oneMKL reads the keys once, in order.
+    read once and never copied.
 
     Parameters
     ----------
@@ -68,15 +67,24 @@ def attend(q: torch.Tensor, layer: KVLayer, mask: torch.Tensor | None) -> torch.
     keys, values = (part.float() for part in layer.own)  # [B, H, O, D]
     groups = heads // keys.shape[1]
     q = (q * head_dim**-0.5).reshape(batch, -1, groups * tokens, head_dim)  # [B, H, G * S, D]
-    scores = (keys @ q.mT).mT  # [B, H, G * S, O]
+    scores = _products(q, keys, groups)  # [B, H, G * S, O]
     if mask is not None:
         scores[..., -tokens:] += mask.repeat(groups, 1)
-    mixed = _attend_shared(q, layer, scores, values) if layer.shared else scores.softmax(-1) @ values
+    mixed = _attend_shared(q, layer, scores, values, groups) if layer.shared else scores.softmax(-1) @ values
     return mixed.reshape(batch, heads, tokens, head_dim)
 
 
+def _products(q: torch.Tensor, keys: torch.Tensor, groups: int) -> torch.Tensor:
+    """Multiply each query with each key, ``[…, rows, D]`` with ``[…, keys, D]``.
+
+    The first way is several times as fast for a row or two: oneMKL reads the keys once, in order. The second
+    is faster by half for the rows of grouped queries.
+    """
+    return (keys @ q.mT).mT if groups == 1 else q @ keys.mT
+
+
 def _attend_shared(
-    q: torch.Tensor, layer: KVLayer, scores: torch.Tensor, values: torch.Tensor
+    q: torch.Tensor, layer: KVLayer, scores: torch.Tensor, values: torch.Tensor, groups: int
 ) -> torch.Tensor:
     """Attend to the keys that the batch shares in one product for all of it, and to each sequence's own.
 
@@ -88,13 +96,15 @@ def _attend_shared(
         Of its own keys.
     values : Tensor, ``[B, H, O, D]``
         Its own.
+    groups : int
+        G.
     """
     assert layer.shared is not None
     batch, heads, rows, head_dim = q.shape
     shared_keys, shared_values = (part[0].float() for part in layer.shared)  # [H, P, D]
     together = q.transpose(0, 1).reshape(heads, batch * rows, head_dim)  # [H, B * G * S, D]
     # [H, B * G * S, P] -> [B, H, G * S, P]
-    shared = (shared_keys @ together.mT).mT.unflatten(1, (batch, rows)).transpose(0, 1)
+    shared = _products(together, shared_keys, groups).unflatten(1, (batch, rows)).transpose(0, 1)
     weights = torch.cat((shared, scores), dim=-1).softmax(-1)  # [B, H, G * S, L]
     of_shared, of_own = weights.split((layer.shared_length, layer.length), dim=-1)
     together = of_shared.transpose(0, 1).reshape(heads, batch * rows, -1)  # [H, B * G * S, P]
