@@ -390,7 +390,9 @@ def test_outliers_in_a_few_channels_are_survived_because_scales_are_per_token(tm
 
 
 def save_llama(folder: Path, **fields: int) -> Path:
-    config = LlamaConfig(vocab_size=448, num_hidden_layers=2, num_attention_heads=4, **fields)
+    config = LlamaConfig(
+        vocab_size=448, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, **fields
+    )
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
@@ -404,6 +406,9 @@ def test_the_linear_layers_of_other_models_are_quantized(tmp_path):
     assert ints.precision == "int8"
     assert ints.parameters == floats.parameters
     assert ints.memory < floats.memory * 0.4
+    block = ints.model.model.layers[0]
+    assert all(isinstance(layer, Int8Linear) for layer in (block.qkv, block.gate_up, block.mlp.down_proj))
+    assert block.input_layernorm.weight.dtype == torch.float32
     assert relative_errors(ints.model(ids).logits.float(), floats.model(ids).logits).mean() < 0.1
 
 

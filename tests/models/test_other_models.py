@@ -62,7 +62,7 @@ def test_a_llama_loads_for_completions(llama):
     told = []
     loaded = load_model(str(llama), progress=told.append)
     theirs = AutoModelForCausalLM.from_pretrained(llama)
-    assert torch.equal(loaded.model(IDS).logits, theirs(IDS).logits)
+    assert torch.allclose(loaded.model(IDS).logits, theirs(IDS).logits, atol=1e-5)
     assert (loaded.family, loaded.context, loaded.groups) == ("causal", 128, None)
     assert loaded.parameters == theirs.num_parameters()
     assert not loaded.model.training

@@ -1,4 +1,4 @@
-"""The quick forward pass computes what transformers' own does, however the tokens are fed."""
+"""The quick forward passes compute what transformers' own do, however the tokens are fed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,88 @@ import copy
 
 import pytest
 import torch
-from transformers import PhiForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PhiForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from cg2magic.models.loading import load_model
+from cg2magic.models.quick.forward import QuickForward
 from cg2magic.models.quick.kv_cache import KVCache
-from tests.checkpoints import make_config, make_weights, reference_logits, write_checkpoint
+from cg2magic.models.quick.llama import QuickQwen2, quick_class
+from tests.checkpoints import make_config, make_tokenizer, make_weights, reference_logits, write_checkpoint
 
 IDS = torch.randint(0, 400, (3, 60), generator=torch.Generator().manual_seed(0))
 ONE = IDS[:1]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_checkpoint(tmp_path_factory.mktemp("phi") / "m")
+#: Two heads of keys for eight of queries.
+SHAPE = {
+    "vocab_size": 448,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+}
+#: Angles that depend on more than the position.
+SCALED = {
+    "rope_type": "llama3",
+    "rope_theta": 10_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+
+
+def save_other(folder, theirs, config):
+    torch.manual_seed(0)
+    model = theirs(config)
+    for weight in model.parameters():
+        weight.data.normal_(std=0.2)  # biases too, which begin as zeros
+    model.save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    return folder
+
+
+MAKERS = {
+    PhiForCausalLM: write_checkpoint,
+    LlamaForCausalLM: lambda folder: save_other(
+        folder, LlamaForCausalLM, LlamaConfig(**SHAPE, rope_parameters=SCALED, tie_word_embeddings=True)
+    ),
+    Qwen2ForCausalLM: lambda folder: save_other(folder, Qwen2ForCausalLM, Qwen2Config(**SHAPE)),
+}
 
 
 @pytest.fixture(scope="module")
-def model(folder):
-    return load_model(str(folder)).model
+def folders(tmp_path_factory):
+    """A checkpoint of each layout."""
+    place = tmp_path_factory.mktemp("quick")
+    return {theirs: make(place / theirs.__name__) for theirs, make in MAKERS.items()}
+
+
+@pytest.fixture(scope="module", params=MAKERS, ids=lambda theirs: theirs.__name__)
+def theirs(request):
+    """Transformers' class of a layout."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(folders, theirs):
+    """A model with a quick forward pass."""
+    loaded = load_model(str(folders[theirs])).model
+    assert isinstance(loaded, QuickForward)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def phi(folders):
+    return load_model(str(folders[PhiForCausalLM])).model
+
+
+@pytest.fixture(scope="module")
+def plain(model, theirs):
+    """Transformers' own forward pass with the same weights; returns logits."""
+    return lambda ids: theirs.forward(model, ids, use_cache=False).logits
 
 
 @pytest.fixture(autouse=True)
@@ -43,37 +107,37 @@ def near(a, b):
     return (a - b).abs().max() < 1e-4
 
 
-def test_it_computes_what_the_equations_say(model):
+def test_it_computes_what_the_equations_say(phi):
     weights, config = make_weights(make_config()), make_config()
-    assert near(model(ONE).logits[0], reference_logits(weights, config, 8, ONE[0]))
+    assert near(phi(ONE).logits[0], reference_logits(weights, config, 8, ONE[0]))
 
 
 @pytest.mark.parametrize("lengths", [(60,), (1,) * 60, (17, 17, 26), (5, 9, 16, 30), (40, 16, 1, 3)])
-def test_the_pieces_a_prompt_is_fed_in_do_not_matter(model, lengths):
-    whole = PhiForCausalLM.forward(model, ONE, use_cache=False).logits
+def test_the_pieces_a_prompt_is_fed_in_do_not_matter(model, lengths, plain):
+    whole = plain(ONE)
     assert near(feed(model, ONE, *lengths)[0], whole)
 
 
-def test_rows_may_have_prompts_of_their_own(model):
-    whole = PhiForCausalLM.forward(model, IDS, use_cache=False).logits
+def test_rows_may_have_prompts_of_their_own(model, plain):
+    whole = plain(IDS)
     assert near(feed(model, IDS, 20, 30, 1, 9)[0], whole)
 
 
 @pytest.mark.parametrize("steps", [(1,) * 20, (3, 1, 16), (20,)])
-def test_candidates_share_the_prompt_and_differ_after_it(model, steps):
+def test_candidates_share_the_prompt_and_differ_after_it(model, steps, plain):
     ids = torch.cat([ONE[:, :40].expand(3, -1), IDS[:, 40:]], dim=1)
-    whole = PhiForCausalLM.forward(model, ids, use_cache=False).logits
+    whole = plain(ids)
     _, cache = feed(model, ONE[:, :40], 40)
     cache.reorder_cache(torch.zeros(3, dtype=torch.long))
     logits, cache = feed(model, ids[:, 40:], *steps, cache=cache)
     assert near(logits, whole[:, 40:])
     assert cache.layers[0].keys.shape[2] < 200  # the prompt's are held once
-    assert cache.layers[0].shared[0].shape[:3] == (1, 8, 40)
+    assert cache.layers[0].shared[0].shape[2] == 40
 
 
-def test_a_candidate_that_has_ended_leaves_the_batch(model):
+def test_a_candidate_that_has_ended_leaves_the_batch(model, plain):
     ids = torch.cat([ONE[:, :40].expand(3, -1), IDS[:, 40:]], dim=1)
-    whole = PhiForCausalLM.forward(model, ids, use_cache=False).logits
+    whole = plain(ids)
     _, cache = feed(model, ONE[:, :40], 40)
     cache.reorder_cache(torch.zeros(3, dtype=torch.long))
     feed(model, ids[:, 40:50], 1, 9, cache=cache)
@@ -150,14 +214,29 @@ def test_all_that_transformers_offers_is_still_there(model):
 
 
 @pytest.mark.parametrize(("precision", "away"), [("bf16", 0.3), ("fp16", 0.05), ("int8", 0.3)])
-def test_lower_precisions_stay_near(folder, model, precision, away):
-    lower = load_model(str(folder), precision=precision).model
-    whole = model(ONE).logits
+def test_lower_precisions_stay_near(folders, phi, precision, away):
+    lower = load_model(str(folders[PhiForCausalLM]), precision=precision).model
+    whole = phi(ONE).logits
     for logits in (lower(ONE).logits, feed(lower, ONE, 20, 1, 39)[0]):
         assert (logits.float() - whole).abs().mean() < away * whole.std()
 
 
-def test_keys_and_values_take_16_bits_beside_int8(folder, model):
-    cache = load_model(str(folder), precision="int8").model.new_cache()
+def test_keys_and_values_take_16_bits_beside_int8(folders, phi):
+    cache = load_model(str(folders[PhiForCausalLM]), precision="int8").model.new_cache()
     assert cache.layers[0].dtype == torch.bfloat16
-    assert model.new_cache().layers[0].dtype == torch.float32
+    assert phi.new_cache().layers[0].dtype == torch.float32
+
+
+def test_the_greedy_text_is_that_of_transformers(model, plain):
+    _, cache = feed(model, ONE, 60)
+    ids, last = ONE, plain(ONE)[:, -1:]
+    for _ in range(12):
+        new = last.argmax(-1)
+        ids, last = torch.cat((ids, new), dim=1), model(new, past_key_values=cache).logits
+    assert torch.equal(ids[:, 60:], plain(ids)[:, 59:-1].argmax(-1))
+
+
+def test_a_model_with_a_window_is_left_to_transformers():
+    windows = Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=32, max_window_layers=1)
+    assert quick_class(windows) is None
+    assert quick_class(Qwen2Config(**SHAPE)) is QuickQwen2
