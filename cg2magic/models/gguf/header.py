@@ -240,7 +240,7 @@ class _Reader:
             return self._number(self._format(kind))
         kind, count = self._number("I"), self._number("Q")
         if kind == _STRING:
-            return [self._string() for _ in range(self._count(count, least=8))]
+            return self._strings(self._count(count, least=8))
         each = self._format(kind)
         size = struct.calcsize(each)
         start = self._take(self._count(count, least=size) * size)
@@ -259,6 +259,24 @@ class _Reader:
         length = self._number("Q")
         start = self._take(length)
         return self._content[start : start + length]
+
+    def _strings(self, count: int) -> list[bytes]:
+        """Read many strings: a vocabulary and its merges are 300,000, most of the time of reading a header."""
+        content, at, size = self._content, self._at, self._size
+        length_at = struct.Struct("<Q").unpack_from
+        found = []
+        for _ in range(count):
+            if at + 8 > size:
+                break
+            start = at + 8
+            at = start + length_at(content, at)[0]
+            if at > size:
+                break
+            found.append(content[start:at])
+        else:
+            self._at = at
+            return found
+        raise self._damaged(f"{count:,} strings at byte {self._at:,} go on beyond its end")
 
     def _count(self, count: int, least: int) -> int:
         """Check how many values follow, each of at least so many bytes."""
