@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="measure this real model instead, in our engine and in llama.cpp alone; may be repeated",
     )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="with --gguf: the same model in a folder of transformers, to be measured in int8 as well",
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report to this file too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value to this file")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the main rows, as .png or .svg")
@@ -83,11 +89,19 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _bench_files(args: argparse.Namespace) -> None:
-    from benchmarks.speed.gguf import measure
+    from benchmarks.speed import gguf
 
-    if args.json or args.chart:
-        raise UsageError("--json and --chart are for the run with random weights: leave them out with --gguf")
-    tables = [measure(file, args.rounds, partial(print, file=sys.stderr, flush=True)) for file in args.gguf]
+    if args.json:
+        raise UsageError("--json is for the run with random weights: leave it out with --gguf")
+    if len(args.gguf) > 1 and (args.chart or args.checkpoint):
+        raise UsageError("--chart and --checkpoint are for one file: give --gguf once")
+    tables = []
+    for file in args.gguf:
+        said = partial(print, file=sys.stderr, flush=True)
+        results = gguf.measure(file, args.rounds, said, args.checkpoint)
+        tables.append(gguf.markdown(results))
+        if args.chart:
+            report.draw_chart(results, args.chart)
     print("\n".join(tables))
     if args.markdown:
         args.markdown.write_text("\n".join(tables), "utf-8")

@@ -6,136 +6,46 @@ each other, as in the run with random weights.
 
 from __future__ import annotations
 
-import gc
+import datetime as dt
 import random
-import statistics
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.machine import this_machine, version
-from benchmarks.speed.ours import FullLengthEngine
-from benchmarks.speed.peers import TEMPERATURE, TOP_P, Clock, LlamaCpp, Place
+from benchmarks.speed import report
+from benchmarks.speed.gguf_peers import Alone, FourBits, Int8, Ours, PlainInt8, Server
+from benchmarks.speed.machine import this_machine
+from benchmarks.speed.peers import Place
+from benchmarks.speed.results import Bar, Results
+from benchmarks.speed.rows import TIMES, Meaning
 from benchmarks.speed.shapes import SHAPES
 from benchmarks.speed.worker import Loaded, Session, Timed, Worker, WorkerError
-from cg2magic.engines.gguf.engine import GgufEngine
 from cg2magic.models.threads import cores_to_use
-from cg2magic.request import Sampling
 
 #: Tokens of the prompt and of the answer, of the prompt for several candidates, and how many more the next
 #: request has.
 _PROMPT, _NEW, _SHORT, _MORE, _SEQUENCES = 421, 64, 64, 40, 4
+#: Characters that four bits are measured on, and seconds between two turns, until threads sleep.
+_TEXT, _PAUSE = 6000, 0.4
 _ROWS = {
-    "prompt": f"prompt, {_PROMPT} tokens, tokens/s",
-    "generation": f"generation, {_NEW} tokens, tokens/s",
-    "sequences": f"generation, {_SEQUENCES} candidates, tokens/s of all",
-    "next": f"the next request, {_MORE} tokens more, against the same cold",
-    "load": "load again, s",
+    "prompt_1": Meaning(f"prompt, {_PROMPT} tokens", "tokens/s", "more"),
+    "generation_1": Meaning(f"generation, {_NEW} tokens", "tokens/s", "more"),
+    "generation_4": Meaning(f"generation, {_SEQUENCES} candidates, tokens of all", "tokens/s", "more"),
+    "load_again": Meaning("load again", "s", "less"),
+    "next_to_cold": Meaning(f"the next request, {_MORE} tokens more, against the same cold", TIMES, "less"),
+    "generation_4_to_1": Meaning(f"{_SEQUENCES} candidates against 1", TIMES, "more"),
+    "four_bits": Meaning("CodeGen2's layout in four bits: perplexity against float32", "% more", "less"),
 }
-
-
-class _FullLengthGguf(FullLengthEngine, GgufEngine):
-    """Our engine on llama.cpp, with prompts in tokens and candidates of full length."""
-
-
-class Ours:
-    """`load_gguf`, and the engine for GGUF files."""
-
-    def __init__(self, file: Path, place: Place) -> None:
-        self.file, self.place = file, place
-        self.engine: Any = None
-
-    @property
-    def label(self) -> str:
-        """What is run, and how."""
-        from cg2magic.models.gguf.binding import binding
-
-        package = binding().package
-        return f"cg2magic ({package} {version(package)})"
-
-    def start(self) -> None:
-        """Import the packages that the memory baseline includes."""
-        import torch  # noqa: F401
-
-    def load(self) -> None:
-        """Load the model."""
-        from cg2magic.models.gguf.loading import load_gguf
-        from cg2magic.models.gguf.sources import find_gguf
-        from cg2magic.progress import Watch
-
-        source = find_gguf(str(self.file), Watch())
-        assert source is not None  # it is a file
-        self.engine = _FullLengthGguf(load_gguf(source, device="cpu", watch=Watch()))
-        self.engine.drafts = False
-
-    def unload(self) -> None:
-        """Free the memory."""
-        if self.engine is not None:
-            self.engine.close()
-        self.engine = None
-        gc.collect()
-
-    def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        """Write exactly `new` tokens."""
-        sampling = Sampling(max_new_tokens=new)
-        if sequences > 1:
-            sampling = Sampling(sequences, new, TEMPERATURE, TOP_P)
-        self.engine.write(ids, sampling, clock)
-
-
-class Alone(Ours):
-    """llama.cpp from the same package, with nothing around it but the choice of the likeliest token."""
-
-    @property
-    def label(self) -> str:
-        """What is run, and how."""
-        return "the same llama.cpp alone, greedy"
-
-    def load(self) -> None:
-        """Load the model."""
-        from cg2magic.models.gguf.llama import LlamaContext, LlamaModel
-
-        self.engine = LlamaContext(LlamaModel(str(self.file)), cells=4096, threads=self.place.threads)
-
-    def generate(self, ids: tuple[int, ...], new: int, sequences: int, clock: Clock) -> None:
-        """Write exactly `new` tokens; several sequences are all the same."""
-        numbers = list(range(1, sequences + 1))
-        logits = self.engine.logits([ids], [1], 0, 1)
-        for number in numbers[1:]:
-            self.engine.copy(1, number)
-        rows = [int(logits[0, 0].argmax())] * sequences
-        for written in range(new):
-            clock.tick_all()
-            if written + 1 < new:
-                logits = self.engine.logits([[row] for row in rows], numbers, len(ids) + written, 1)
-                rows = [int(row.argmax()) for row in logits[:, 0]]
-        for number in numbers:
-            self.engine.remove(number)
-
-
-class Server(LlamaCpp):
-    """llama.cpp's server engine, from the package that our tests use."""
-
-    def __init__(self, file: Path, place: Place) -> None:
-        super().__init__(place)
-        self.file = file
-
-    @property
-    def label(self) -> str:
-        """What is run, and how."""
-        return f"llama.cpp's server (xllamacpp {version('xllamacpp')})"
-
-    @property
-    def _model(self) -> Path:
-        return self.file
-
-
 _PEERS: dict[str, Callable[[Path, Place], Any]] = {"ours": Ours, "alone": Alone, "server": Server}
+_OF_CHECKPOINT: dict[str, Callable[[Path, Place], Any]] = {"int8": Int8, "plain": PlainInt8}
 
 
-def measure(file: Path, rounds: int, said: Callable[[str], None]) -> str:
-    """Measure one file, and return the table in Markdown.
+def measure(file: Path, rounds: int, said: Callable[[str], None], checkpoint: Path | None = None) -> Results:
+    """Measure one file.
 
     Parameters
     ----------
@@ -143,49 +53,79 @@ def measure(file: Path, rounds: int, said: Callable[[str], None]) -> str:
     rounds : int
     said : callable
         Receives a line for each step.
+    checkpoint : Path, optional
+        The same model in a folder of transformers, which is measured in int8.
     """
     machine = this_machine()
-    place = Place(file.parent, SHAPES["1B"], cores_to_use())
-    workers: dict[str, Worker] = {}
-    labels: dict[str, str] = {}
-    try:
-        for key, peer in _PEERS.items():
-            log = Path(f"{file.stem}-{key}.log").absolute()
-            worker = Worker(partial(Session, partial(peer, file.absolute()), place), log)
-            try:
-                labels[key] = worker.ask("load").label
-            except WorkerError as error:
-                said(f"{key}: {error}")
-                worker.close()
-                continue
-            workers[key] = worker
-            said(f"{labels[key]}: loaded")
-        values: dict[tuple[str, str], list[float]] = {}
+    results = Results.empty(
+        _ROWS,
+        when=dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        machine=asdict(machine) | {"description": machine.describe()},
+        model={"name": file.name},
+        rounds=rounds,
+    )
+    with ExitStack() as closing:
+        workers = dict(_load(file, checkpoint, closing, results, said))
         for turn in range(rounds):
             for key in sorted(workers, reverse=bool(turn % 2)):
-                for row, value in _turn(workers[key], turn):
-                    values.setdefault((row, key), []).append(value)
-                said(f"round {turn + 1} of {rounds}: {labels[key]}")
-    finally:
-        for worker in workers.values():
-            worker.close()
-    return _table(file, machine.describe(), labels, values)
+                time.sleep(_PAUSE)
+                for row, value in _turn(workers[key], turn, loads=key not in _OF_CHECKPOINT):
+                    results.add(row, key, value)
+                said(f"round {turn + 1} of {rounds}: {results.peers[key]}")
+        mini = Worker(FourBits, Path("four-bits.log").absolute())
+        closing.callback(mini.close)
+        results.add("four_bits", "mini", mini.ask("change", _TEXT))
+    return results
 
 
-def _turn(worker: Worker, turn: int) -> Iterator[tuple[str, float]]:
+def _load(
+    file: Path, checkpoint: Path | None, closing: ExitStack, results: Results, said: Callable[[str], None]
+) -> Iterator[tuple[str, Worker]]:
+    """Load the model in every engine, each in a process of its own."""
+    place = Place(file.parent, SHAPES["1B"], cores_to_use())
+    peers = [(key, peer, file) for key, peer in _PEERS.items()]
+    if checkpoint is not None:
+        peers += [(key, peer, checkpoint) for key, peer in _OF_CHECKPOINT.items()]
+    for key, peer, path in peers:
+        log = Path(f"{file.stem}-{key}.log").absolute()
+        worker = Worker(partial(Session, partial(peer, path.absolute()), place), log)
+        closing.callback(worker.close)
+        try:
+            loaded: Loaded = worker.ask("load")
+        except WorkerError as error:
+            results.missing[key] = str(error)
+            said(f"{key}: {error}")
+            continue
+        results.peers[key] = loaded.label
+        if key in _OF_CHECKPOINT:
+            results.add("load_again", key, loaded.seconds)
+        said(f"{loaded.label}: loaded")
+        yield key, worker
+
+
+def _turn(worker: Worker, turn: int, *, loads: bool) -> Iterator[tuple[str, float]]:
     """Let one engine do all tasks once."""
-    loaded: Loaded = worker.ask("load_again")
-    yield "load", loaded.seconds
+    if loads:
+        loaded: Loaded = worker.ask("load_again")
+        yield "load_again", loaded.seconds
     worker.ask("generate", _ids(turn, 9, _SHORT), 2)  # what is initialized at first use
     ids = _ids(turn, 1, _PROMPT)
     timed: Timed = worker.ask("generate", ids, _NEW)
-    yield "prompt", _PROMPT / timed.first
-    yield "generation", (_NEW - 1) / (timed.total - timed.first)
+    yield "prompt_1", _PROMPT / timed.first
+    yield "generation_1", _rate(timed, _NEW)
     further: Timed = worker.ask("generate", (*ids, *_ids(turn, 2, _MORE)), 1)
     cold: Timed = worker.ask("generate", _ids(turn, 3, _PROMPT + _MORE), 1)
-    yield "next", further.total / cold.total
+    yield "next_to_cold", further.total / cold.total
+    one: Timed = worker.ask("generate", _ids(turn, 5, _SHORT), _NEW // 2)
     several: Timed = worker.ask("generate", _ids(turn, 4, _SHORT), _NEW // 2, _SEQUENCES)
-    yield "sequences", _SEQUENCES * (_NEW // 2 - 1) / (several.total - several.first)
+    rate = _SEQUENCES * _rate(several, _NEW // 2)
+    yield "generation_4", rate
+    yield "generation_4_to_1", rate / _rate(one, _NEW // 2)
+
+
+def _rate(timed: Timed, new: int) -> float:
+    """Return the tokens per second of each sequence after the first token."""
+    return (new - 1) / (timed.total - timed.first)
 
 
 def _ids(turn: int, task: int, length: int) -> tuple[int, ...]:
@@ -194,24 +134,45 @@ def _ids(turn: int, task: int, length: int) -> tuple[int, ...]:
     return tuple(order.randrange(300, 8000) for _ in range(length))
 
 
-def _table(
-    file: Path, machine: str, labels: dict[str, str], values: dict[tuple[str, str], list[float]]
-) -> str:
-    ours = {row: values.get((row, "ours"), []) for row in _ROWS}
-    lines = [
-        f"{file.name} on {machine}; medians, and in brackets the median of ours divided by it.",
-        "",
-        f"|  | {' | '.join(labels.values())} |",
-        f"| --- {'| --- ' * len(labels)}|",
+def bars(results: Results) -> list[Bar]:
+    """Compare the figures of a file with the targets."""
+    rows = results.rows
+    alone = "against the same llama.cpp alone"
+
+    def ratio(what: str, wanted: float, row: str, other: str, peer: str = "ours") -> Bar:
+        return Bar(what, wanted, TIMES, "more", rows[row].ratio(peer, other))
+
+    def plain(what: str, wanted: float, row: str, peer: str = "ours") -> Bar:
+        return Bar(what, wanted, rows[row].unit, rows[row].better, rows[row].spread(peer))
+
+    return [
+        ratio(f"generation, {alone}", 0.95, "generation_1", "alone"),
+        ratio(f"prompt processing, {alone}", 0.95, "prompt_1", "alone"),
+        ratio("generation, against int8 on transformers' forward pass", 1.6, "generation_1", "plain"),
+        plain("load again", 3, "load_again"),
+        plain(f"{_SEQUENCES} candidates against one", 2, "generation_4_to_1"),
+        plain("the next request against the same cold", 0.25, "next_to_cold"),
+        ratio("int8 on torch, against transformers' forward pass", 1.4, "generation_1", "plain", "int8"),
+        plain("four bits, perplexity against float32", 5, "four_bits", "mini"),
     ]
-    for row, label in _ROWS.items():
-        cells = []
-        for key in labels:
-            found = values[row, key]
-            cell = f"{statistics.median(found):.3g}"
-            if key != "ours" and ours[row]:
-                ratio = statistics.median(a / b for a, b in zip(ours[row], found, strict=True))
-                cell += f" ({ratio:.2f})"
-            cells.append(cell)
-        lines.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join((*lines, ""))
+
+
+def markdown(results: Results) -> str:
+    """Write the report on a file."""
+    machine = results.machine
+    versions = ", ".join(f"{name} {found}" for name, found in machine["versions"].items())
+    missing = "\n".join(f"- {key}: {why}" for key, why in results.missing.items())
+    conditions = (
+        f"{results.model['name']}, measured {results.when} on {machine['description']}; {versions}. "
+        f"Median of {results.rounds} rounds, least and most in brackets. One sequence is greedy, several are "
+        "sampled."
+    )
+    parts = [
+        conditions,
+        report.side_by_side(results, _ROWS),
+        "How many times better ours is, divided round by round:",
+        report.ratios(results),
+        "The bars:",
+        report.bars(bars(results)),
+    ]
+    return "\n\n".join((*parts, *((f"Not measured:\n\n{missing}",) if missing else ()))) + "\n"

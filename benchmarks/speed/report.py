@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.speed.results import Bar, Results, Row, Spread
 from benchmarks.speed.rows import TIMES, is_side_by_side
 
-_CHART_ROWS = ("prompt_512", "generation_1", "generation_4", "request", "next_request")
+_CHART_ROWS = ("prompt_512", "prompt_1", "generation_1", "generation_4", "request", "next_request")
 _OTHERS = {"machine": "this machine", "mini": "mini", "outliers": "random weights"}
 
 
@@ -20,14 +21,14 @@ def markdown(results: Results) -> str:
     parts = [
         f"Measured {results.when} on {machine['description']}; {versions}.",
         _conditions(results),
-        _side_by_side(results),
+        side_by_side(results, filter(is_side_by_side, results.rows)),
         "How many times better ours is, divided round by round:",
-        _ratios(results),
+        ratios(results),
         "Ours alone:",
         _alone(results),
     ]
     if results.model["name"] == "1B":  # the targets are for this model
-        parts += ["The bars:", _bars(results.bars())]
+        parts += ["The bars:", bars(results.bars())]
     missing = [f"- {key}: {why}" for key, why in results.missing.items()]
     remarks = [f"- {remark}" for remark in results.remarks]
     if missing or remarks:
@@ -47,24 +48,28 @@ def _conditions(results: Results) -> str:
     )
 
 
-def _side_by_side(results: Results) -> str:
-    keys = [*results.peers, *results.missing]
-    header = ["", *(results.peers.get(key, key) for key in keys)]
+def side_by_side(results: Results, keys: Iterable[str]) -> str:
+    """Write a table with a column for each engine, of the rows with these keys."""
+    peers = [*results.peers, *results.missing]
+    header = ["", *(results.peers.get(key, key) for key in peers)]
     rows = [header]
-    for row in results.rows.values():
-        if is_side_by_side(row.key) and row.values:
-            cells = (_cell(row.spread(key)) or ("missing" if key in results.missing else "-") for key in keys)
+    for row in map(results.rows.__getitem__, keys):
+        if not row.values.keys().isdisjoint(peers):
+            cells = (
+                _cell(row.spread(key)) or ("missing" if key in results.missing else "-") for key in peers
+            )
             rows.append([f"{row.label}, {row.unit}", *cells])
     return _table(rows)
 
 
-def _ratios(results: Results) -> str:
+def ratios(results: Results) -> str:
+    """Write a table of how many times better ours is than each other engine."""
     others = [key for key in results.peers if key != "ours"]
     rows = [["", *(f"against {results.peers[key]}" for key in others)]]
     for row in results.rows.values():
-        ratios = [row.ratio("ours", key) for key in others]
-        if is_side_by_side(row.key) and any(ratios):
-            rows.append([row.label, *(f"{_cell(ratio)}{TIMES}" if ratio else "-" for ratio in ratios)])
+        found = [row.ratio("ours", key) for key in others]
+        if is_side_by_side(row.key) and any(found):
+            rows.append([row.label, *(f"{_cell(ratio)}{TIMES}" if ratio else "-" for ratio in found)])
     return _table(rows)
 
 
@@ -79,9 +84,10 @@ def _alone(results: Results) -> str:
     return _table(rows)
 
 
-def _bars(bars: list[Bar]) -> str:
+def bars(wanted: list[Bar]) -> str:
+    """Write a table of targets, and of what was reached."""
     rows = [["what", "at least / at most", "reached", "met"]]
-    for bar in bars:
+    for bar in wanted:
         way = "at least" if bar.better == "more" else "at most"
         met = {True: "yes", False: "**no**", None: "not measured"}[bar.is_met]
         reached = _cell(bar.reached) or "-"
@@ -153,9 +159,9 @@ def draw_chart(results: Results, file: Path) -> None:
         axis.margins(x=0.12)
         axis.set_xlim(left=0)
         axis.spines[["top", "right"]].set_visible(False)
+    name = results.model["name"] + (" shape" if "layers" in results.model else "")
     figure.suptitle(
-        f"{results.model['name']} shape, {results.machine['cpu']}, {results.machine['cores']} cores, "
-        f"{results.when[:10]}",
+        f"{name}, {results.machine['cpu']}, {results.machine['cores']} cores, {results.when[:10]}",
         fontsize=10,
     )
     figure.savefig(file, dpi=120)

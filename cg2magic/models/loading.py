@@ -18,7 +18,7 @@ from cg2magic.models.chat import notes_on_chat
 from cg2magic.models.files import check_tokenizer_files, read_config
 from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import place, resolve_device, resolve_precision, torch_dtype
-from cg2magic.models.threads import threads_for
+from cg2magic.models.threads import import_torch, threads_for
 from cg2magic.models.weights import Weights
 from cg2magic.progress import LoadCancelled, Progress, Watch
 from cg2magic.prompts.families import family_of
@@ -208,6 +208,7 @@ def _load(
     watch: Watch,
     resident: LoadedModel | None,
 ) -> LoadedModel:
+    import_torch()
     from cg2magic.models.int8 import kernels as int8_kernels
     from cg2magic.models.int8 import linear as int8
 

@@ -145,3 +145,17 @@ def test_two_halves_of_a_core_are_one(tmp_path, monkeypatch):
     monkeypatch.setattr(threads, "_affinity", lambda: None)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert usable_cores() == 6
+
+
+@pytest.mark.parametrize(("own", "said"), [(None, ["1000", "None"]), ("77", ["77", "77"])])
+def test_how_openmp_waits_is_set_only_while_torch_is_imported(tmp_path, own, said):
+    (tmp_path / "torch.py").write_text("import os; print(os.environ.get('GOMP_SPINCOUNT'))")
+    code = (
+        "import os; from cg2magic.models.threads import import_torch; import_torch();"
+        "print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key not in threads._WAITING}
+    environment["PYTHONPATH"] = os.pathsep.join((str(tmp_path), *filter(None, sys.path)))
+    given = environment if own is None else {**environment, "GOMP_SPINCOUNT": own}
+    done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == said

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import os
 import re
 import subprocess
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from ctypes import POINTER, c_bool, c_char_p, c_float, c_int32, c_void_p
 from functools import cache
 from importlib.util import find_spec
@@ -31,6 +29,7 @@ from typing import Any
 
 from cg2magic.errors import LoadError
 from cg2magic.models.gguf.kinds import FILE_TYPES
+from cg2magic.models.threads import short_spins
 from cg2magic.wording import one_line
 
 #: An opaque pointer: to a model, to a context.
@@ -40,11 +39,6 @@ _MISSING = (
     "a GGUF needs llama.cpp: pip install 'cg2magic[gguf]', or llama-cpp-python where that has no wheel; then "
     "restart the kernel"
 )
-
-
-#: Variables that say how OpenMP's threads wait, and for how many turns of a loop they do.
-_OPENMP = frozenset(("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"))
-_SPINS = "1000"
 
 #: The level of errors in llama.cpp's log, and what stands before their text.
 _ERROR = 4
@@ -68,7 +62,7 @@ class Binding(ABC):
     free_model_name: str
 
     def __init__(self) -> None:
-        with _short_spins():
+        with short_spins():
             self.c: Any = importlib.import_module(self.module)
         self._said: deque[str] = deque(maxlen=50)
         self._saying = threading.Lock()
@@ -192,25 +186,6 @@ class Binding(ABC):
     @abstractmethod
     def copy(self, context: Pointer, source: int, target: int) -> None:
         """Let another sequence begin as this one: they share the cells."""
-
-
-@contextmanager
-def _short_spins() -> Iterator[None]:
-    """Let OpenMP's threads wait for each other only briefly before they sleep.
-
-    They wait hundreds of times for a token. By default they wait without giving up the core, even for a
-    thread that has none because something else computes: on two busy cores, a token took 1.2 s that way, and
-    0.1 s this way. (Qwen2.5-Coder-0.5B in four bits; 0.2 s with one thread.) The wheel has an OpenMP of its
-    own, which reads these variables when it is loaded; what users set themselves stays.
-    """
-    if _OPENMP & os.environ.keys():
-        yield
-        return
-    os.environ["GOMP_SPINCOUNT"] = _SPINS
-    try:
-        yield
-    finally:
-        del os.environ["GOMP_SPINCOUNT"]
 
 
 class _Ik(Binding):

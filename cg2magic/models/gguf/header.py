@@ -261,7 +261,7 @@ class _Reader:
         return self._content[start : start + length]
 
     def _strings(self, count: int) -> list[bytes]:
-        """Read many strings: a vocabulary and its merges are 300,000, most of the time of reading a header."""
+        """Read many strings: a vocabulary and its merges have 300,000, which take most of the time."""
         content, at, size = self._content, self._at, self._size
         length_at = struct.Struct("<Q").unpack_from
         found = []

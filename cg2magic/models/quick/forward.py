@@ -22,6 +22,7 @@ class QuickForward:
 
     model: Any
     lm_head: Any
+    device: torch.device
     training: bool
 
     #: Layers with the same input, by the name of the layer that they become: their paths in a block.
