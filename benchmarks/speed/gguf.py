@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import report
-from benchmarks.speed.gguf_peers import Alone, FourBits, Int8, Ours, PlainInt8, Server
+from benchmarks.speed.gguf_peers import Alone, Int8, Ours, PlainInt8, Server, cost_of_four_bits
 from benchmarks.speed.machine import this_machine
 from benchmarks.speed.peers import Place
 from benchmarks.speed.results import Bar, Results
@@ -72,9 +72,7 @@ def measure(file: Path, rounds: int, said: Callable[[str], None], checkpoint: Pa
                 for row, value in _turn(workers[key], turn, loads=key not in _OF_CHECKPOINT):
                     results.add(row, key, value)
                 said(f"round {turn + 1} of {rounds}: {results.peers[key]}")
-        mini = Worker(FourBits, Path("four-bits.log").absolute())
-        closing.callback(mini.close)
-        results.add("four_bits", "mini", mini.ask("change", _TEXT))
+    results.add("four_bits", "mini", cost_of_four_bits(_TEXT))
     return results
 
 

@@ -6,11 +6,15 @@ import gc
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed import texts
 from benchmarks.speed.machine import version
 from benchmarks.speed.ours import FullLengthEngine
 from benchmarks.speed.peers import TEMPERATURE, TOP_P, Clock, LlamaCpp, Place
 from cg2magic.engines.gguf.engine import GgufEngine
+from cg2magic.engines.opening import open_engine
+from cg2magic.engines.spec import ModelSpec
 from cg2magic.models.loading import LoadedModel
+from cg2magic.progress import Watch
 from cg2magic.request import Sampling
 
 
@@ -41,7 +45,6 @@ class Ours:
         """Load the model."""
         from cg2magic.models.gguf.loading import load_gguf
         from cg2magic.models.gguf.sources import find_gguf
-        from cg2magic.progress import Watch
 
         source = find_gguf(str(self.file), Watch())
         assert source is not None  # it is a file
@@ -168,20 +171,15 @@ class PlainInt8(Int8):
         )
 
 
-class FourBits:
-    """What four bits cost in CodeGen2's layout: the perplexity of `mini`."""
+def cost_of_four_bits(characters: int) -> float:
+    """Return how much higher the perplexity of `mini` is in four bits than in float32, in percent.
 
-    def change(self, characters: int) -> float:
-        """Return how much higher the perplexity in four bits is than in float32, in percent."""
-        from benchmarks.speed import texts
-        from cg2magic.engines.opening import open_engine
-        from cg2magic.engines.spec import ModelSpec
-        from cg2magic.progress import Watch
-
-        text = texts.own_source()[:characters]
-        found = {}
-        for precision in ("fp32", "q4"):
-            engine = open_engine(ModelSpec("mini", device="cpu", precision=precision), Watch())
-            found[precision] = engine.score(text, Watch()).perplexity
-            engine.close()
-        return 100 * (found["q4"] / found["fp32"] - 1)
+    It is a model of CodeGen2's layout, and the text is code that it has not seen.
+    """
+    text = texts.own_source()[:characters]
+    found = {}
+    for precision in ("fp32", "q4"):
+        engine = open_engine(ModelSpec("mini", device="cpu", precision=precision), Watch())
+        found[precision] = engine.score(text, Watch()).perplexity
+        engine.close()
+    return 100 * (found["q4"] / found["fp32"] - 1)
