@@ -14,6 +14,7 @@ from cg2magic.engines.gguf.engine import GgufEngine
 from cg2magic.engines.opening import open_engine
 from cg2magic.engines.spec import ModelSpec
 from cg2magic.models.loading import LoadedModel
+from cg2magic.models.threads import import_torch
 from cg2magic.progress import Watch
 from cg2magic.request import Sampling
 
@@ -39,7 +40,7 @@ class Ours:
 
     def start(self) -> None:
         """Import the packages that the memory baseline includes."""
-        import torch  # noqa: F401
+        import_torch()
 
     def load(self) -> None:
         """Load the model."""

@@ -17,6 +17,7 @@ from benchmarks.speed.peers import TEMPERATURE, TOP_P, Clock, Place
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.engines.written import Written
 from cg2magic.models.loading import LoadedModel
+from cg2magic.models.threads import import_torch
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
 from cg2magic.request import Request, Sampling, TokenLogprob
@@ -120,7 +121,7 @@ class Ours:
 
     def start(self) -> None:
         """Import the packages that the memory baseline includes."""
-        import torch  # noqa: F401
+        import_torch()
 
     def load(self) -> None:
         """Load the model."""
