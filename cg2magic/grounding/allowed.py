@@ -159,9 +159,10 @@ class Allowed:
     @property
     def is_complete(self) -> bool:
         """Whether what is there is a name."""
-        return self._has(self._typed)
+        return self.has(self._typed)
 
-    def _has(self, name: bytes) -> bool:
+    def has(self, name: bytes) -> bool:
+        """Whether a name exists, of those that go on from what is typed."""
         at = bisect_left(self.names, name)
         return at < len(self.names) and self.names[at] == name
 
@@ -185,7 +186,7 @@ class Allowed:
         if at < len(self.names) and self.names[at].startswith(text):
             return True
         end = text.find(rest.end) if rest.end else _WORD.match(text).end()  # type: ignore[union-attr]
-        if not 0 <= end < len(text) or not self._has(text[:end]):
+        if not 0 <= end < len(text) or not self.has(text[:end]):
             return False
         behind = text[end:].lstrip(b" ")
         return not rest.call or not behind or (behind[:1] == b"=" and behind[:2] != b"==")

@@ -2,13 +2,17 @@
 
 df.groupby("…          the first argument
 df.sort_values(by="…   and by its keyword, also in a list
+df.agg({"…               the keys of a dictionary
 sns.boxplot(data=df, x="…
 """
 
 from __future__ import annotations
 
+#: Places and keywords.
+Places = tuple[tuple[int, ...], frozenset[str]]
+
 #: Methods of a frame: the places and keywords that name its columns.
-METHODS: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {
+METHODS: dict[str, Places] = {
     name: (places, frozenset(keywords.split()))
     for name, places, keywords in (
         ("groupby", (0,), "by"),
@@ -36,6 +40,16 @@ METHODS: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {
         ("plot.hexbin", (0, 1), "x y"),
         ("plot.pie", (), "y"),
     )
+}
+
+#: Methods of a frame, and the places and keywords of a dictionary whose keys are its columns.
+DICTIONARIES: dict[str, Places] = {
+    "agg": ((0,), frozenset(("func",))),
+    "aggregate": ((0,), frozenset(("func",))),
+    "astype": ((0,), frozenset(("dtype",))),
+    "fillna": ((0,), frozenset(("value",))),
+    "rename": ((), frozenset(("columns",))),
+    "round": ((0,), frozenset(("decimals",))),
 }
 
 _SEABORN = frozenset(("x", "y", "hue", "style", "size", "col", "row", "weights", "units"))

@@ -10,13 +10,17 @@ from functools import lru_cache
 from cg2magic.context import Document, Settings
 from cg2magic.grounding.allowed import Allowed, Rest
 from cg2magic.grounding.names import Names
-from cg2magic.grounding.open_name import OpenName, open_name
+from cg2magic.grounding.open_name import open_name
+from cg2magic.grounding.receivers import OpenName
 from cg2magic.grounding.statements import Statements
 from cg2magic.syntax.languages import find, of_header, split_header
 
 #: Longer text is not read: it would have to be cut, and a name before the cut may be bound.
 _LONGEST = 100_000
 _WORD = re.compile(r"\w*")
+#: What follows a key, or several: all of an operator, but one that goes on at the next token.
+_BEHIND_KEY = re.compile(r"""["'][\w\s,"']*\][\])]*[ \t]*(\n|==?|[^\s=])""")
+_ASSIGNS = frozenset("=,:")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -180,6 +184,15 @@ class Follower:
             return end if end >= 0 else len(code)
         found = _WORD.match(code, name.start)
         return found.end() if found else name.start
+
+    def written(self, name: OpenName) -> bytes:
+        """Return a name as it is written."""
+        return self._reading.code[name.start : self.end_of(name)].encode()
+
+    def is_read(self, name: OpenName) -> bool:
+        """Whether nothing is assigned to a key, as far as that can be told already."""
+        behind = _BEHIND_KEY.match(self._reading.code, self.end_of(name))
+        return behind is not None and behind[1] not in _ASSIGNS
 
     @property
     def length(self) -> int:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
 from cg2magic.context.plain import is_class_of
-from cg2magic.grounding import objects, tables
+from cg2magic.grounding import containers, objects, results, tables
 from cg2magic.grounding.column_arguments import FUNCTIONS
 from cg2magic.grounding.objects import MISSING, MOST, Known
-from cg2magic.grounding.open_name import OpenName, Receiver
+from cg2magic.grounding.receivers import OpenName, Receiver, StepKind
 
 #: Modules whose objects are given attributes as one goes: the person's own, and those of plain namespaces.
 _OPEN = frozenset(("__main__", "types", "argparse"))
@@ -68,7 +67,7 @@ class Names:
         for kind, step in receiver.steps:
             if known is None:
                 return None
-            known = objects.attribute(known, step) if kind == "attribute" else _item(known, step)
+            known = _after(known, kind, step)
         return known
 
     def _names_column(self, function: Receiver, keyword: str) -> bool:
@@ -82,7 +81,7 @@ class Names:
 
 
 def _attributes(known: Known, *, begins: bool) -> frozenset[str] | None:
-    found = tables.attributes(known)
+    found = tables.attributes(known) or containers.attributes(known)
     if found is None and not tables.is_pandas(known.kind):
         found = objects.attributes(known)
     if begins and found is not None and known.value is not MISSING:
@@ -94,20 +93,38 @@ def _attributes(known: Known, *, begins: bool) -> frozenset[str] | None:
 
 
 def _keys(known: Known) -> frozenset[str] | None:
-    if known.kind is dict:
-        held = cast("dict[object, object]", known.value)
-        return objects.short_texts(held) if len(held) <= MOST else None
     if is_class_of(known.kind, "pandas", "Series") and known.value is not MISSING:
         return tables.labels(known.value)
-    return tables.columns(known)
+    return containers.keys(known) or tables.columns(known)
+
+
+def _after(known: Known, kind: StepKind, step: str) -> Known | None:
+    """What a step leads to; None where that is not sure."""
+    if kind == "attribute":
+        return objects.attribute(known, step) or _item_by_attribute(known, step)
+    if kind == "index":
+        return containers.element(known, tuple(map(int, step.split(","))))
+    if kind == "key":
+        return _item(known, step)
+    if kind == "part":
+        return results.of_selection(known)
+    if kind == "call":
+        return results.of_class(known)
+    found = results.of_method(known, step)
+    if found is None and (called := objects.attribute(known, step)) is not None:
+        found = results.of_class(called)
+    return found
+
+
+def _item_by_attribute(known: Known, name: str) -> Known | None:
+    """What a column, or the entry of a bunch, is that is written as an attribute."""
+    if objects.class_entry(known.kind, name) is not MISSING:
+        return None
+    return containers.item(known, name) if containers.is_bunch(known.kind) else tables.column(known, name)
 
 
 def _item(known: Known, key: str) -> Known | None:
-    if known.kind is dict:
-        held = cast("dict[object, object]", known.value)
-        found = objects.entry(held, key) if len(held) <= MOST else MISSING
-        return None if found is MISSING else Known.of(found)
-    return tables.column(known, key)
+    return containers.item(known, key) or tables.column(known, key)
 
 
 def _in_module(name: str) -> frozenset[str] | None:

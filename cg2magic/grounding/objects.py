@@ -50,11 +50,14 @@ class Known:
         `MISSING` if only the class is known.
     is_method : bool
         Whether it is a function that will be called with one argument more, `self`.
+    source : object
+        For the groups of a table, the table.
     """
 
     kind: type
     value: object = MISSING
     is_method: bool = False
+    source: object = MISSING
 
     @classmethod
     def of(cls, value: object) -> Known:
@@ -125,10 +128,7 @@ def attributes(known: Known) -> frozenset[str] | None:
         return _class_attributes(cast("type", known.value)) if is_plain else None
     if issubclass(kind, ModuleType) or _finds_by_itself(kind):
         return None
-    names = type_attributes(kind)
-    if known.value is MISSING:
-        return names
-    names |= set_by_methods(kind)
+    names = type_attributes(kind) | set_by_methods(kind)
     there = instance_names(known)
     found = names if there is None else frozenset((*names, *texts(there)))
     return found if len(found) <= MOST else None

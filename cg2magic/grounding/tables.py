@@ -9,15 +9,27 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cg2magic.context.plain import class_name, is_class_of
-from cg2magic.grounding.objects import MISSING, MOST, Known, imported_class, short_texts, type_attributes
+from cg2magic.grounding.objects import (
+    MISSING,
+    MOST,
+    Known,
+    imported_class,
+    set_by_methods,
+    short_texts,
+    type_attributes,
+)
+
+#: Where pandas has the classes of groups.
+GROUPS = "pandas.core.groupby.generic"
 
 
 def columns(known: Known) -> frozenset[str] | None:
     """Return the columns of a table that are text; None if it is no table known here, or too wide."""
     name = class_name(known.kind)
     for module, read in _READERS.get(name, ()):
-        if known.value is not MISSING and is_class_of(known.kind, module, name):
-            listed = read(known.value)
+        value = known.value if known.source is MISSING else known.source
+        if value is not MISSING and is_class_of(known.kind, module, name):
+            listed = read(value)
             return None if listed is None else short_texts(listed)
     return None
 
@@ -35,12 +47,19 @@ def is_pandas(kind: type) -> bool:
     return is_class_of(kind, "pandas", "DataFrame") or is_class_of(kind, "geopandas", "GeoDataFrame")
 
 
+def is_groups(kind: type) -> bool:
+    """Whether it is a pandas frame that is grouped."""
+    return is_class_of(kind, GROUPS, "DataFrameGroupBy")
+
+
 def attributes(known: Known) -> frozenset[str] | None:
     """Return the attributes of a pandas frame or series; None for others, or if not all can be seen."""
     kind = known.kind
-    if is_pandas(kind):
+    if is_pandas(kind) or is_groups(kind):
         found = columns(known)
         return None if found is None else frozenset((*type_attributes(kind), *found))
+    if is_class_of(kind, GROUPS, "SeriesGroupBy") and known.value is MISSING:
+        return type_attributes(kind) | set_by_methods(kind)
     if is_class_of(kind, "pandas", "Series"):
         # Labels are attributes, too.
         found = frozenset() if known.value is MISSING else labels(known.value)
@@ -50,13 +69,19 @@ def attributes(known: Known) -> frozenset[str] | None:
 
 def column(known: Known, name: str) -> Known | None:
     """Return what a column is: its class, without the data."""
-    if not is_pandas(known.kind) or known.value is MISSING:
+    grouped = is_groups(known.kind)
+    frame: Any = known.source if grouped else known.value
+    if frame is MISSING or not (grouped or is_pandas(known.kind)):
         return None
-    frame: Any = known.value
     found = columns(known)
     if found is None or name not in found or not frame.columns.is_unique or labels(frame) != frozenset():
         return None
-    return Known(imported_class("pandas", "Series"))
+    return Known(imported_class(GROUPS, "SeriesGroupBy") if grouped else imported_class("pandas", "Series"))
+
+
+def unlabelled(known: Known) -> Known | None:
+    """Return a series as its class; None if its labels may be attributes."""
+    return Known(known.kind) if known.value is MISSING or labels(known.value) == frozenset() else None
 
 
 def labels(of: Any) -> frozenset[str] | None:
@@ -91,6 +116,7 @@ def _dask(frame: Any) -> Iterable[object] | None:
 
 _READERS: dict[str, tuple[tuple[str, Callable[[Any], Iterable[object] | None]], ...]] = {
     "DataFrame": (("pandas", _pandas), ("polars", _polars), ("dask.dataframe", _dask)),
+    "DataFrameGroupBy": ((GROUPS, _pandas),),
     "GeoDataFrame": (("geopandas", _pandas),),
     "Table": (("pyarrow", _arrow),),
     "Dataset": (("xarray", _xarray),),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cg2magic.grounding.allowed import Allowed
 from cg2magic.grounding.grounding import Grounding
-from cg2magic.grounding.open_name import OpenName
+from cg2magic.grounding.receivers import OpenName
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import NameFound, NameOutcome, TokenLogprob
 
@@ -35,6 +35,8 @@ class GroundedFill:
         self._text = ""
         self._found: list[tuple[OpenName, NameOutcome]] = []
         self._open: tuple[OpenName, Allowed] | None = None
+        # Keys with which a statement begins: new if something is assigned to them.
+        self._perhaps_new: dict[OpenName, Allowed] = {}
         self._look(b"", owed)
 
     @property
@@ -67,7 +69,12 @@ class GroundedFill:
 
     def names(self, hole: int, text: str) -> Iterator[NameFound]:
         """Yield the names in the text that is kept of the fill."""
-        for name, outcome in self._found:
+        missing: list[tuple[OpenName, NameOutcome]] = [
+            (name, "unknown")
+            for name, allowed in self._perhaps_new.items()
+            if self._follower.is_read(name) and not allowed.has(self._follower.written(name))
+        ]
+        for name, outcome in [*self._found, *missing]:
             start, end = max(0, name.start - self._base), self._follower.end_of(name) - self._base
             if start < end <= len(text) and text[start:end] == self._text[start:end]:
                 yield NameFound(hole, start, end, outcome)
@@ -78,6 +85,10 @@ class GroundedFill:
         if self._open is None:
             return
         name, allowed = self._open
+        if name.quote and name.begins:
+            self._perhaps_new.setdefault(name, allowed)
+            self._open = None
+            return
         given_up = any(other.start == name.start and outcome == "unknown" for other, outcome in self._found)
         if given_up or allowed.is_hopeless:
             self._open = None

@@ -12,7 +12,8 @@ import pytest
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.grounding.grounding import Grounding
 from cg2magic.prompts.continuation import continuation
-from cg2magic.request import Request, Sampling
+from cg2magic.prompts.grounded import GroundedFill
+from cg2magic.request import Request, Sampling, TokenLogprob
 
 FRAME = pd.DataFrame({"bark_len": [1.0], "leaf_wid": [2.0], "kind": ["a"]})
 NAMESPACE = {"np": np, "df": FRAME, "settings": {"depth": 1, "width": {"left": 2}}}
@@ -72,7 +73,8 @@ def test_candidates_are_grounded_each_and_what_is_drawn_and_allowed_stays(engine
     for suggestion in several:
         for name in suggestion.names:
             if name.outcome == "corrected":
-                assert suggestion.spans[0][name.start : name.end] in FRAME.columns
+                written = suggestion.spans[0][name.start : name.end]
+                assert written in FRAME.columns or hasattr(FRAME, written)
 
 
 def test_drafts_do_not_change_what_is_written(engine):
@@ -97,6 +99,20 @@ def test_choosing_what_the_model_wanted_goes_on_with_an_unknown_name(engine):
     (other,) = engine.generate(again).suggestions
     assert other.taken[suggestion.places[place]].id == wanted.id
     assert "1 name not found in this kernel" in other.notes
+
+
+def test_a_key_at_the_beginning_of_a_line_is_free_and_said_to_be_unknown_once_it_is_read(engine):
+    prompt = "limits = {}\nsettings['wid"
+    (suggestion,) = write(engine, prompt, stop=("\n",))
+    (without,) = write(engine, prompt, grounding=None, stop=("\n",))
+    assert suggestion.text == without.text
+    for behind, unknown in (("'] = 1", False), ("']", False), ("'].x", True), ("'] == 1", True)):
+        fill = GroundedFill(Grounding(NAMESPACE), prompt, "", b"", engine.vocabulary)
+        assert fill.allowed is None
+        text = f"get{behind}"
+        for length in range(1, len(text) + 1):
+            fill.took(TokenLogprob(0, "", 0.0), text[:length].encode(), b"")
+        assert [name.outcome for name in fill.names(0, text)] == ["unknown"] * unknown
 
 
 def test_holes_are_grounded_in_what_is_before_them(engine):

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import types
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,13 @@ def wrapped():
 
 wrapped.__wrapped__ = plain
 
+
+class Sets:
+    def __init__(self, **given):
+        for name, value in given.items():
+            setattr(self, name, value)
+
+
 PEOPLE = pd.DataFrame({"name": ["Ada"], "born in": [1815], "it's": [1], "ünï": [2], 3: [0]}, index=[7])
 NAMESPACE = {
     "np": np,
@@ -101,6 +109,10 @@ NAMESPACE = {
     "anything": anything,
     "wrapped": wrapped,
     "options": argparse.Namespace(depth=1),
+    "records": [{"one": 1, "two": 2}],
+    "grid": np.array([[None, 1]], dtype=object),
+    "ordered": OrderedDict(first=1),
+    "Sets": Sets,
     "hostile": Hostile(),
     "OfHostile": OfHostile,
     "ofhostile": OfHostile(),
@@ -132,6 +144,19 @@ def names(code: str, namespace=NAMESPACE, unrun=()) -> list[str] | None:
         ("y = model.scor", ["score"]),
         ("model.fit_", ["fit_intercept"]),
         ("y = slots.l", ["left"]),
+        ("y = Model(alpha=1).coe", ["coef_"]),
+        ("y = df.name.str.casef", ["casefold"]),
+        ("y = df['name'].str.strip().str.casef", ["casefold"]),
+        ("y = df.head(3).sort_values('name')[['nam", ["name"]),
+        ("y = df[df['name'] == 'Ada'].nam", ["name"]),
+        ("y = df.groupby('name').agg({'bor", ["born in"]),
+        ('df.groupby("name")["b', ["born in"]),
+        ("y = df.groupby('name')['born in'].cumco", ["cumcount"]),
+        ("y = df.groupby('name').max().na", ["name"]),
+        ("y = records[0]['", ["one", "two"]),
+        ("y = grid[0, 1].re", ["real"]),
+        ("y = ordered['", ["first"]),
+        ("y = f'{settings[\"dep", ["depth"]),
         ("Colour.R", ["RED"]),
         ("y = Model.fi", ["fit"]),
         ("array.sha", ["shape"]),
@@ -158,6 +183,15 @@ def test_names_that_exist_are_found(code, there):
         "y = array['",
         "y = hostile.",
         "y = hostile['a'].",
+        "y = plain().",
+        "y = Sets(a=1).",  # whatever it is given
+        "y = df.apply(plain).",
+        "y = df.loc['a'].",
+        "y = series.value_counts().",  # its labels are attributes
+        "y = array[0].",
+        "y = array[7].",
+        "y = records[9].",
+        "y = settings.depth.",
     ],
 )
 def test_where_more_may_exist_than_can_be_seen_there_is_no_answer(code):
@@ -168,8 +202,17 @@ def test_nothing_of_a_hostile_object_is_ever_run():
     Hostile.asked.clear()  # whoever collects tests looks at what is in their modules
     mixed = {"hostile": Hostile(), "one": 1}
     namespace = {**NAMESPACE, "mixed": mixed, "listed": [Hostile()], "module": _module(Hostile())}
-    for receiver in ("hostile", "OfHostile", "ofhostile", "mixed['hostile']", "listed", "module.hostile"):
-        for code in (f"y = {receiver}.", f"y = {receiver}['", f"{receiver}(a=1, ", f"y = {receiver}.a.b['"):
+    given = ("hostile", "OfHostile", "ofhostile", "mixed['hostile']", "listed", "listed[0]", "module.hostile")
+    for receiver in given:
+        called = (f"y = {receiver}().", f"y = {receiver}.head().a['", f"y = {receiver}.groupby('a')['")
+        chosen = (
+            f"y = {receiver}[[1]].",
+            f"y = {receiver}[a > 1].b['",
+            f"y = {receiver}[0, 1].",
+            f"f'{{{receiver}.",
+        )
+        plain = (f"y = {receiver}.", f"y = {receiver}['", f"{receiver}(a=1, ", f"y = {receiver}.a.b['")
+        for code in (*plain, *called, *chosen):
             names(code, namespace)
     names("hostile.groupby('", namespace)
     names("x.boxplot(data=hostile, x='", namespace)
@@ -239,8 +282,11 @@ def test_what_the_cell_or_a_cell_that_was_not_run_makes_anew_is_free():
 
 
 def test_a_new_name_may_be_given_where_a_statement_begins():
-    assert names("df['") is None
-    assert names("df['name'] = df['") is not None
+    follower = Grounding(NAMESPACE).follow("df['")
+    name, _ = follower.allowed()
+    follower.read("new'] = 1")
+    assert name.begins
+    assert not follower.is_read(name)
     namespace = {"mine": _of_main()}
     assert names("mine.", namespace) is None
     assert names("y = mine.", namespace) is not None

@@ -24,9 +24,8 @@ def found(code: str) -> str | None:
     name = open_name(reading)
     if name is None:
         return None
-    of = name.of.root + "".join(
-        f".{step}" if kind == "attribute" else f"[{step}]" for kind, step in name.of.steps
-    )
+    forms = {"attribute": ".{}", "method": ".{}()", "call": "()", "part": "[…]"}
+    of = name.of.root + "".join(forms.get(kind, "[{}]").format(step) for kind, step in name.of.steps)
     return f"{name.kind} {of}|{code[name.start :]}"
 
 
@@ -38,7 +37,21 @@ def found(code: str) -> str | None:
         ("x = np.linalg.no", "attribute np.linalg|no"),
         ("f(1, np.pi * np.e", "attribute np|e"),
         ("if x > 1 and df.co", "attribute df|co"),
-        ("y = (df\n    .me", None),  # the receiver is on another line
+        ("y = df\n    .me", None),  # the receiver is on another line
+        ("y = (df\n    .me", "attribute df|me"),
+        ("y = df.head(3).me", "attribute df.head()|me"),
+        ('df.groupby("a").agg({"si', "column df.groupby()|si"),
+        ('df.groupby("a").agg({"a": "sum", "si', "column df.groupby()|si"),
+        ('df.groupby("a").agg(total=("si', "column df.groupby()|si"),
+        ('df.rename(columns={"si', "column df|si"),
+        ('y = df[df["a"] > 1]["si', "key df[…]|si"),
+        ('y = df[["a", "b"]].me', "attribute df[…]|me"),
+        ("y = df[df.a.isin([1])].me", "attribute df[…]|me"),
+        ("axes[0, -1].set", "attribute axes[0,-1]|set"),
+        ("y = f\"{limits['de", "key limits|de"),
+        ('print(f"{{a}} {b} {df.me', "attribute df|me"),
+        ('f"{f(a=1, co', "keyword f|co"),
+        ('x = a, df["si', "key df|si"),
         ("return df['price'].me", "attribute df[price]|me"),
         ("y = df['", "key df|"),
         ('y = df["pri', "key df|pri"),
@@ -77,19 +90,26 @@ def test_a_name_is_open_where_only_an_existing_one_can_follow(code, name):
         "# np.",
         "'np.",
         '"""np.',
-        'f"{df.',
         "df[f'",
         "df[b'",
         "np. ",
         "np.mean(",
-        "f().me",
         "df[mask].me",
+        "f(df[mask]).me()[a, b].c",
+        "(a + b).me",
+        'df.groupby("a").agg({"a": "su',
+        "f'{{df.me",
+        "f'{df} df.me",
+        "f'{x:.",
+        "f'{[row.na",
+        "y = [f(row.na",
+        "y = any(row.na",
+        "y = [row['na",
         "df[a == 'b",
         "[x.sh",
         "{row.na",
         "y = df['a', 'b",
         "y = df['it\\'s'].x",
-        'df["new',  # it may become a target
         "df.groupby('a', 'b",
         "df.apply('me",
         "ax.plot(x, label='",
@@ -105,6 +125,25 @@ def test_a_name_is_open_where_only_an_existing_one_can_follow(code, name):
 )
 def test_nothing_is_open_where_anything_may_follow(code):
     assert found(code) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "may"),
+    [
+        ('df["', True),
+        ('df[["a", "', True),
+        ('df.loc[a, "', True),
+        ('x, df["', True),
+        ('x[0], df["', True),
+        ('df.groupby("a")["', False),
+        ('f(df["', False),
+        ('x = df["', False),
+        ('if df["', False),
+        ('x + df["', False),
+    ],
+)
+def test_a_key_may_be_a_new_one_where_the_statement_may_still_assign_to_it(code, may):
+    assert open_name(read(code)).begins is may
 
 
 @pytest.mark.parametrize(
