@@ -99,6 +99,21 @@ class Sandbox:
             )
             return supervise(process, json.dumps(job).encode(), nonce, self.limits, cancelled)
 
+    def around(self, places: Sequence[Path]) -> tuple[list[str], dict[str, str]]:
+        """Return what to put before a command to run it here, and its environment.
+
+        That is for work that is longer than a program of `run`. It has no network, and can write nothing, but
+        of the kernel's limits it has to set those that it wants itself.
+
+        Parameters
+        ----------
+        places : sequence of Path
+            What it may read, besides what programs may import.
+        """
+        bwrap = shutil.which("bwrap") or "bwrap"
+        command = _bubblewrap(bwrap, self.limits, [*self._imports, *places])
+        return command, _environment("/tmp")  # noqa: S108 - the sandbox's own
+
     @contextmanager
     def _place(self) -> Iterator[tuple[list[str], str | None]]:
         """The command that starts the guest, and the folder it starts in."""
