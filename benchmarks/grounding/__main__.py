@@ -157,8 +157,8 @@ def main() -> int:
             fetch_all(read_sources(SOURCES), archives, SOURCES)
         places = [place for place in (Path(args.model).resolve(), archives) if place.exists()]
         return confined.enter([*sys.argv[1:], "--archives", str(archives)], places)
-    confined.give_up_rights()
     engine = open_engine(ModelSpec(args.model, precision=args.precision), Watch())
+    confined.give_up_rights()
     clock = Clock()
     print(f"{args.model}\n")
     if args.written:

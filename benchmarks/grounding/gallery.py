@@ -87,8 +87,7 @@ def _of_cell(
             name: value.rename(columns=fresh) if name in tables else value
             for name, value in namespace.items()
         }
-        above, cell = ([_rename(text, fresh, tables) for text in part] for part in (above, [cell]))
-        (cell,) = cell
+        *above, cell = [_rename(text, fresh, tables) for text in (*above, cell)]
     lines = cell.split("\n")
     wanted = []
     for statement in _statements(cell):
@@ -165,8 +164,8 @@ def _rename(text: str, fresh: dict[str, str], tables: list[str]) -> str:
 
 def read_bundled_data() -> None:
     """Let seaborn read its tables from those of plotnine, as far as it has them: there is no network."""
-    import seaborn as sns
-    from plotnine import data
+    import seaborn as sns  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from plotnine import data  # type: ignore[import-not-found, unused-ignore]
 
     tables = {name: getattr(data, name) for name in ("penguins", "diamonds", "mpg")}
     sns.load_dataset = lambda name, **_: tables[name].copy()

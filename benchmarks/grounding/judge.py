@@ -74,13 +74,13 @@ class Missing(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:  # noqa: D102
-        frames = {keyword.value for keyword in node.keywords if keyword.arg == "data"} | {*node.args[:1]}
+        frames = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "data")]
         module = ast.unparse(node.func).partition(".")[0]
         library = getattr(self.namespace.get(module), "__name__", "")
-        for argument in node.keywords:
-            if library in FUNCTIONS and argument.arg in FUNCTIONS[library][1]:
+        for named in node.keywords:
+            if library in FUNCTIONS and named.arg in FUNCTIONS[library][1]:
                 for frame in frames:
-                    self._columns(self._value(frame), argument.value)
+                    self._columns(self._value(frame), named.value)
         if isinstance(node.func, ast.Attribute):
             for table in (METHODS, DICTIONARIES):
                 places, keywords = table.get(node.func.attr, ((), frozenset()))

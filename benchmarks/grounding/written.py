@@ -1,6 +1,6 @@
 """Notebooks that are written for this: names that no model has read, and a comment for each line.
 
-Two tables, of 4 and of 60 columns, whose names a seed makes; a dictionary, an instance, an array, and modules.
+Two tables, of 4 and of 60 columns, whose names a seed makes; a dictionary, an instance, an array, modules.
 What is executed is not what the model sees: there, the names come from files.
 """
 

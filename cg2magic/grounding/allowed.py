@@ -115,8 +115,8 @@ class Allowed:
 
     Parameters
     ----------
-    names : iterable of bytes
-        The names that exist, as they are written in code.
+    names : sequence of bytes
+        The names that exist, as they are written in code; sorted.
     typed : bytes
         What there is of the name so far.
     rest : Rest
@@ -135,21 +135,22 @@ class Allowed:
 
     def __init__(
         self,
-        names: Iterable[bytes],
+        names: Sequence[bytes],
         typed: bytes,
         rest: Rest,
         owed: bytes = b"",
         *,
         corrected: bool = False,
     ) -> None:
-        self.names = sorted(name for name in names if name.startswith(typed))
+        self.names = _beginning(names, typed)
         self._typed = typed
         self._rest = rest
         self._owed = owed
-        self._may_be_escaped = bool(rest.end) and any(
-            b"\\" in name or not name.isascii() for name in self.names
-        )
         self.least = 0.0 if corrected else _LEAST_BEGUN if len(typed) >= _BEGUN else _LEAST
+
+    @cached_property
+    def _may_be_escaped(self) -> bool:
+        return bool(self._rest.end) and any(b"\\" in name or not name.isascii() for name in self.names)
 
     @property
     def is_hopeless(self) -> bool:
@@ -175,7 +176,7 @@ class Allowed:
                 return self._owed.startswith(piece)
             piece = piece[len(self._owed) :]
         rest = self._rest
-        if self._may_be_escaped and b"\\" in piece:
+        if b"\\" in piece and self._may_be_escaped:
             return True  # it may be written in another way
         if rest.lead and not self._typed:
             piece = piece.lstrip(_BLANK)
@@ -212,6 +213,15 @@ class Allowed:
         if rest.call:
             found = [i for i in found if self.permits(index.pieces[i])]
         return sorted(set(found))
+
+
+def _beginning(names: Sequence[bytes], typed: bytes) -> Sequence[bytes]:
+    """Those of sorted names that begin so."""
+    if not typed:
+        return names
+    behind = typed[:-1] + bytes((typed[-1] + 1,))  # text has no byte 0xFF
+    first = bisect_left(names, typed)
+    return names[first : bisect_left(names, behind, first)]
 
 
 def _leading(index: TokenIndex, owed: bytes) -> list[int]:

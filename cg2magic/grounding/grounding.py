@@ -118,6 +118,7 @@ class Follower:
         self._names = names
         self._over = False
         self._later: set[str] = set()
+        self._written: dict[tuple[object, ...], list[bytes]] = {}
 
     def stop(self) -> None:
         """Allow any name from now on."""
@@ -171,10 +172,17 @@ class Follower:
         # What was given back may be more than the name: a quote, a dot, the receiver.
         if len(owed) > len(typed.encode()):
             return None
-        written = _written((found | new) - name.used, name.quote)
+        written = self._sorted(found, frozenset(new), name)
         rest = Rest(name.quote.encode(), lead=name.lead, call=name.kind == "keyword")
         again = name.start in corrected
         return name, Allowed(written, typed.encode() + partial, rest, owed, corrected=again)
+
+    def _sorted(self, found: frozenset[str], new: frozenset[str], name: OpenName) -> list[bytes]:
+        """Names as they are written, sorted; kept, because a name has several tokens."""
+        key = found, new, name.used, name.quote
+        if key not in self._written:
+            self._written[key] = sorted(_written((found | new) - name.used, name.quote))
+        return self._written[key]
 
     def end_of(self, name: OpenName) -> int:
         """Where a name ends in the code, as far as it is written."""

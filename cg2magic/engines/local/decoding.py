@@ -10,6 +10,7 @@ that may be sampled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache, Forward
 
 _ALTERNATIVES = 5
+#: Look for a token that is allowed in this many of the likeliest first.
+_FIRST = 256
 #: Look for the nucleus in this many of the likeliest tokens first, before looking at all of them.
 _NUCLEUS = 1024
 #: Steps of the binary search for the lowest probability in a larger nucleus: float32's precision.
@@ -220,6 +223,19 @@ class Chooser:
         """Choose among the tokens that are allowed; None if the model means something else."""
         import torch
 
+        if self.sampling.temperature == 0:
+            # Nearly always the likeliest tokens tell, and the index of the vocabulary need not be made.
+            best, likeliest = logprobs.topk(min(_FIRST, len(logprobs)))  # [_FIRST]
+            permitted = [
+                (i, math.exp(logprob))
+                for i, logprob in zip(likeliest.tolist(), best.tolist(), strict=True)
+                if logprob > -torch.inf and allowed.permits(self.vocabulary.pieces[i])
+            ]
+            together = sum(probability for _, probability in permitted)
+            if permitted and together >= allowed.least:
+                return permitted[0][0]
+            if together + 1 - float(best.exp().sum()) < allowed.least:
+                return None
         ids = torch.tensor(allowed.ids(self.vocabulary.token_index), dtype=torch.long, device=logits.device)
         ids = ids[ids < len(logits)]
         if not len(ids) or float(logprobs[ids].exp().sum()) < allowed.least:
