@@ -58,6 +58,8 @@ class Names:
         if name.function is not None and not self._names_column(name.function, name.argument):
             return None
         found = tables.columns(known)
+        if name.argument == "loc":
+            return None if tables.has_several_levels(known) else found
         return None if found is None else found | tables.levels(known)
 
     def _known(self, receiver: Receiver) -> Known | None:

@@ -65,7 +65,8 @@ def _subscript(
         # Behind the comma there are columns: df.loc[:, "…
         if sum(piece.text == "," for piece in inside) != 1 or inside[-1].text != ",":
             return None
-        return OpenName("column", Receiver(of.root, of.steps[:-1]), start, quote, begins=begins)
+        frame = Receiver(of.root, of.steps[:-1])
+        return OpenName("column", frame, start, quote, argument="loc", begins=begins)
     return None if inside else OpenName("key", of, start, quote, begins=begins)
 
 

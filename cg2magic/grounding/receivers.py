@@ -60,7 +60,7 @@ class OpenName:
     function : Receiver or None
         For a column that is an argument of a library's function, that function; `of` is the frame.
     argument : str
-        The keyword of that argument.
+        The keyword of that argument; also ``loc``, where rows are chosen before the column.
     begins : bool
         Whether the statement may be going to give the receiver this name, as a new one.
     """
@@ -181,7 +181,7 @@ def may_be_bound_later(pieces: Sequence[Piece], begin: int) -> bool:
     """Whether a comprehension may still bind the receiver that begins at a piece: ``[x.name for x in …``."""
     return any(
         _may_hold_comprehension(pieces, bracket)
-        and not any(piece.text == "," for piece in flat(pieces, bracket + 1, begin))
+        and not any(piece.text in (",", "for") for piece in flat(pieces, bracket + 1, begin))
         for bracket in opened(pieces[:begin])
     )
 

@@ -42,6 +42,12 @@ def levels(known: Known) -> frozenset[str]:
     return short_texts(frame.index.names) or frozenset()
 
 
+def has_several_levels(known: Known) -> bool:
+    """Whether a row of a pandas frame may have more than one label."""
+    frame: Any = known.value
+    return is_pandas(known.kind) and is_class_of(type(frame.index), "pandas", "MultiIndex")
+
+
 def is_pandas(kind: type) -> bool:
     """Whether it is a frame of pandas, or of geopandas."""
     return is_class_of(kind, "pandas", "DataFrame") or is_class_of(kind, "geopandas", "GeoDataFrame")

@@ -111,6 +111,7 @@ NAMESPACE = {
     "options": argparse.Namespace(depth=1),
     "records": [{"one": 1, "two": 2}],
     "grid": np.array([[None, 1]], dtype=object),
+    "deep": pd.DataFrame({"price": [1]}, pd.MultiIndex.from_tuples([("a", 1)], names=["outer", "inner"])),
     "ordered": OrderedDict(first=1),
     "Sets": Sets,
     "hostile": Hostile(),
@@ -156,6 +157,9 @@ def names(code: str, namespace=NAMESPACE, unrun=()) -> list[str] | None:
         ("y = records[0]['", ["one", "two"]),
         ("y = grid[0, 1].re", ["real"]),
         ("y = ordered['", ["first"]),
+        ("y = [name for name in df.born", []),
+        ("y = deep.groupby('", ["inner", "outer", "price"]),
+        ("y = df.loc[:, 'n", ["name"]),
         ("y = f'{settings[\"dep", ["depth"]),
         ("Colour.R", ["RED"]),
         ("y = Model.fi", ["fit"]),
@@ -192,6 +196,7 @@ def test_names_that_exist_are_found(code, there):
         "y = array[7].",
         "y = records[9].",
         "y = settings.depth.",
+        "y = deep.loc['a', '",  # a label of the second level
     ],
 )
 def test_where_more_may_exist_than_can_be_seen_there_is_no_answer(code):
