@@ -198,10 +198,12 @@ def may_be_target(pieces: Sequence[Piece]) -> bool:
 
 
 #: Functions that are often given a generator expression.
-_ITERATE = frozenset(("all", "any", "dict", "join", "list", "max", "min", "set", "sorted", "sum", "tuple"))
+_ITERATE = frozenset(("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple"))
 
 
 def _may_hold_comprehension(pieces: Sequence[Piece], bracket: int) -> bool:
     if not is_behind_value(pieces, bracket):
         return pieces[bracket].text != "("
-    return pieces[bracket].text == "(" and pieces[bracket - 1].text in _ITERATE
+    function = pieces[bracket - 1].text
+    is_method = bracket > 1 and pieces[bracket - 2].text == "."
+    return pieces[bracket].text == "(" and function in (("join",) if is_method else _ITERATE)
