@@ -61,7 +61,7 @@ class Missing(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: D102
         of = self._value(node.value)
-        if of is not None:
+        if of is not None and isinstance(node.ctx, ast.Load):
             self._note(node.attr, there=hasattr(of, node.attr))
         self.generic_visit(node)
 
