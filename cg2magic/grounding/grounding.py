@@ -216,5 +216,7 @@ def _written(names: Iterable[str], quote: str) -> Iterable[bytes]:
 
 
 def _quoted(name: str, quote: str) -> str:
+    if name.isprintable() and quote not in name and "\\" not in name:
+        return name
     text = name.replace("\\", "\\\\").replace(quote, f"\\{quote}")
     return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
