@@ -151,12 +151,16 @@ _STORE_ATTR, _EXTENDED = opmap["STORE_ATTR"], opmap["EXTENDED_ARG"]
 
 def _stored(code: CodeType) -> Iterator[str]:
     """Yield the names of attributes that a function sets, whatever on."""
-    code_bytes, extended = code.co_code, 0
-    for at in range(0, len(code_bytes), 2):
-        operation, argument = code_bytes[at], code_bytes[at + 1] | extended
-        extended = argument << 8 if operation == _EXTENDED else 0
-        if operation == _STORE_ATTR and argument < len(code.co_names):
+    operations, arguments = code.co_code[::2], code.co_code[1::2]
+    at = operations.find(_STORE_ATTR)
+    while at >= 0:
+        begin = at
+        while begin and operations[begin - 1] == _EXTENDED:
+            begin -= 1
+        argument = int.from_bytes(arguments[begin : at + 1], "big")
+        if argument < len(code.co_names):
             yield code.co_names[argument]
+        at = operations.find(_STORE_ATTR, at + 1)
 
 
 def _class_attributes(kind: type) -> frozenset[str] | None:

@@ -286,6 +286,13 @@ def test_what_the_cell_or_a_cell_that_was_not_run_makes_anew_is_free():
     assert "new" in names("y = df['", unrun=("df['new'] = 1",))
 
 
+def test_what_methods_set_is_found_however_many_names_they_have():
+    scope = {"__name__": "fitted"}
+    sets = "; ".join(f"self.name_{n} = {n}" for n in range(400))
+    exec(f"class Fitted:\n    def fit(self):\n        {sets}\nfitted = Fitted()", scope)
+    assert names("y = fitted.name_", scope) == sorted(f"name_{n}" for n in range(400))
+
+
 def test_a_new_name_may_be_given_where_a_statement_begins():
     follower = Grounding(NAMESPACE).follow("df['")
     name, _ = follower.allowed()
