@@ -168,6 +168,11 @@ class Allowed:
         return not self.names
 
     @property
+    def is_escaped(self) -> bool:
+        """Whether what is there has a backslash: it may be a name that is written in another way."""
+        return b"\\" in self._typed
+
+    @property
     def is_complete(self) -> bool:
         """Whether what is there is a name."""
         return self.has(self._typed)

@@ -90,6 +90,8 @@ class GroundedFill:
             self._open = None
             return
         given_up = any(other.start == name.start and outcome == "unknown" for other, outcome in self._found)
+        if allowed.is_hopeless and not given_up and not allowed.is_escaped:
+            self._note(name, "unknown")  # the person began another name
         if given_up or allowed.is_hopeless:
             self._open = None
 

@@ -115,6 +115,14 @@ def test_a_key_at_the_beginning_of_a_line_is_free_and_said_to_be_unknown_once_it
         assert [name.outcome for name in fill.names(0, text)] == ["unknown"] * unknown
 
 
+@pytest.mark.parametrize(("begun", "unknown"), [("dep", False), ("deep", True), ("\\x64e", False)])
+def test_a_name_that_the_person_began_and_that_is_not_there_is_said_to_be_unknown(engine, begun, unknown):
+    fill = GroundedFill(Grounding(NAMESPACE), f"m = settings['{begun}", "", b"", engine.vocabulary)
+    token = next(i for i, piece in enumerate(engine.vocabulary.pieces) if piece == b"th")
+    fill.took(TokenLogprob(token, "th", 0.0), b"th", b"")
+    assert [name.outcome for name in fill.names(0, "th")] == ["unknown"] * unknown
+
+
 def test_holes_are_grounded_in_what_is_before_them(engine):
     (suggestion,) = write(engine, "a = settings['", "']\nb = settings['width']['", "']\n")
     assert len(suggestion.spans) == 2
