@@ -17,7 +17,7 @@ class Clock:
     def __init__(self) -> None:
         self.seconds = 0.0
         self._depth = 0
-        for of, names in ((GroundedFill, ("__init__", "took", "names")), (Allowed, ("permits", "ids"))):
+        for of, names in ((GroundedFill, ("__init__", "against", "took", "names")), (Allowed, ("ids",))):
             for name in names:
                 setattr(of, name, self._timed(getattr(of, name)))
 

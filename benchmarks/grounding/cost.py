@@ -57,8 +57,7 @@ def write(vocabulary: Vocabulary, grounding: Grounding) -> list[float]:
     for token in vocabulary.encode(4 * LINE, inside=True):
         written += vocabulary.pieces[token]
         began = time.thread_time()
-        if fill.allowed is not None:
-            fill.allowed.permits(vocabulary.pieces[token])
+        fill.against(token)
         fill.took(TokenLogprob(token, "", 0.0), written, b"")
         taken.append(1000 * (time.thread_time() - began))
     return taken

@@ -162,6 +162,10 @@ class Allowed:
     def _may_be_escaped(self) -> bool:
         return bool(self._rest.end) and any(b"\\" in name or not name.isascii() for name in self.names)
 
+    def behind(self, head: bytes) -> Allowed:
+        """Return the same behind some text that the next token has to begin with."""
+        return Allowed(self.names, self._typed, self._rest, head, corrected=not self.least)
+
     @property
     def is_hopeless(self) -> bool:
         """Whether no name goes on like that."""

@@ -120,6 +120,12 @@ class Follower:
         self._later: set[str] = set()
         self._written: dict[tuple[object, ...], list[bytes]] = {}
 
+    def copy(self) -> Follower:
+        """Return one that reads on by itself."""
+        other = Follower(self._reading.copy(), self._names)
+        other._over, other._later, other._written = self._over, self._later, self._written
+        return other
+
     def stop(self) -> None:
         """Allow any name from now on."""
         self._over = True

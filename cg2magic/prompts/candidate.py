@@ -10,7 +10,6 @@ import math
 from collections import deque
 from dataclasses import replace
 
-from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.grounded import GroundedFill
 from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
@@ -174,9 +173,9 @@ class Candidate:
         return self._owed
 
     @property
-    def allowed(self) -> Allowed | None:
-        """What the next token may be, if it writes a name that the kernel knows; None for anything."""
-        return self._grounded.allowed if self._grounded else None
+    def allowed(self) -> GroundedFill | None:
+        """What tells whether the next token may come, where it writes a name; None if all may."""
+        return self._grounded or None
 
     def take(self, token: TokenLogprob) -> None:
         """Read the token that was chosen; `token.text` is made here, from its bytes."""

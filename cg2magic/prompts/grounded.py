@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cg2magic.grounding.allowed import Allowed
@@ -9,6 +10,9 @@ from cg2magic.grounding.grounding import Grounding
 from cg2magic.grounding.receivers import OpenName
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import NameFound, NameOutcome, TokenLogprob
+
+#: What stands in a token before a name that the token begins.
+_BEGINS_NAME = re.compile(rb"""[^\n]*[."'](?=[\w\x80-\xff])""")
 
 
 class GroundedFill:
@@ -37,12 +41,36 @@ class GroundedFill:
         self._open: tuple[OpenName, Allowed] | None = None
         # Keys with which a statement begins: new if something is assigned to them.
         self._perhaps_new: dict[OpenName, Allowed] = {}
+        # Names that the next token may begin, by what is before them in the token.
+        self._ahead: dict[bytes, tuple[OpenName, Allowed] | None] = {}
         self._look(b"", owed)
 
     @property
     def allowed(self) -> Allowed | None:
-        """What may come next; None for anything."""
+        """What may come next, where a name is open; None for anything."""
         return self._open[1] if self._open else None
+
+    def against(self, token: int) -> Allowed | None:
+        """Return what may come instead of a token, by its id; None if it may come."""
+        found = self._against(self._vocabulary.pieces[token])
+        return found and found[1]
+
+    def _against(self, piece: bytes) -> tuple[OpenName, Allowed] | None:
+        if self._open is not None and not self._open[1].permits(piece):
+            return self._open
+        begins = None if self._is_partial else _BEGINS_NAME.match(piece)
+        if begins is None:
+            return None
+        # The token begins a name itself, as ".mean" does.
+        head = begins[0]
+        if head not in self._ahead:
+            follower = self._follower.copy()
+            follower.read(head.decode("utf-8", errors="replace"))
+            self._ahead[head] = follower.allowed()
+        found = self._ahead[head]
+        if found is None or (found[0].quote and found[0].begins) or found[1].permits(piece[len(head) :]):
+            return None
+        return found[0], found[1].behind(head)
 
     def took(self, token: TokenLogprob, written: bytes, owed: bytes) -> None:
         """Read on after a token.
@@ -55,17 +83,24 @@ class GroundedFill:
         owed : bytes
             What the next token has to begin with.
         """
-        if self._open is not None:
-            name, allowed = self._open
-            if not allowed.permits(self._vocabulary.pieces[token.id]):
-                self._note(name, "unknown")
-            elif token.corrected:
-                self._note(name, "corrected")
+        against = self._against(self._vocabulary.pieces[token.id])
+        if against is not None:
+            self._note(against[0], "unknown")
+        elif token.corrected and (name := self._name_of(token)) is not None:
+            self._note(name, "corrected")
         # A character whose bytes have not all come is read with the last of them.
         text = written.decode("utf-8", errors="ignore")
         self._follower.read(text[len(self._text) :])
         self._text = text
         self._look(written[len(text.encode()) :], owed)
+
+    def _name_of(self, token: TokenLogprob) -> OpenName | None:
+        """The name that a token was corrected for: one that is open, or that it begins."""
+        if self._open is not None:
+            return self._open[0]
+        begins = _BEGINS_NAME.match(self._vocabulary.pieces[token.id])
+        ahead = self._ahead.get(begins[0]) if begins else None
+        return ahead and ahead[0]
 
     def names(self, hole: int, text: str) -> Iterator[NameFound]:
         """Yield the names in the text that is kept of the fill."""
@@ -80,6 +115,8 @@ class GroundedFill:
                 yield NameFound(hole, start, end, outcome)
 
     def _look(self, partial: bytes, owed: bytes) -> None:
+        self._ahead = {}
+        self._is_partial = bool(partial or owed)
         corrected = [name.start for name, outcome in self._found if outcome == "corrected"]
         self._open = self._follower.allowed(partial, owed, corrected)
         if self._open is None:

@@ -18,6 +18,7 @@ from cg2magic.engines.local.drafts import PromptLookup
 from cg2magic.engines.local.prefixes import most_that_can_go
 from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.candidate import Candidate
+from cg2magic.prompts.grounded import GroundedFill
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Sampling, TokenLogprob
 
@@ -184,7 +185,7 @@ class Chooser:
         logits: torch.Tensor,
         start: bytes,
         barred: Collection[int] = (),
-        allowed: Allowed | None = None,
+        allowed: GroundedFill | None = None,
     ) -> TokenLogprob:
         """Choose a token from logits ``[V]`` that leads to the bytes `start` and is not barred.
 
@@ -206,8 +207,9 @@ class Chooser:
         logprobs = logits.log_softmax(-1)
         chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)
         corrected = False
-        if allowed is not None and not allowed.permits(self.vocabulary.pieces[chosen]):
-            instead = self._instead(logits, logprobs, allowed)
+        against = allowed.against(chosen) if allowed is not None else None
+        if against is not None:
+            instead = self._instead(logits, logprobs, against)
             chosen, corrected = (chosen, False) if instead is None else (instead, True)
         best, ids = logprobs.topk(_ALTERNATIVES)  # [_ALTERNATIVES]
         alternatives = tuple(

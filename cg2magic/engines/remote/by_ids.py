@@ -18,9 +18,9 @@ from cg2magic.engines.remote.client import Client
 from cg2magic.engines.remote.route import ServerError
 from cg2magic.engines.remote.tokens import ALTERNATIVES, TokenReader
 from cg2magic.engines.remote.writer import grounded, seed_of
-from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
+from cg2magic.prompts.grounded import GroundedFill
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling, TokenLogprob
 
@@ -140,8 +140,9 @@ class IdWriter:
             return {}
         return {"max_tokens": 1, "logit_bias": {str(i): by for i, by in bias.items()}}
 
-    def _naming(self, allowed: Allowed | None) -> dict[str, Any]:
+    def _naming(self, names: GroundedFill | None) -> dict[str, Any]:
         """Request one token of a name that was corrected, if there are not too many ways to go on."""
+        allowed = None if names is None else names.allowed
         ids = allowed.ids(self.vocabulary.token_index) if allowed and not allowed.least else []
         few = 0 < len(ids) <= _FEW
         return {"max_tokens": 1, "logit_bias": {str(i): _BIAS for i in ids}} if few else {}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from cg2magic.grounding.allowed import Allowed
 from cg2magic.prompts.candidate import Candidate
+from cg2magic.prompts.grounded import GroundedFill
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling, TokenLogprob
 
@@ -68,13 +68,14 @@ def seed_of(sampling: Sampling, number: int, length: int) -> int | None:
     return (sampling.seed * 1_000_003 + number * 10_007 + length) % 2**31
 
 
-def grounded(token: TokenLogprob, allowed: Allowed | None, vocabulary: Vocabulary) -> TokenLogprob:
+def grounded(token: TokenLogprob, names: GroundedFill | None, vocabulary: Vocabulary) -> TokenLogprob:
     """Take the likeliest alternative that is allowed instead of a token that isn't.
 
     A server sends only a few alternatives. If none of them is likely enough, the token stays.
     """
     pieces = vocabulary.pieces
-    if allowed is None or allowed.permits(pieces[token.id]):
+    allowed = None if names is None else names.against(token.id)
+    if allowed is None:
         return token
     others = [other for other in token.alternatives if allowed.permits(pieces[other.id])]
     if sum(math.exp(other.logprob) for other in others) < allowed.least or not others:
