@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from cg2magic.engines.local.decoding import Chooser
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.grounding.grounding import Grounding
 from cg2magic.prompts.continuation import continuation
@@ -121,6 +124,34 @@ def test_a_name_that_the_person_began_and_that_is_not_there_is_said_to_be_unknow
     token = next(i for i, piece in enumerate(engine.vocabulary.pieces) if piece == b"th")
     fill.took(TokenLogprob(token, "th", 0.0), b"th", b"")
     assert [name.outcome for name in fill.names(0, "th")] == ["unknown"] * unknown
+
+
+@pytest.mark.parametrize(("likely", "outcome"), [(-1.0, "corrected"), (-30.0, "unknown")])
+def test_a_token_that_begins_a_name_itself_is_grounded_as_well(engine, likely, outcome):
+    # Other vocabularies than mini's have tokens such as .append: no name is open before all of it is there.
+    wanted, there = 300, 301
+    vocabulary = copy(engine.vocabulary)
+    vocabulary.__dict__.pop("token_index", None)
+    vocabulary.pieces = [*vocabulary.pieces[:300], b".append", b".items", *vocabulary.pieces[302:]]
+    logits = torch.full((len(vocabulary),), -40.0)
+    logits[wanted], logits[there] = 0.0, likely
+    fill = GroundedFill(Grounding(NAMESPACE), "m = settings", "", b"", vocabulary)
+    token = Chooser(Sampling(temperature=0), 0, vocabulary).next(logits, _Writing(fill))
+    assert token.id == (there if outcome == "corrected" else wanted)
+    fill.took(token, vocabulary.pieces[token.id], b"")
+    text = vocabulary.text(token.id)
+    (name,) = fill.names(0, text)
+    assert (name.outcome, text[name.start : name.end]) == (outcome, text[1:])
+    assert fill.against(vocabulary.pieces.index(b"(")) is None
+
+
+class _Writing:
+    """What a sampler asks of a candidate."""
+
+    start, barred = b"", ()
+
+    def __init__(self, allowed):
+        self.allowed = allowed
 
 
 def test_holes_are_grounded_in_what_is_before_them(engine):
