@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache, Forward
 
 _ALTERNATIVES = 5
-#: Look for a token that is allowed in this many of the likeliest first.
-_FIRST = 256
+#: Look for a token that is allowed in this many of the likeliest first, and then in this many.
+_FIRST = (256, 4096)
 #: Look for the nucleus in this many of the likeliest tokens first, before looking at all of them.
 _NUCLEUS = 1024
 #: Steps of the binary search for the lowest probability in a larger nucleus: float32's precision.
@@ -225,9 +225,9 @@ class Chooser:
         """Choose among the tokens that are allowed; None if the model means something else."""
         import torch
 
-        if self.sampling.temperature == 0:
-            # Nearly always the likeliest tokens tell, and the index of the vocabulary need not be made.
-            best, likeliest = logprobs.topk(min(_FIRST, len(logprobs)))  # [_FIRST]
+        # Nearly always the likeliest tokens tell, and the index of the vocabulary need not be made.
+        for first in _FIRST if self.sampling.temperature == 0 else ():
+            best, likeliest = logprobs.topk(min(first, len(logprobs)))  # [first]
             permitted = [
                 (i, math.exp(logprob))
                 for i, logprob in zip(likeliest.tolist(), best.tolist(), strict=True)
