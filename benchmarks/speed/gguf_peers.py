@@ -145,8 +145,8 @@ class PlainInt8(Int8):
         import torch
         from transformers import AutoModelForCausalLM
 
+        from cg2magic.models.causal import load_tokenizer
         from cg2magic.models.int8 import linear
-        from cg2magic.models.loading import load_tokenizer
         from cg2magic.prompts.families import family_of
 
         model = AutoModelForCausalLM.from_pretrained(

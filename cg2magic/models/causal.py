@@ -1,4 +1,4 @@
-"""Load a causal language model that transformers supports, quietly, and tell how far that is."""
+"""Load a causal language model that transformers supports and its tokenizer, quietly."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cg2magic.errors import LoadError
+from cg2magic.models.files import check_tokenizer_files
 from cg2magic.progress import LoadCancelled
 from cg2magic.wording import one_line
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 #: How transformers calls the bar in which it counts the tensors that it reads.
 _BAR = "Loading weights"
@@ -67,6 +68,29 @@ def load_causal(
         missing = min(loaded["missing_keys"])
         raise LoadError(f"the checkpoint has no tensor {missing}; download it again, or check config.json")
     return model
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a checkpoint; raise LoadError if there is none that works."""
+    from transformers import AutoTokenizer
+
+    check_tokenizer_files(folder)
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise LoadError(
+            f"its tokenizer can't be loaded ({one_line(error)}); download the model again"
+        ) from error
+
+
+def context_length(model: PreTrainedModel) -> int:
+    """Return how many tokens a model reads at the most."""
+    config = model.config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
+        length = getattr(config, name, None)
+        if isinstance(length, int) and length > 0:
+            return length
+    return 2048  # recurrent models have no limit; this length is fast
 
 
 @contextlib.contextmanager

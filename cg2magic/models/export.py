@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cg2magic.errors import LoadError
+from cg2magic.models.causal import load_tokenizer
 from cg2magic.models.codegen import grouping
 from cg2magic.models.codegen.checkpoint import (
     CodegenShape,
@@ -29,7 +30,7 @@ from cg2magic.models.codegen.checkpoint import (
 )
 from cg2magic.models.codegen.gguf import OUTTYPES, write_gguf
 from cg2magic.models.files import read_config
-from cg2magic.models.loading import load_model, load_tokenizer
+from cg2magic.models.loading import load_model
 from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import check_memory
 from cg2magic.models.weights import Weights

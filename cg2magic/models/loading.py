@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from cg2magic.errors import LoadError
 from cg2magic.models import gpus, memory
-from cg2magic.models.causal import load_causal, quiet_transformers
+from cg2magic.models.causal import context_length, load_causal, load_tokenizer, quiet_transformers
 from cg2magic.models.chat import notes_on_chat
-from cg2magic.models.files import check_tokenizer_files, read_config
+from cg2magic.models.files import read_config
 from cg2magic.models.locate import Located, locate
 from cg2magic.models.placement import place, resolve_device, resolve_precision, torch_dtype
 from cg2magic.models.threads import import_torch, threads_for
@@ -251,7 +251,7 @@ def _load(
         parameters=number,
         memory=size,
         seconds=time.perf_counter() - started,
-        context=_context(model),
+        context=context_length(model),
         groups=groups,
         source=found.source,
         notes=(
@@ -279,19 +279,6 @@ def _load_config(folder: Path, fields: dict[str, Any]) -> PreTrainedConfig:
         raise LoadError(
             f"transformers can't use its config.json ({one_line(error)}); code that comes with a model is "
             "never run, so try another model"
-        ) from error
-
-
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a checkpoint; raise LoadError if there is none that works."""
-    from transformers import AutoTokenizer
-
-    check_tokenizer_files(folder)
-    try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:
-        raise LoadError(
-            f"its tokenizer can't be loaded ({one_line(error)}); download the model again"
         ) from error
 
 
@@ -392,15 +379,6 @@ def _load_causal(plan: _Plan) -> PreTrainedModel:
     if not plan.is_spread:
         model = model.to(plan.device)
     return model.eval().requires_grad_(requires_grad=False)
-
-
-def _context(model: PreTrainedModel) -> int:
-    config = model.config.get_text_config()
-    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
-        length = getattr(config, name, None)
-        if isinstance(length, int) and length > 0:
-            return length
-    return 2048  # recurrent models have no limit; this length is fast
 
 
 @contextlib.contextmanager
