@@ -24,6 +24,14 @@ declare namespace Inline {
     metadata?: Document["metadata"];
   }
 
+  /** What a cell that is run wants to know of its page. */
+  interface Around {
+    /** Null where there is no such cell. */
+    document: Document | null;
+    /** The cell's text before the cursor. */
+    before: string | null;
+  }
+
   interface Version {
     page: string;
     version: number;

@@ -49,7 +49,11 @@ declare namespace Jupyter {
   type NotebookSettings = { context?: string; vars?: string; ground?: string };
 
   interface Context {
-    readonly model: { readonly sharedModel: SharedNotebook; dirty: boolean };
+    readonly model: {
+      readonly sharedModel: SharedNotebook;
+      readonly defaultKernelLanguage?: string;
+      dirty: boolean;
+    };
     readonly sessionContext?: SessionContext;
   }
 
@@ -71,6 +75,9 @@ declare namespace Jupyter {
     readonly done: Promise<{ content: Content }>;
   }
 
+  /** A cell's code on its way. */
+  type Future = Reply<{ status?: string }>;
+
   interface Kernel {
     readonly clientId: string;
     readonly status: string;
@@ -86,12 +93,11 @@ declare namespace Jupyter {
     createComm(target: string, id: string): Comm;
     clone(): Kernel;
     dispose(): void;
-    requestExecute(content: {
-      code: string;
-      silent: boolean;
-      store_history: boolean;
-      allow_stdin: boolean;
-    }): Reply<unknown>;
+    requestExecute(
+      content: { code: string; silent?: boolean; store_history: boolean; allow_stdin: boolean },
+      disposeOnDone?: boolean,
+      metadata?: object,
+    ): Future;
     requestCreateSubshell(content: object): Reply<{ subshell_id: string }>;
     requestDeleteSubshell(content: { subshell_id: string }): Reply<unknown>;
   }
@@ -123,12 +129,24 @@ declare namespace Jupyter {
     replaceSelection(text: string): void;
   }
 
+  interface CellModel {
+    readonly id: string;
+    readonly type: CellType;
+    readonly sharedModel: SharedCell;
+    trusted: boolean;
+    clearExecution?(): void;
+  }
+
   interface Cell {
-    readonly model: { readonly id: string; readonly type: CellType; readonly sharedModel: SharedCell };
+    readonly node: HTMLElement;
+    readonly model: CellModel;
     readonly editor: Editor | null;
+    /** Of a code cell: what is executed for it writes its output there. */
+    readonly outputArea?: { future: Future };
   }
 
   interface Notebook {
+    readonly widgets: readonly Cell[];
     readonly activeCell: Cell | null;
     readonly activeCellIndex: number;
     readonly activeCellChanged: Signal<Notebook, Cell | null>;
@@ -172,7 +190,12 @@ declare namespace Jupyter {
     readonly commands: {
       addCommand(
         id: string,
-        options: { label: string; execute: () => unknown; isEnabled: () => boolean },
+        options: {
+          label: string;
+          execute: () => unknown;
+          isEnabled: () => boolean;
+          isToggled?: () => boolean;
+        },
       ): unknown;
     };
   }

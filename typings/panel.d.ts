@@ -94,6 +94,7 @@ declare namespace Panel {
     panel_id: string;
     cell_id: string;
     asked: string;
+    in_place: boolean;
     session: string;
     insert: "ask" | "below" | "replace" | "none";
     can_regenerate: boolean;

@@ -137,7 +137,8 @@ class CG2(Config):
         other | in it is an operator, as in a | b, or text. A single | may also be at either end of a
         string or a comment, as in "Hello |". If it is not clear which | are holes, as in r"a|b" without
         another hole, an error asks you: write \| where it is not a hole, or choose another mark with
-        --cursor. In strings and comments \| is part of your text and is left alone::
+        --cursor. In strings and comments \| is part of your text and is left alone. A cell without any
+        mark is filled where the cursor is, in a JupyterLab or Notebook that can say so::
 
             In [1]: %%infill
                ...: def hello_world():
@@ -157,7 +158,9 @@ class CG2(Config):
         with _short_errors():
             header, code = languages.split_header(_text(cell))
             args = self._options(self.infill, line, header)
-            parts = cursor.split(code, mark=args.cursor, language=args.language)
+            parts = self._at_cursor(code, args) or cursor.split(
+                code, mark=args.cursor, language=args.language
+            )
             form = FillInMiddle.of_tokens(args.prefix_token, args.suffix_token, args.middle_token)
             self._serve(parts, args, form)
 
@@ -232,6 +235,12 @@ class CG2(Config):
             tokens=self.context_tokens,
             ground=args.ground,
         )
+
+    def _at_cursor(self, code: str, args: argparse.Namespace) -> tuple[str, str] | None:
+        """Where a cell has no mark, the page's cursor is one."""
+        if args.cursor in code:
+            return None
+        return frontend.cut_at_cursor(self.shell, code, self.ghosts.pages if self.ghosts else None)
 
     def _submit(self, request: Request, settings: Settings, *, wait: bool) -> tuple[Job, Page | None]:
         """Queue a request with its context; its page may still have to send the document for it."""

@@ -1,4 +1,4 @@
-"""The pages that can send their document while a cell runs: a cell that waits for its suggestion needs it."""
+"""The pages that can be asked while a cell runs: for their document, and where the cursor is in the cell."""
 
 from __future__ import annotations
 
@@ -24,16 +24,25 @@ class Page:
         self._until = time.monotonic() + seconds
         self._answered = threading.Event()
         self._document: Document | None = None
+        self._before: str | None = None
 
-    def answer(self, document: Document | None) -> None:
+    def answer(self, document: Document | None, before: str | None = None) -> None:
         """Take the answer; None from a front end that can't reach its document."""
-        self._document = document
+        self._document, self._before = document, before
         self._answered.set()
 
     def document(self) -> Document | None:
         """Wait for the answer; None if it does not come in time."""
-        self._answered.wait(max(0.0, self._until - time.monotonic()))
+        self._wait()
         return self._document
+
+    def before_cursor(self) -> str | None:
+        """Wait for the answer; the cell's text before the cursor, None if the page does not say."""
+        self._wait()
+        return self._before
+
+    def _wait(self) -> None:
+        self._answered.wait(max(0.0, self._until - time.monotonic()))
 
 
 class Pages:
@@ -66,9 +75,18 @@ class Pages:
         self._send({"document": name, "session": session, "cell": cell_id})
         return page
 
-    def answered(self, name: str, document: dict[str, Any] | None) -> None:
-        """Take a page's answer, None if the cell is gone; an answer that comes too late is ignored."""
+    def answered(self, name: str, document: dict[str, Any] | None, before: str | None = None) -> None:
+        """Take a page's answer, None if the cell is gone; an answer that comes too late is ignored.
+
+        Parameters
+        ----------
+        name : str
+            Of the question.
+        document : dict or None
+        before : str, optional
+            The cell's text before the cursor.
+        """
         asked, page = self._asked or ("", None)
         if page is not None and name == asked:
             self._asked = None
-            page.answer(None if document is None else Document.of_json(document))
+            page.answer(None if document is None else Document.of_json(document), before)

@@ -50,6 +50,33 @@ def page_of(shell: InteractiveShell, *, wait: bool = False, pages: Pages | None 
     return asked or Page(seconds=0)  # a page that sends nothing is not waited for
 
 
+def cut_at_cursor(shell: InteractiveShell, code: str, pages: Pages | None) -> tuple[str, str] | None:
+    """Cut a cell's code where the page has the cursor; None if no page says so, or if it is not in the code.
+
+    A page that runs a cell by a command sends it along; another is asked.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    code : str
+        What the cell has below its magic.
+    pages : Pages or None
+        The pages that can be asked.
+    """
+    parent = _parent(shell)
+    before = _command(parent).get("before")
+    cell_id = parent.get("metadata", {}).get("cellId")
+    if before is None and pages and cell_id:
+        page = pages.ask(parent["header"]["session"], cell_id)
+        before = page and page.before_cursor()
+    cell = parent.get("content", {}).get("code", "").removesuffix("\n")
+    # The cell may have been changed since it was run.
+    if not before or not cell.startswith(before) or not cell.endswith(code):
+        return None
+    at = len(before) - (len(cell) - len(code))
+    return (code[:at], code[at:]) if at > 0 else None
+
+
 def present(
     job: Job,
     shell: InteractiveShell,
@@ -96,11 +123,13 @@ def present(
     from cg2magic.frontends.panel.standby import Standby
 
     panel = None
+    command = _command(parent)
     try:
         panel = Panel(
             job,
             cell_id=parent.get("metadata", {}).get("cellId"),
-            asked=parent["content"].get("code", ""),
+            asked=command.get("asked", parent["content"].get("code", "")),
+            in_place="asked" in command,
             session=parent.get("header", {}).get("session", ""),
             standby=partial(Standby, shell, parent),
             regenerate=lambda: regenerate(job),
@@ -217,3 +246,12 @@ def _parent(shell: Any) -> dict[str, Any]:
     """The execute request that the kernel is serving."""
     parent = shell.get_parent() if hasattr(shell, "get_parent") else None
     return parent or {}
+
+
+def _command(parent: dict[str, Any]) -> dict[str, str]:
+    """What a page's command says of the cell for which it runs a magic; empty for a cell that has its own.
+
+    ``asked`` is the cell's text, without the magic, and ``before`` is what is before the cursor, with it.
+    """
+    said: dict[str, str] = parent.get("metadata", {}).get("cg2magic", {})
+    return said

@@ -70,7 +70,7 @@ class Switch:
                 self._wake()
                 self._send_state()
             case "document":
-                self.pages.answered(sent["id"], sent["document"])
+                self.pages.answered(sent["id"], sent["document"], sent.get("before"))
             case "turn":
                 self._settings.inline = bool(sent["on"])
             case "retry":

@@ -63,6 +63,8 @@ class Panel(anywidget.AnyWidget):
         Called once as ``on_document(document)`` with the page's document; None if the page can't reach it.
     asked : str
         The text of that cell when it asked, which *Replace cell* must find unchanged; empty if not known.
+    in_place : bool
+        The page ran the magic for the cell, which does not contain it; so *Replace cell* comes first.
     session : str
         The session of the page that ran the cell; only that page acts by itself. Empty if not known.
     standby : Standby, optional
@@ -78,6 +80,7 @@ class Panel(anywidget.AnyWidget):
     panel_id = traitlets.Unicode().tag(sync=True)
     cell_id = traitlets.Unicode().tag(sync=True)
     asked = traitlets.Unicode().tag(sync=True)
+    in_place = traitlets.Bool().tag(sync=True)
     session = traitlets.Unicode().tag(sync=True)
     insert = traitlets.Enum(("ask", "below", "replace", "none"), "ask").tag(sync=True)
     can_regenerate = traitlets.Bool().tag(sync=True)
@@ -104,6 +107,7 @@ class Panel(anywidget.AnyWidget):
         advise: Callable[[], str] | None = None,
         on_document: Callable[[Document | None], None] | None = None,
         asked: str = "",
+        in_place: bool = False,
         session: str = "",
         standby: Callable[[str], Standby] | None = None,
         insert: Insert = "ask",
@@ -126,6 +130,7 @@ class Panel(anywidget.AnyWidget):
             panel_id=panel_id,
             cell_id=cell_id or "",
             asked=asked,
+            in_place=in_place,
             session=session,
             insert=insert,
             can_regenerate=regenerate is not None,

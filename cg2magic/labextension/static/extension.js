@@ -1,7 +1,6 @@
 // The plugin: brings the provider, the commands and the status item together.
 
-import { acceptPart, nextLine, nextWord, shows } from "./acceptance.js";
-import { guarded } from "./guard.js";
+import { addCommands } from "./commands.js";
 import { NotebookLines } from "./notebooks.js";
 import { Provider } from "./provider.js";
 import { showStatus } from "./status.js";
@@ -71,29 +70,7 @@ export async function extension(shared) {
       const provider = new Provider(lines);
       completions.registerInlineProvider?.(provider); // since JupyterLab 4.1
 
-      /** @type {(id: string, label: string, execute: () => unknown, isEnabled: () => boolean) => void} */
-      const add = (id, label, execute, isEnabled) => {
-        app.commands.addCommand(id, {
-          label,
-          execute: guarded(execute),
-          isEnabled: guarded(isEnabled, false),
-        });
-        palette?.addItem({ command: id, category: "cg2magic" });
-      };
-      /** @type {(part: (text: string) => string) => () => void} */
-      const accept = (part) => () => {
-        const panel = tracker.currentWidget;
-        if (panel && acceptPart(panel, provider.textsAt(panel), part)) lines.suggest(panel);
-      };
-      const isShown = () => shows(tracker.currentWidget);
-      add("cg2magic:accept-word", "Accept the Next Word of the Suggestion", accept(nextWord), isShown);
-      add("cg2magic:accept-line", "Accept the Next Line of the Suggestion", accept(nextLine), isShown);
-      add(
-        "cg2magic:toggle-inline",
-        "Switch Suggestions While Typing On or Off",
-        () => lines.current?.turn(),
-        () => Boolean(lines.current?.state),
-      );
+      addCommands({ app, palette, tracker, lines, provider });
       showStatus({ Widget, statusBar, tracker, lines, obstacle: () => obstacle(completions, provider) });
     },
   };

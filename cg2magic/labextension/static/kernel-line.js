@@ -20,7 +20,7 @@ export class KernelLine {
 
   #session;
   #changed;
-  #documentAround;
+  #around;
   /** @type {Jupyter.Kernel | null} */
   #kernel = null;
   /** @type {Jupyter.Comm | null} */
@@ -48,13 +48,12 @@ export class KernelLine {
   /**
    * @param {Jupyter.SessionContext} sessionContext
    * @param {() => void} changed - Is called when there is something new to show.
-   * @param {(cell: string) => Inline.Document | null} documentAround - Gives the notebook around a cell, null
-   *   where there is no such cell.
+   * @param {(cell: string) => Inline.Around} around - Gives what is around a cell.
    */
-  constructor(sessionContext, changed, documentAround) {
+  constructor(sessionContext, changed, around) {
     this.#session = sessionContext;
     this.#changed = changed;
-    this.#documentAround = documentAround;
+    this.#around = around;
     sessionContext.kernelChanged.connect(() => this.#take());
     sessionContext.statusChanged.connect((_, status) => this.#follow(status));
     // Whatever was said while it was broken is lost, and the kernel may be another one by now.
@@ -257,7 +256,7 @@ export class KernelLine {
     if (data.document) {
       // A cell waits for what is around it. Every page hears it; the one it is run in answers.
       if (data.session !== this.#kernel?.clientId) return;
-      this.#send({ do: "document", id: data.document, document: this.#documentAround(data.cell ?? "") });
+      this.#send({ do: "document", id: data.document, ...this.#around(data.cell ?? "") });
     }
     if (data.state) {
       this.state = /** @type {Inline.KernelState} */ (data); // they come together

@@ -1,5 +1,6 @@
 // The notebooks of the page, each with the line to its kernel.
 
+import { beforeCursor } from "./cursor.js";
 import { documentOf } from "./document.js";
 import { guarded } from "./guard.js";
 import { KernelLine } from "./kernel-line.js";
@@ -111,12 +112,16 @@ export class NotebookLines {
    * @param {Jupyter.Panel} panel
    * @returns {KernelLine}
    */
-  #share({ sessionContext, context: { model } }) {
-    /** @type {(id: string) => Inline.Document | null} */
+  #share({ sessionContext, context: { model }, content }) {
+    /** @type {(id: string) => Inline.Around} */
     const around = (id) => {
-      // The document around a cell that is run, wherever the cursor has gone meanwhile.
+      // The document around a cell that is run, whichever cell is active meanwhile.
       const active = model.sharedModel.cells.findIndex((cell) => cell.id === id);
-      return active < 0 ? null : documentOf(model.sharedModel, active);
+      if (active < 0) return { document: null, before: null };
+      return {
+        document: documentOf(model.sharedModel, active),
+        before: beforeCursor(content.widgets[active]),
+      };
     };
     const views = this.#views.get(sessionContext) ?? {
       line: new KernelLine(sessionContext, () => this.tell(), around),

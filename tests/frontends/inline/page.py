@@ -37,11 +37,12 @@ class Page:
         printed, self.printed = "".join(self.printed), []
         return printed.strip()
 
-    def start(self, code, cell):
+    def start(self, code, cell, **metadata):
         """Run a cell of this page's notebook, and don't wait for its end."""
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True}
+        content["stop_on_error"] = False
         message = self.session.msg("execute_request", content | {"user_expressions": {}})
-        self.client.shell_channel.send(message | {"metadata": {"cellId": cell}})
+        self.client.shell_channel.send(message | {"metadata": {"cellId": cell, **metadata}})
 
     def connect(self):
         """Find the kernel's comm; None where there is none."""

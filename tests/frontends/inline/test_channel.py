@@ -152,6 +152,32 @@ def test_where_the_cell_is_gone_or_the_page_is_silent_what_was_executed_is_seen(
     assert "above = 1" not in beside.run("%cg2 prompt")
 
 
+HOLE = "%%infill -m 2 --wait --context none"
+PARTS = "from cg2magic.service.manager import manager; print(manager().history[-1].job.request.parts)"
+
+
+def test_a_cell_without_a_mark_is_filled_in_where_its_page_has_the_cursor(beside):
+    beside.start(f"{HOLE}\nf(1)\nx = 2", "b")
+    asked = beside.until(lambda told: "document" in told)
+    beside.send(do="document", id=asked["document"], document=None, before=f"{HOLE}\nf(")
+    assert beside.run(PARTS) == "('f(', '1)\\nx = 2')"
+
+
+def test_a_command_of_the_page_says_by_itself_where_it_is(waiting):
+    waiting.start(f"{HOLE}\nf()", "b", cg2magic={"asked": "f()", "before": f"{HOLE}\nf("})
+    assert waiting.run(PARTS) == "('f(', ')')"
+    waiting.start(f"{HOLE}\ng(|)", "b", cg2magic={"asked": "g(|)", "before": f"{HOLE}\ng"})
+    assert waiting.run(PARTS) == "('g(', ')')"
+
+
+@pytest.mark.parametrize("before", ["", "%%infill", HOLE + "\n", HOLE + "\nchanged ("])
+def test_a_cursor_that_is_not_in_the_code_is_none(waiting, before):
+    requests = "from cg2magic.service.manager import manager; print(len(manager().history))"
+    count = waiting.run(requests)
+    waiting.start(f"{HOLE}\nf()", "b", cg2magic={"before": before})
+    assert waiting.run(requests) == count
+
+
 def test_unloading_takes_the_comm_away(page):
     page.subshell = None
     page.run("%unload_ext cg2magic")

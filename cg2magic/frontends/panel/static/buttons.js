@@ -12,8 +12,10 @@ import { copyText, focusCell } from "./page.js";
 /** What a person may do with the candidate that is looked at. */
 export class Buttons {
   #view;
-  #insert = button("Insert below", () => this.#onInsert(), "cg2-primary");
+  #insert = button("Insert below", () => this.#onInsert());
   #replace = button("Replace cell", () => this.#onReplace());
+  /** What puts the candidate into the notebook; first what a person most likely wants. */
+  #uses = [this.#insert, this.#replace];
   #edit = button("Edit", () => this.#onEdit());
   #copy = button("Copy", () => this.#onCopy());
   #continue = button("Continue", () => this.#onContinue());
@@ -37,6 +39,9 @@ export class Buttons {
    */
   constructor(view) {
     this.#view = view;
+    // Where a command has asked, the cell has no magic, and its text is what is to be completed.
+    if (view.model.get("in_place") && view.acts.canReplace) this.#uses.reverse();
+    this.#uses[0].classList.add("cg2-primary");
     this.#continue.title = "The model goes on from here, as if it had not been interrupted.";
     this.#check.title =
       "Runs each candidate with your check, in a sandbox: no network, none of your files. " +
@@ -46,8 +51,7 @@ export class Buttons {
       "div",
       "cg2-actions",
       {},
-      this.#insert,
-      this.#replace,
+      ...this.#uses,
       this.#edit,
       this.#copy,
       this.#continue,
@@ -84,7 +88,7 @@ export class Buttons {
 
   /** @returns {void} */
   focus() {
-    this.#insert.focus();
+    this.#uses[0].focus();
   }
 
   /**
@@ -94,7 +98,7 @@ export class Buttons {
    * @returns {void}
    */
   focusNext(usable) {
-    const use = this.#view.acts.canInsert ? this.#insert : this.#copy;
+    const use = this.#view.acts.canInsert ? this.#uses[0] : this.#copy;
     (usable ? use : this.#dismiss).focus();
   }
 
