@@ -1,6 +1,8 @@
-"""Format sizes and counts, and put messages from other code on one line."""
+"""Format sizes, counts and probabilities, and put messages from other code on one line."""
 
 from __future__ import annotations
+
+import math
 
 #: The least number for which a unit is used, the unit's size and name, and how many decimals to show.
 _Scale = tuple[tuple[float, float, str, int], ...]
@@ -45,6 +47,16 @@ def gigabytes(size: float, done: float | None = None) -> str:
 def parameters(number: int) -> str:
     """Format a number of parameters for people: ``"3.6 B"``, ``"350 M"``, ``"8.9 M"``."""
     return _scaled(number, _COUNTS)
+
+
+def percent(logprob: float) -> str:
+    """Format the probability of a log-probability in nats: ``43 %``, ``0.2 %``, ``< 0.01 %``."""
+    share = 100 * math.exp(logprob)
+    if share < 0.01:
+        return "< 0.01 %"
+    digits = 0 if share >= 9.5 else 1 if share >= 0.95 else 2
+    # Only a certain token gets 100 %.
+    return f"{min(share, 99.9):.1f} %" if 99.5 <= share < 100 else f"{share:.{digits}f} %"
 
 
 def _scaled(number: float, scale: _Scale, done: float | None = None) -> str:

@@ -68,7 +68,7 @@ def cut_at_cursor(shell: InteractiveShell, code: str, pages: Pages | None) -> tu
     cell_id = parent.get("metadata", {}).get("cellId")
     if before is None and pages and cell_id:
         page = pages.ask(parent["header"]["session"], cell_id)
-        before = page and page.before_cursor()
+        before = page.before_cursor() if page else None
     cell = parent.get("content", {}).get("code", "").removesuffix("\n")
     # The cell may have been changed since it was run.
     if not before or not cell.startswith(before) or not cell.endswith(code):

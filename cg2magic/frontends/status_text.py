@@ -6,6 +6,7 @@ from cg2magic.frontends.visible import visible
 from cg2magic.progress import Progress
 from cg2magic.request import CheckResult, Suggestion
 from cg2magic.service.job import Snapshot
+from cg2magic.wording import percent
 
 
 def count(number: int, noun: str) -> str:
@@ -84,8 +85,8 @@ def verdict(snapshot: Snapshot, candidate: int) -> str:
     if suggestion.count > 1:
         said.append(f"×{suggestion.count}")
     if suggestion.has_logprobs:
-        # No negative zero, and a minus as wide as a digit.
-        said.append(f"mean logprob {round(suggestion.logprob, 2) or 0.0:.2f}".replace("-", "−"))
+        # The geometric mean, as the model multiplies the probabilities of its tokens.
+        said.append(f"mean probability {percent(suggestion.logprob)}")
     elif suggestion.finish_reason is not None and not suggestion.tokens:
         said.append("nothing written")
     said += suggestion.notes

@@ -6,12 +6,13 @@ import re
 
 import pytest
 
+from cg2magic.frontends.panel.heat import LOOKS
 from tests.browser.asking import FILL, MEAN, ask, button, wrote
 
 pytestmark = pytest.mark.browser
 
 # WCAG's contrast of every text of the card against what is behind it; what is disabled doesn't count.
-CONTRASTS = """(root) => {
+MEASURE = """
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const over = (colors) => {
@@ -24,17 +25,39 @@ CONTRASTS = """(root) => {
     const [r, g, b] = rgb.map((v) => linear(v / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const found = {};
-  for (const node of root.querySelectorAll("button:enabled, .cg2-head span, pre, mark")) {
-    if (!node.offsetParent || !node.innerText.trim()) continue;
+  const grounds = (node) => {
     const behind = [];
     for (let at = node; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
-    const [a, b] = [over(behind), over([...behind, getComputedStyle(node).color])].map(luminance);
-    found[`${node.className || node.localName} ${node.innerText.slice(0, 20)}`] =
-      (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  }
+    return behind;
+  };
+  const contrast = (...colors) => {
+    const [a, b] = colors.map((each) => luminance(over(each)));
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  };
+"""
+CONTRASTS = f"""(root) => {{{MEASURE}
+  const found = {{}};
+  for (const node of root.querySelectorAll("button:enabled, .cg2-head span, pre, mark")) {{
+    if (!node.offsetParent || !node.innerText.trim()) continue;
+    const ground = grounds(node);
+    found[`${{node.className || node.localName}} ${{node.innerText.slice(0, 20)}}`] =
+      contrast(ground, [...ground, getComputedStyle(node).color]);
+  }}
   return found;
-}"""
+}}"""
+# How far apart the tints are: of what the model wrote and the ground, and of each two levels of the heat map.
+TINTS = f"""(root, looks) => {{{MEASURE}
+  const code = root.querySelector("pre");
+  const tokens = looks.map((look) => {{
+    const token = Object.assign(document.createElement("span"), {{ style: look }});
+    return code.appendChild(token);
+  }});
+  const steps = tokens.slice(1).map((token, i) => contrast(grounds(tokens[i]), grounds(token)));
+  const ink = getComputedStyle(code).color;
+  const readable = tokens.map((token) => contrast(grounds(token), [...grounds(token), ink]));
+  tokens.forEach((token) => {{ token.remove(); }});
+  return {{ mark: contrast(grounds(code), grounds(code.querySelector("mark"))), steps, readable }};
+}}"""
 
 
 @pytest.fixture
@@ -61,6 +84,10 @@ def test_every_text_can_be_read_in_every_theme(done, theme, name):
     contrasts = panel.evaluate(CONTRASTS)
     assert len(contrasts) >= 8
     assert {text: ratio for text, ratio in contrasts.items() if ratio < 4.5} == {}
+    tints = panel.evaluate(TINTS, list(LOOKS))
+    assert tints["mark"] >= 1.15
+    assert min(tints["steps"]) >= 1.1
+    assert min(tints["readable"]) >= 4.5
 
 
 def test_in_a_narrow_place_buttons_wrap_and_nothing_is_cut_off(notebook, done):

@@ -38,16 +38,24 @@ def test_saved_and_reopened_without_its_kernel_it_is_the_same_card_without_butto
             "total = 0", "    for value in values:", "        total += value",
         ]  # fmt: skip
         assert card.get_by_role("button").count() == 0
-        card.get_by_text("candidate 2 · mean logprob").click()
+        card.get_by_text("candidate 2 · mean probability").click()
         assert card.get_by_text("total = sum(values)").is_visible()
 
 
 def test_what_became_of_a_suggestion_is_stored_with_it(notebook, done):
-    _, panel = done("x = ", fills=(("1",), ("22",)))
+    asked, panel = done("x = ", fills=(("1",), ("22",)))
     panel.get_by_role("tab").nth(1).click()
     button(panel, "Insert below").click()
     stored = "JSON.stringify(jupyterapp.shell.currentWidget.context.model.toJSON())"
-    notebook.page.wait_for_function(f"() => {stored}.includes('logprob −0.10 · inserted below')")
+    notebook.page.wait_for_function(f"() => {stored}.includes('probability 90 % · inserted below')")
+    notebook.save()
+    notebook.open()
+    card = notebook.output(asked)
+    # It stays folded, as it was when the page was left.
+    card.get_by_text("inserted below").wait_for()
+    assert card.locator("pre").first.is_hidden()
+    card.get_by_text("inserted below").click()
+    assert card.locator("pre").first.inner_text().rstrip("\n") == "x = 22"
 
 
 def test_when_the_kernel_restarts_what_was_written_stays_usable(own_notebook):

@@ -24,7 +24,7 @@ def test_the_finished_text_takes_the_place_of_the_panel(without, browser, tmp_pa
             output = notebook.cell(cell).locator(".jp-OutputArea").first
             output.get_by_text(HINT).wait_for()
             assert "x = np." in output.inner_text()
-            assert "mean logprob" in output.inner_text()
+            assert "mean probability" in output.inner_text()
             assert "Failed to load" not in output.inner_text()
             assert "Error" not in output.inner_text()
             saved = notebook.save()

@@ -44,13 +44,13 @@ def test_the_finished_text_is_printed(console):
     console.expect("In ")
     console.sendline("import time; time.sleep(1.5)")
     console.sendline("1 + 1")
-    console.expect("mean logprob")
+    console.expect("mean probability")
     console.expect(r"x = np\.\w+")
 
 
 def test_a_cell_that_waits_ends_with_the_finished_text(console):
     run(console, "%load_ext cg2magic", 2)
     console.sendline(ASK.format("--wait "))
-    console.expect("mean logprob")
+    console.expect("mean probability")
     console.expect(r"x = np\.\w+")
     console.expect(r"In \[3\]")

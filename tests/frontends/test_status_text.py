@@ -54,10 +54,10 @@ def test_loading_says_what_how_much_and_how_long(progress, left, said):
 @pytest.mark.parametrize(
     ("reason", "tokens", "n", "said"),
     [
-        ("stop", 1, 1, "mean logprob −0.42"),
-        ("length", 1, 1, "mean logprob −0.42 · cut at 8 tokens"),
-        ("cancelled", 1, 1, "mean logprob −0.42"),
-        ("cancelled", 1, 2, "mean logprob −0.42 · stopped"),
+        ("stop", 1, 1, "mean probability 66 %"),
+        ("length", 1, 1, "mean probability 66 % · cut at 8 tokens"),
+        ("cancelled", 1, 1, "mean probability 66 %"),
+        ("cancelled", 1, 2, "mean probability 66 % · stopped"),
         ("stop", 0, 1, "nothing written"),
         (None, 0, 1, ""),
     ],
@@ -67,9 +67,9 @@ def test_the_verdict_says_how_likely_it_was_and_why_it_ended(reason, tokens, n, 
     assert status_text.verdict(at("done", suggestions=(suggestion,) * n), 0) == said
 
 
-def test_a_certain_token_has_no_minus():
+def test_only_a_certain_token_gets_100_percent():
     suggestion = Suggestion(("x",), ("y",), (TokenLogprob(1, "y", -0.001),), "stop")
-    assert status_text.verdict(at("done", suggestions=(suggestion,)), 0) == "mean logprob 0.00"
+    assert status_text.verdict(at("done", suggestions=(suggestion,)), 0) == "mean probability 99.9 %"
 
 
 def test_the_notes_stand_beside_the_number_of_candidates():

@@ -43,7 +43,7 @@ def test_the_whole_code_is_printed_and_fills_the_next_prompt(finished, shell):
     terminal.stream(finished, shell, out=written.out)
     text = written.out.getvalue()
     assert text.startswith("def f(x):\n    y = x + 1\n    return y\n")
-    assert "mean logprob −0.50" in text
+    assert "mean probability 61 %" in text
     assert shell.rl_next_input == "def f(x):\n    y = x + 1\n    return y\n"
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cg2magic.frontends.visible import visible
 from cg2magic.request import Suggestion, TokenLogprob
+from cg2magic.wording import percent
 
 #: The least probability of each level, from expected (0) to very unlikely (5).
 LEVELS = (1 / 2, 1 / 5, 1 / 20, 1 / 100, 1 / 1000, 0.0)
@@ -55,19 +56,10 @@ def cells(tokens: Iterable[TokenLogprob]) -> Iterator[Cell]:
             first, logprob = None, 0.0
 
 
-def percent(logprob: float) -> str:
-    """Format a probability: ``43 %``, ``0.2 %``, ``< 0.01 %``."""
-    share = 100 * math.exp(logprob)
-    if share < 0.01:
-        return "< 0.01 %"
-    digits = 0 if share >= 9.5 else 1 if share >= 0.95 else 2
-    # Only a certain token gets 100 %.
-    return f"{min(share, 99.9):.1f} %" if 99.5 <= share < 100 else f"{share:.{digits}f} %"
-
-
-#: How a level looks, as inline styles, which remain when a notebook is not trusted.
-_TINTS = (0, 10, 18, 27, 36, 46)
+#: In percent. Neighbours differ by as much on a dark ground as on a light one, and text can be read on all.
+_TINTS = (0, 14, 25, 37, 50, 64)
 _UNDERLINES = ("", "1px dotted", "1px dashed", "1px solid", "2px solid", "3px double")
+#: How a level looks, as inline styles, which remain when a notebook is not trusted.
 LOOKS = tuple(
     f"background-color: rgba(230,97,0,{tint / 100}); border-bottom: {line} #e66100" if tint else ""
     for tint, line in zip(_TINTS, _UNDERLINES, strict=True)

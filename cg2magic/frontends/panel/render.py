@@ -17,6 +17,9 @@ STATIC = Path(__file__).parent / "static"
 #: What is said of a name that is not there; the live panel says the same.
 NOT_FOUND = "not found in this kernel"
 
+#: What is in the notebook now, or not wanted: of such a suggestion one line is enough, as in the live panel.
+_USED = frozenset(("inserted below", "replaced", "dismissed"))
+
 # In plain text, at the left of each line: whether the model wrote something in it.
 _BAR, _NO_BAR = "▌ ", "  "
 
@@ -53,7 +56,7 @@ def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> st
     candidate : int
         The candidate that is shown open; the others are folded below it.
     outcome : str
-        What became of it, such as ``"inserted below"``.
+        What became of it, such as ``"inserted below"``; the panel of a used one is folded.
     """
     suggestions = snapshot.suggestions
     several = len(suggestions) > 1
@@ -72,18 +75,23 @@ def render_html(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> st
             body.append(f'<details class="cg2-other"><summary>{escape(title)}</summary>{code}</details>')
     if snapshot.seen is not None and snapshot.seen.tokens:
         prompt = escape(visible(snapshot.seen.text))
-        code = f'<pre class="cg2-code">{prompt}</pre>'
+        code = f'<pre class="cg2-code cg2-prompt">{prompt}</pre>'
         body.append(f'<details class="cg2-other"><summary>Prompt</summary>{code}</details>')
     about = " · ".join(
         filter(None, (status_text.about(snapshot), f"candidate {candidate + 1}" if several else ""))
     )
-    return (
-        f'<div class="cg2 cg2-saved"><style>{_style()}</style><div class="cg2-head">'
+    head = (
         f'<span class="cg2-model">{escape(snapshot.model or "cg2magic")}</span> '
         f'<span class="cg2-about">{escape(about)}</span> '
-        f'<span class="cg2-status">{escape(" · ".join(filter(None, status)))}</span></div>'
-        f"{''.join(body)}</div>"
+        f'<span class="cg2-status">{escape(" · ".join(filter(None, status)))}</span>'
     )
+    if outcome in _USED:
+        card = (
+            f'<details class="cg2-used"><summary class="cg2-head">{head}</summary>{"".join(body)}</details>'
+        )
+    else:
+        card = f'<div class="cg2-head">{head}</div>{"".join(body)}'
+    return f'<div class="cg2 cg2-saved"><style>{_style()}</style>{card}</div>'
 
 
 def render_text(snapshot: Snapshot) -> str:

@@ -12,10 +12,11 @@ from html.parser import HTMLParser
 import pytest
 
 from cg2magic.errors import UsageError
-from cg2magic.frontends.panel.heat import Cell, cells, heat, percent, shown
+from cg2magic.frontends.panel.heat import Cell, cells, heat, shown
 from cg2magic.frontends.panel.heatmap import mimebundle, render_html, render_text
 from cg2magic.likelihood import Score
 from cg2magic.request import Suggestion, TokenLogprob
+from cg2magic.wording import percent
 
 
 def token(text, probability, *others):

@@ -50,7 +50,7 @@ class Tags(HTMLParser):
 def test_plain_text_is_the_whole_code_with_a_bar_at_the_models_lines():
     text = render_text(finished(FILL))
     assert text.splitlines() == [
-        "mini · 1 token · mean logprob −0.42",
+        "mini · 1 token · mean probability 66 %",
         "  def mean(values):",
         "▌     total = 0",
         "▌",
@@ -63,8 +63,8 @@ def test_plain_text_is_the_whole_code_with_a_bar_at_the_models_lines():
 def test_plain_text_numbers_several_candidates():
     text = render_text(finished("a", "b"))
     assert [line for line in text.splitlines() if line.startswith("──")] == [
-        "── 1 · mean logprob −0.42",
-        "── 2 · mean logprob −0.42",
+        "── 1 · mean probability 66 %",
+        "── 2 · mean probability 66 %",
     ]
 
 
@@ -99,9 +99,15 @@ def test_nothing_that_comes_from_outside_becomes_markup(place):
 
 
 def test_the_chosen_candidate_is_open_and_the_others_are_folded_below():
-    html = render_html(finished("aaa", "bbb"), candidate=1, outcome="inserted below")
+    html = render_html(finished("aaa", "bbb"), candidate=1, outcome="copied")
     assert html.index("bbb") < html.index("<details") < html.index("aaa")
-    assert "inserted below" in html
+    assert "copied" in html
+
+
+@pytest.mark.parametrize("outcome", ["inserted below", "replaced", "dismissed"])
+def test_of_what_was_used_one_line_is_open(outcome):
+    html = render_html(finished("aaa"), outcome=outcome)
+    assert html.index("<summary") < html.index(outcome) < html.index("</summary>") < html.index("aaa")
 
 
 def test_html_names_no_colour_without_the_theme_and_needs_nothing_from_outside():
