@@ -54,6 +54,26 @@ declare namespace Inline {
     asks: boolean;
     error: string;
     candidates: number;
+    /** Whether nothing is suggested before the person asks for it. */
+    on_demand: boolean;
+  }
+
+  /** What is usual for a person in notebooks where nothing else was said. */
+  type Usual = "off" | "on" | "on demand";
+
+  /** A model that may be loaded. */
+  interface Choice {
+    name: string;
+    about: string;
+    /** What a person has to agree to before; empty where nothing is downloaded. */
+    ask: string;
+  }
+
+  /** The load of a chosen model; of one that is over, nothing is left but an error. */
+  interface Load {
+    name?: string;
+    said?: string;
+    error?: string;
   }
 
   interface Text {
@@ -68,6 +88,10 @@ declare namespace Inline {
     id?: string;
     /** The version that the kernel lacks. */
     again?: Version;
+    /** What a menu may offer, and the model that is in memory. */
+    models?: Choice[];
+    resident?: string;
+    load?: Load;
     /** A cell waits for what is around it: the name of that question, the page's session, and the cell. */
     document?: string;
     session?: string;

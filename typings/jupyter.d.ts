@@ -186,18 +186,48 @@ declare namespace Jupyter {
     addItem(item: { command: string; category: string }): unknown;
   }
 
+  interface Commands {
+    addCommand(
+      id: string,
+      options: {
+        label: string | ((args: Args) => string);
+        execute: (args: Args) => unknown;
+        isEnabled: () => boolean;
+        isToggled?: (args: Args) => boolean;
+      },
+    ): unknown;
+  }
+
+  /** What an item of a menu gives its command. */
+  type Args = Record<string, string | undefined>;
+
+  type CommandsClass = new () => Commands;
+
   interface App {
-    readonly commands: {
-      addCommand(
-        id: string,
-        options: {
-          label: string;
-          execute: () => unknown;
-          isEnabled: () => boolean;
-          isToggled?: () => boolean;
-        },
-      ): unknown;
-    };
+    readonly commands: Commands;
+  }
+
+  /** Of Lumino. */
+  interface Menu {
+    readonly title: { label: string };
+    addItem(item: { command?: string; args?: Args; type?: "separator" | "submenu"; submenu?: Menu }): unknown;
+    readonly childMenu: Menu | null;
+    clearItems(): void;
+    open(x: number, y: number): void;
+    triggerActiveItem(): void;
+  }
+
+  type MenuClass = new (options: { commands: Commands }) => Menu;
+
+  /** The settings of our plugin. */
+  interface Settings {
+    readonly changed: Signal<Settings, void>;
+    get(name: "suggestions"): { composite?: Inline.Usual };
+    set(name: "suggestions", value: Inline.Usual): Promise<void>;
+  }
+
+  interface SettingRegistry {
+    load(plugin: string): Promise<Settings>;
   }
 
   interface CompletionManager {
@@ -232,7 +262,15 @@ declare namespace Jupyter {
     INotebookTracker?: unknown;
     IStatusBar?: unknown;
     ICommandPalette?: unknown;
+    ISettingRegistry?: unknown;
     Widget?: WidgetClass;
+    /** Lumino's menu with JupyterLab's signs. */
+    MenuSvg?: MenuClass;
+    CommandRegistry?: CommandsClass;
+    showDialog?(options: { title: string; body: string; buttons: object[] }): Promise<{
+      button: { accept: boolean };
+    }>;
+    Dialog?: { cancelButton(): object; okButton(options: { label: string }): object };
   }
 }
 

@@ -89,6 +89,9 @@ class Config(Magics):
     inline = Bool(
         default_value=False, help="Suggest in the cell while you type (ghost text); loads the model at once."
     ).tag(config=True)
+    inline_on_demand = Bool(
+        default_value=False, help="Suggest in the cell only when asked, with Alt+\\, and not at each key."
+    ).tag(config=True)
     inline_floor = Float(
         None,
         allow_none=True,

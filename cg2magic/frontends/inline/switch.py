@@ -10,6 +10,7 @@ from cg2magic.frontends.inline.ask import Ask
 from cg2magic.frontends.inline.busy import RunningCell
 from cg2magic.frontends.inline.channel import Channel
 from cg2magic.frontends.inline.documents import Documents
+from cg2magic.frontends.inline.menu import ModelMenu
 from cg2magic.frontends.inline.pause import Pause
 from cg2magic.frontends.inline.writer import Writer
 from cg2magic.frontends.notebook import seen
@@ -44,13 +45,16 @@ class Switch:
         self._pause = Pause(self._send_state)
         self._manager = manager()
         self._writer = Writer(self._manager, self._channel.send, self._pause)
+        self._menu = ModelMenu(self._manager, self._channel.send)
         self._loading = threading.Lock()
         self._sending = threading.Lock()  # so that the state sent last is the newest
         self._met = False
+        self._chosen = settings.inline  # for this kernel, by configuration or by a person
         self._unloaded = False  # by the person, who doesn't want it back at the next key
         self._manager.model_changed = self._model_changed
         settings.observe(lambda _: self._afresh(), ["inline", "model", "device", "precision", "tokenizer"])
-        settings.observe(lambda _: self._send_state(), "inline_samples")
+        settings.observe(lambda _: self._choose(), "inline")
+        settings.observe(lambda _: self._send_state(), ["inline_samples", "inline_on_demand"])
 
     def close(self) -> None:
         """Close the channel, which shows the pages that the extension is gone."""
@@ -64,15 +68,15 @@ class Switch:
         self._running.remind()
         match sent.get("do"):
             case "hello":
-                self._met = True
-                if sent.get("session"):
-                    self.pages.greet(sent["session"])
-                self._wake()
-                self._send_state()
+                self._greet(sent.get("session"), sent.get("usual", "off"))
             case "document":
                 self.pages.answered(sent["id"], sent["document"], sent.get("before"))
             case "turn":
-                self._settings.inline = bool(sent["on"])
+                self._turn(on=bool(sent["on"]), on_demand=bool(sent.get("on_demand")))
+            case "models":
+                self._menu.offer()
+            case "load":
+                self._menu.load(sent["name"])
             case "retry":
                 self._afresh()
             case "ask" if self._settings.inline:
@@ -83,6 +87,23 @@ class Switch:
                     self._writer.end(ask.id, one_line(error))
             case "cancel":
                 self._writer.cancel(sent["id"])
+
+    def _choose(self) -> None:
+        self._chosen = True
+
+    def _greet(self, session: str | None, usual: str) -> None:
+        """Take notice of a page, and do as its person usually does unless something else was said here."""
+        self._met = True
+        if session:
+            self.pages.greet(session)
+        if usual != "off" and not self._chosen:
+            self._turn(on=True, on_demand=usual == "on demand")
+        self._wake()
+        self._send_state()
+
+    def _turn(self, *, on: bool, on_demand: bool) -> None:
+        self._settings.inline_on_demand = on_demand
+        self._settings.inline = on
 
     def _ask(self, ask: Ask) -> None:
         document = self._documents.take(ask.document)
@@ -156,5 +177,6 @@ class Switch:
                     "asks": state in ("ready", "failed") and not self._pause.lasts,
                     "error": self._pause.error,
                     "candidates": self._settings.inline_samples,
+                    "on_demand": self._settings.inline_on_demand,
                 }
             )

@@ -1,9 +1,12 @@
 // The plugin: brings the provider, the commands and the status item together.
 
 import { addCommands } from "./commands.js";
+import { StatusMenu } from "./menu.js";
 import { NotebookLines } from "./notebooks.js";
 import { Provider } from "./provider.js";
 import { showStatus } from "./status.js";
+
+const ID = "cg2magic:extension";
 
 /**
  * Take a package out of what is shared: the one that is in use, for its tokens are compared by identity.
@@ -36,42 +39,97 @@ function obstacle(completions, provider) {
 }
 
 /**
+ * The menu behind the status item; null where the front end lacks what it is made of.
+ *
+ * @param {Jupyter.Taken} taken
+ * @param {NotebookLines} lines
+ * @param {Jupyter.Settings | null | undefined} settings
+ * @returns {StatusMenu | null}
+ */
+function menuOf({ CommandRegistry, MenuSvg, showDialog, Dialog }, lines, settings) {
+  if (!CommandRegistry || !MenuSvg || !showDialog || !Dialog) return null;
+  /** @type {(choice: Inline.Choice) => Promise<boolean>} */
+  const agree = async ({ name, ask }) => {
+    const buttons = [Dialog.cancelButton(), Dialog.okButton({ label: "Download and load" })];
+    return (await showDialog({ title: `Load ${name}?`, body: ask, buttons })).button.accept;
+  };
+  const usual = {
+    get: () => lines.usual,
+    set: (/** @type {Inline.Usual} */ now) => {
+      lines.usual = now;
+      settings?.set("suggestions", now);
+    },
+  };
+  return new StatusMenu({ CommandRegistry, Menu: MenuSvg, usual, agree });
+}
+
+/**
+ * Follow what JupyterLab's settings say of all notebooks.
+ *
+ * @param {Jupyter.Settings | null | undefined} settings
+ * @param {NotebookLines} lines
+ * @returns {void}
+ */
+function followUsual(settings, lines) {
+  const read = () => {
+    lines.usual = settings?.get("suggestions").composite ?? "off";
+  };
+  settings?.changed.connect(read);
+  read();
+}
+
+/**
  * The module that the loader asks for.
  *
  * @param {Jupyter.Shared} shared
  * @returns {Promise<{ __esModule: true, default: object }>}
  */
 export async function extension(shared) {
-  const names = ["completer", "notebook", "statusbar", "apputils"];
-  const [{ ICompletionProviderManager }, { INotebookTracker }, { IStatusBar }, { ICommandPalette }] =
-    await Promise.all(names.map((name) => take(shared, `@jupyterlab/${name}`)));
-  const { Widget } = await take(shared, "@lumino/widgets");
+  const names = ["completer", "notebook", "statusbar", "apputils", "settingregistry", "ui-components"];
+  const packages = [...names.map((name) => `@jupyterlab/${name}`), "@lumino/widgets", "@lumino/commands"];
+  /** @type {Jupyter.Taken} */
+  const taken = Object.assign({}, ...(await Promise.all(packages.map((name) => take(shared, name)))));
+  const { ICompletionProviderManager, INotebookTracker, Widget } = taken;
   // Another front end, which shares the loader and no notebooks.
   if (!ICompletionProviderManager || !INotebookTracker || !Widget) return { __esModule: true, default: [] };
 
+  // A front end without a status bar may not even share the package.
+  const optional = [taken.IStatusBar, taken.ICommandPalette, taken.ISettingRegistry];
   const plugin = {
-    id: "cg2magic:extension",
+    id: ID,
     description: "Suggestions in the cell while you type.",
     autoStart: true,
     requires: [ICompletionProviderManager, INotebookTracker],
-    optional: [IStatusBar, ICommandPalette].filter(Boolean),
+    optional: optional.filter(Boolean),
     /**
      * @param {Jupyter.App} app
      * @param {Jupyter.CompletionManager} completions
      * @param {Jupyter.Tracker} tracker
-     * @param {(object | null)[]} optional - In the order above.
-     * @returns {void}
+     * @param {(object | null)[]} given - For what is optional, without what is not shared.
+     * @returns {Promise<void>}
      */
-    activate(app, completions, tracker, ...optional) {
-      // A front end without a status bar may not even share the package.
-      const palette = /** @type {Jupyter.Palette | null} */ (optional.at(-1) ?? null);
-      const statusBar = /** @type {Jupyter.StatusBar | null} */ (IStatusBar ? optional[0] : null);
+    async activate(app, completions, tracker, ...given) {
+      const [bar, commands, registry] = optional.map((token) => (token ? (given.shift() ?? null) : null));
+      // Before the first word to a kernel, which is told what is usual.
+      const settings = await /** @type {Jupyter.SettingRegistry | null} */ (registry)
+        ?.load(ID)
+        .catch(() => null);
       const lines = new NotebookLines(tracker, (panel) => completions.inline?.invoke(panel.id));
       const provider = new Provider(lines);
       completions.registerInlineProvider?.(provider); // since JupyterLab 4.1
-
+      const palette = /** @type {Jupyter.Palette | null} */ (commands);
       addCommands({ app, palette, tracker, lines, provider });
-      showStatus({ Widget, statusBar, tracker, lines, obstacle: () => obstacle(completions, provider) });
+      followUsual(settings, lines);
+      const statusBar = /** @type {Jupyter.StatusBar | null} */ (bar);
+      const menu = menuOf(taken, lines, settings);
+      showStatus({
+        Widget,
+        statusBar,
+        tracker,
+        lines,
+        menu,
+        obstacle: () => obstacle(completions, provider),
+      });
     },
   };
   return { __esModule: true, default: plugin };

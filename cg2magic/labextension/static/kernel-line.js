@@ -17,10 +17,23 @@ export class KernelLine {
    * @type {Inline.KernelState | null}
    */
   state = null;
+  /**
+   * The models that the kernel's machine can load, and the one that is in memory; null until they are known.
+   *
+   * @type {{ models: Inline.Choice[], resident: string } | null}
+   */
+  offer = null;
+  /**
+   * The load of a model that was chosen in a menu.
+   *
+   * @type {Inline.Load}
+   */
+  load = {};
 
   #session;
   #changed;
   #around;
+  #usual;
   /** @type {Jupyter.Kernel | null} */
   #kernel = null;
   /** @type {Jupyter.Comm | null} */
@@ -49,11 +62,13 @@ export class KernelLine {
    * @param {Jupyter.SessionContext} sessionContext
    * @param {() => void} changed - Is called when there is something new to show.
    * @param {(cell: string) => Inline.Around} around - Gives what is around a cell.
+   * @param {() => Inline.Usual} usual - Gives what a kernel does of which nothing else was said.
    */
-  constructor(sessionContext, changed, around) {
+  constructor(sessionContext, changed, around, usual) {
     this.#session = sessionContext;
     this.#changed = changed;
     this.#around = around;
+    this.#usual = usual;
     sessionContext.kernelChanged.connect(() => this.#take());
     sessionContext.statusChanged.connect((_, status) => this.#follow(status));
     // Whatever was said while it was broken is lost, and the kernel may be another one by now.
@@ -91,7 +106,37 @@ export class KernelLine {
    * @returns {void}
    */
   turn() {
-    this.#send({ do: "turn", on: this.state?.state === "off" });
+    this.switch(this.state?.state === "off", this.state?.on_demand);
+  }
+
+  /**
+   * Have suggestions, for all pages of the kernel.
+   *
+   * @param {boolean} on
+   * @param {boolean} [onDemand] - Only when the person asks for one.
+   * @returns {void}
+   */
+  switch(on, onDemand = false) {
+    this.#send({ do: "turn", on, on_demand: onDemand });
+  }
+
+  /**
+   * Ask which models there are; `offer` has them soon.
+   *
+   * @returns {void}
+   */
+  askForModels() {
+    this.#send({ do: "models" });
+  }
+
+  /**
+   * Load a model; `load` says how far it is.
+   *
+   * @param {string} name
+   * @returns {void}
+   */
+  loadModel(name) {
+    this.#send({ do: "load", name });
   }
 
   /**
@@ -200,7 +245,8 @@ export class KernelLine {
       if (!this.#comm) await this.#listen(kernel, id);
       else this.#endAll();
       // By its session the kernel knows which page a running cell is in; it waits only for one that answers.
-      this.#send({ do: "hello", session: this.beside ? kernel.clientId : null });
+      const session = this.beside ? kernel.clientId : null;
+      this.#send({ do: "hello", session, usual: this.#usual() });
     } catch {
       // The kernel went away meanwhile: the next one is looked at.
     }
@@ -262,6 +308,8 @@ export class KernelLine {
       this.state = /** @type {Inline.KernelState} */ (data); // they come together
       if (!data.asks) this.#endAll();
     }
+    if (data.models) this.offer = { models: data.models, resident: data.resident ?? "" };
+    if (data.load) this.load = data.load;
     const { id = "" } = data;
     const asked = this.#waiting.get(id);
     if (data.again) {
@@ -272,7 +320,7 @@ export class KernelLine {
       if (data.done) this.#waiting.delete(id);
       asked.answer.update(/** @type {Inline.Text} */ (data)); // what is of an answer is one
     }
-    if (data.state || data.done) this.#changed();
+    if (data.state || data.done || data.models || data.load) this.#changed();
   }
 
   /** @returns {void} */
@@ -281,6 +329,8 @@ export class KernelLine {
     this.#comm = null;
     this.#told = null;
     this.state = null;
+    this.offer = null;
+    this.load = {};
     if (comm && !comm.isDisposed) comm.dispose();
     this.#endAll();
     this.#changed();

@@ -21,6 +21,12 @@ export class NotebookLines {
    * @type {() => void}
    */
   onLeave = () => {};
+  /**
+   * What a kernel does of which nothing else was said.
+   *
+   * @type {Inline.Usual}
+   */
+  usual = "off";
 
   #tracker;
   #invoke;
@@ -124,7 +130,12 @@ export class NotebookLines {
       };
     };
     const views = this.#views.get(sessionContext) ?? {
-      line: new KernelLine(sessionContext, () => this.tell(), around),
+      line: new KernelLine(
+        sessionContext,
+        () => this.tell(),
+        around,
+        () => this.usual,
+      ),
       count: 0,
     };
     this.#views.set(sessionContext, views);

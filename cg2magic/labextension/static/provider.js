@@ -104,6 +104,7 @@ export class Provider {
       if (turn !== this.#turn || (known?.done && !typed)) return NOTHING;
     }
     this.#give();
+    if (line.state?.on_demand && !byHand) return NOTHING;
     const accepted = this.#memory.wasTaken(place);
     if (!byHand && !accepted) await this.#pace.pause();
     if (isStale()) return NOTHING;

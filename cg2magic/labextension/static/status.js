@@ -2,11 +2,12 @@
 // is none.
 
 /** @import { KernelLine } from "./kernel-line.js" */
+/** @import { StatusMenu } from "./menu.js" */
 /** @import { NotebookLines } from "./notebooks.js" */
 
 import { guarded } from "./guard.js";
 
-/** @type {Record<Inline.State | "thinking" | "hidden", [word: string, tip: string]>} */
+/** @type {Record<Inline.State | "thinking" | "demand" | "chosen" | "refused" | "hidden", [word: string, tip: string]>} */
 const WORDS = {
   off: ["off", "Suggestions while typing are off; click to switch them on. This loads the model."],
   loading: ["loading", "The model is being loaded."],
@@ -14,6 +15,9 @@ const WORDS = {
   thinking: ["thinking", "A suggestion is being written; click to switch suggestions off."],
   failed: ["failed", "Click to try again."],
   unloaded: ["no model", "The model was unloaded; click to load it again."],
+  demand: ["on demand", "Alt+\\ asks for a suggestion, and nothing else does; click to switch them off."],
+  chosen: ["loading", "The model that was chosen is being loaded."],
+  refused: ["not loaded", "The model that was chosen could not be loaded."],
   hidden: ["not shown", "Suggestions while typing are on, and can't be shown here."],
 };
 const WAITS = " There are none while a cell runs: for that, JupyterLab 4.4 and ipykernel 7 are needed.";
@@ -27,8 +31,11 @@ const WAITS = " There are none while a cell runs: for that, JupyterLab 4.4 and i
  */
 function said(line, obstacle) {
   if (!line?.state) return null;
-  const { state, error } = line.state;
-  const on = state === "ready" && line.thinking ? "thinking" : state;
+  const { state, error, on_demand } = line.state;
+  const { said: far, error: refused } = line.load;
+  if (far) return { shown: "chosen", word: far, tip: WORDS.chosen[1] };
+  if (refused) return { shown: "refused", word: WORDS.refused[0], tip: refused };
+  const on = state !== "ready" ? state : line.thinking ? "thinking" : on_demand ? "demand" : "ready";
   const shown = obstacle && state !== "off" ? "hidden" : on;
   const [word, tip] = WORDS[shown];
   if (shown === "failed") return { shown, word, tip: `${error}${/[.?!…]$/.test(error) ? "" : "."} ${tip}` };
@@ -48,15 +55,16 @@ function press(line) {
 }
 
 /**
- * @param {Jupyter.WidgetClass} Widget
- * @param {() => KernelLine | undefined} lineOf
- * @param {() => string} obstacle
- * @returns {{ widget: Jupyter.Widget, draw: () => void }}
+ * A button in the style of what it stands in.
+ *
+ * @param {() => void} press
+ * @param {Partial<CSSStyleDeclaration>} style
+ * @returns {HTMLButtonElement}
  */
-function makeItem(Widget, lineOf, obstacle) {
+function makeButton(press, style) {
   const button = document.createElement("button");
   button.type = "button";
-  button.onclick = guarded(() => press(lineOf()));
+  button.onclick = guarded(press);
   // The cursor stays in the cell. Else the item beside ours, which names the mode, would grow, and push ours
   // from under the mouse.
   button.onmousedown = (event) => event.preventDefault();
@@ -64,11 +72,10 @@ function makeItem(Widget, lineOf, obstacle) {
     all: "unset",
     boxSizing: "border-box",
     height: "100%",
-    padding: "0 6px",
-    minWidth: "8.5em", // as long as its longest text, or it would push its neighbours about
     cursor: "pointer",
     font: "inherit",
     color: "inherit",
+    ...style,
   });
   button.onfocus = () => {
     button.style.outline = button.matches(":focus-visible") ? "2px solid" : "";
@@ -76,15 +83,38 @@ function makeItem(Widget, lineOf, obstacle) {
   button.onblur = () => {
     button.style.outline = "";
   };
+  return button;
+}
+
+/**
+ * @param {Page} page
+ * @param {() => KernelLine | undefined} lineOf
+ * @returns {{ widget: Jupyter.Widget, draw: () => void }}
+ */
+function makeItem({ Widget, obstacle, menu }, lineOf) {
+  // As wide as its longest usual text, or it would push its neighbours about.
+  const button = makeButton(() => press(lineOf()), { padding: "0 6px", minWidth: "8.5em" });
   const widget = new Widget();
   widget.addClass("cg2-InlineStatus");
+  widget.node.style.display = "flex";
   widget.node.append(button);
+  if (menu) {
+    const more = makeButton(() => menu.open(more, lineOf()), { padding: "0 4px" });
+    more.textContent = "▾";
+    more.title = more.ariaLabel = "Model and suggestions";
+    more.ariaHasPopup = "menu";
+    widget.node.append(more);
+  }
   const draw = () => {
-    const now = said(lineOf(), obstacle());
+    const line = lineOf();
+    const now = said(line, obstacle());
     widget.setHidden(!now);
-    if (!now || button.dataset.state + button.title === now.shown + now.tip) return;
+    menu?.refresh(line);
+    const text = `cg2: ${now?.word}`;
+    if (!now || button.dataset.state + button.title + button.textContent === now.shown + now.tip + text)
+      return;
     button.dataset.state = now.shown;
-    button.textContent = `cg2: ${now.word}`;
+    button.textContent = text;
     button.title = now.tip;
     button.ariaLabel = `Suggestions while typing: ${now.word}`;
     button.ariaPressed = String(now.shown !== "off");
@@ -93,24 +123,32 @@ function makeItem(Widget, lineOf, obstacle) {
 }
 
 /**
- * @param {object} page
- * @param {Jupyter.WidgetClass} page.Widget
- * @param {Jupyter.StatusBar | null} page.statusBar
- * @param {Jupyter.Tracker} page.tracker
- * @param {NotebookLines} page.lines
- * @param {() => string} page.obstacle
+ * What an item is made from.
+ *
+ * @typedef {object} Page
+ * @property {Jupyter.WidgetClass} Widget
+ * @property {Jupyter.StatusBar | null} statusBar
+ * @property {Jupyter.Tracker} tracker
+ * @property {NotebookLines} lines
+ * @property {() => string} obstacle
+ * @property {StatusMenu | null} menu
+ */
+
+/**
+ * @param {Page} page
  * @returns {void}
  */
-export function showStatus({ Widget, statusBar, tracker, lines, obstacle }) {
+export function showStatus(page) {
+  const { statusBar, tracker, lines } = page;
   if (statusBar) {
-    const { widget, draw } = makeItem(Widget, () => lines.current, obstacle);
+    const { widget, draw } = makeItem(page, () => lines.current);
     statusBar.registerStatusItem("cg2magic:inline", { item: widget, align: "right", rank: 500 });
     lines.listen(draw);
     return;
   }
   /** @type {(panel: Jupyter.Panel) => void} */
   const add = (panel) => {
-    const { widget, draw } = makeItem(Widget, () => lines.of(panel), obstacle);
+    const { widget, draw } = makeItem(page, () => lines.of(panel));
     panel.toolbar.addItem("cg2magic-inline", widget);
     panel.disposed.connect(lines.listen(draw));
   };
