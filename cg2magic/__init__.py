@@ -12,6 +12,7 @@ torch and transformers are imported when the first model is loaded.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from cg2magic.errors import Cg2Error, FormatError, GenerationError, LoadError, UsageError
@@ -286,6 +287,13 @@ def _answer(request: Request) -> list[Suggestion]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext cg2magic``."""
+    if sys.platform == "emscripten":
+        from IPython.core.error import UsageError as ShellUsageError
+
+        raise ShellUsageError(
+            "cg2magic needs threads and torch, which Python in a browser (JupyterLite) does not have: "
+            "open this notebook in JupyterLab"
+        )
     from cg2magic.frontends.magics import CG2
 
     CG2.enter(shell)

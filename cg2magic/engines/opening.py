@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from cg2magic.engines.spec import ModelSpec
@@ -55,6 +56,11 @@ def open_engine(
             cancelled=watch.cancelled,
         )
         return RemoteEngine(reached)
+    if find_spec("torch") is None:
+        raise LoadError(
+            "a model in this kernel needs torch, which is not installed: pip install torch, or use a model "
+            "on a server, as in %cg2 load http://HOST:8000/v1"
+        )
     from cg2magic.engines.local.engine import LocalEngine
     from cg2magic.models.gguf.binding import is_installed
     from cg2magic.models.gguf.sources import find_gguf

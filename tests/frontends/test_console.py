@@ -46,6 +46,7 @@ def test_the_finished_text_is_printed(console):
     console.sendline("1 + 1")
     console.expect("mean probability")
     console.expect(r"x = np\.\w+")
+    console.expect("%cg2 accept puts it into the next prompt")
 
 
 def test_a_cell_that_waits_ends_with_the_finished_text(console):
@@ -53,4 +54,5 @@ def test_a_cell_that_waits_ends_with_the_finished_text(console):
     console.sendline(ASK.format("--wait "))
     console.expect("mean probability")
     console.expect(r"x = np\.\w+")
+    console.expect("%cg2 accept puts it into the next prompt")
     console.expect(r"In \[3\]")

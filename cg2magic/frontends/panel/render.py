@@ -119,11 +119,22 @@ def mimebundle(snapshot: Snapshot, candidate: int = 0, outcome: str = "") -> dic
 
 def hinted(bundle: dict[str, str]) -> dict[str, str]:
     """Add to a static panel why it has no buttons, for a page that can't draw the live one."""
-    hint = (
+    return _with_hint(
+        bundle,
         "To show the panel with its buttons, Jupyter itself needs the packages anywidget and ipywidgets: "
         "pip install anywidget ipywidgets where it runs, and reload the page. %cg2 accept inserts the "
-        "suggestion."
+        "suggestion.",
     )
+
+
+def acceptable(bundle: dict[str, str]) -> dict[str, str]:
+    """Add to a static panel how to take what the model wrote, for a console, which has no buttons at all."""
+    if _BAR not in bundle["text/plain"]:
+        return bundle
+    return _with_hint(bundle, "%cg2 accept puts it into the next prompt.")
+
+
+def _with_hint(bundle: dict[str, str], hint: str) -> dict[str, str]:
     html = bundle["text/html"].removesuffix("</div>") + f'<p class="cg2-about">{hint}</p></div>'
     return {"text/plain": f"{bundle['text/plain']}\n\n{hint}", "text/html": html}
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cg2magic.frontends.panel.render import hinted
+from cg2magic.frontends.panel.render import acceptable, hinted
 
 #: Seconds in which the kernel is free and a page may still report that it draws the panel. A page that does
 #: so later gets its panel back.
@@ -91,7 +91,7 @@ class Standby:
     def _print(self, bundle: Bundle) -> None:
         """Show the static panel below the live one."""
         self._printed = True
-        self._send("display_data", bundle, f"{self._display_id}-text")
+        self._send("display_data", acceptable(bundle), f"{self._display_id}-text")
 
     def _settle(self) -> None:
         if self._finished is None or self._stored:
