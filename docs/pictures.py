@@ -1,7 +1,7 @@
 """Take the pictures of the documentation: a real model writes in a real JupyterLab, in Chromium.
 
-``nox -s pictures -- FOLDER`` with the folder of a model in transformers' layout. What the model writes depends
-on it and on the machine, so look at the pictures before you commit them.
+``nox -s pictures -- MODEL`` with a model: a folder in transformers' layout, or a GGUF. What is written depends on
+that model and on the machine, so look at the pictures before you commit them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Studio:
         self.notebook = notebook
         self.page = notebook.page
         self.typist = Typist(notebook)
-        notebook.add_and_run(f"%load_ext cg2magic\n%cg2 load {model} --precision int8\n{SALES}")
+        notebook.add_and_run(f"%load_ext cg2magic\n%cg2 load {model}\n{SALES}")
         self.typist.status.wait_for()
 
     def fresh(self) -> None:
@@ -142,7 +142,7 @@ SCENES: tuple[Callable[[Studio], None], ...] = (panel, heat_map, check, ghost_te
 def main() -> None:
     """Take them, or those that are named."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", type=Path, metavar="FOLDER", help="a model in transformers' layout")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a model: a folder or a GGUF")
     known = [scene.__name__ for scene in SCENES]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(known)}")
     args = parser.parse_args()
@@ -157,7 +157,7 @@ def main() -> None:
         notebook = NotebookPage.create(
             browser, server.url, server.root, TOKEN, "lab", "pictures", viewport=size, device_scale_factor=1.5
         )
-        notebook.page.set_default_timeout(600_000)  # loading quantizes the model first
+        notebook.page.set_default_timeout(600_000)  # loading may quantize the model first
         notebook.clear()
         studio = Studio(notebook, args.model.absolute())
         for scene in SCENES:

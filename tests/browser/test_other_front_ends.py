@@ -31,11 +31,15 @@ MOUNT = """async ({ esm, css, state }) => {
     on: (name, call) => (listeners[name] ??= []).push(call),
     widget_manager: {},
   };
+  window.model = model;
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
   const widget = (await import(url)).default();
   await widget.initialize({ model });
   await widget.render({ model, el: document.body });
 }"""
+
+
+STATE = ("panel_id", "cell_id", "insert", "can_regenerate", "card", "saved", "heat", "outcome")
 
 
 @pytest.fixture
@@ -48,19 +52,33 @@ def page(browser):
 
 @pytest.fixture
 def mount(page):
-    """Show a finished panel in a bare page."""
+    """Show a panel in a bare page, of a finished job if no other is given."""
 
-    def make(**options):
-        job = Job(1, Request(("x = ",)))
-        job.wrote((Suggestion(("x = ",), ("1 + 1",), (TokenLogprob(0, "1", -0.5),), "stop"),))
-        job.update(state="done", model="mini")
-        panel = Panel(job, **options)
-        names = ("panel_id", "cell_id", "insert", "can_regenerate", "card", "saved", "heat", "outcome")
-        state = {name: getattr(panel, name) for name in names}
+    def make(job=None, **options):
+        panel = Panel(job or written("1 + 1", "done"), **options)
+        state = {name: getattr(panel, name) for name in STATE}
         page.evaluate(MOUNT, {"esm": panel._esm, "css": panel._css, "state": state})
         return page.get_by_role("group", name="Suggestion by mini")
 
     return make
+
+
+def written(text, state):
+    """A job that has written so much."""
+    job = Job(1, Request(("x = ",)))
+    reason = "stop" if state == "done" else None
+    job.wrote((Suggestion(("x = ",), (text,), (TokenLogprob(0, text, -0.5),), reason),))
+    job.update(state=state, model="mini")
+    return job
+
+
+def test_text_streams_into_the_card_without_a_notebook_around_it(page, mount):
+    panel = mount(written("1", "writing"))
+    assert panel.locator("pre").inner_text().strip() == "x = 1"
+    assert button(panel, "Copy").is_disabled()
+    page.evaluate("(card) => model.set('card', card)", Panel(written("1 + 1", "done")).card)
+    assert panel.locator("pre").inner_text().strip() == CODE
+    assert button(panel, "Copy").is_enabled()
 
 
 def test_without_a_notebook_copy_remains_and_the_magic_is_named(page, mount):
