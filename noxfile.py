@@ -122,6 +122,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Take the documentation's pictures: ``-- MODEL``, a folder or a GGUF, writes in JupyterLab and Chromium."""
+    install(session, "--editable", ".[test]")
+    session.run("python", "docs/pictures.py", *session.posargs, env={"PYTHONPATH": str(HERE)})
+
+
+@nox.session
 def train(session: nox.Session) -> None:
     """Train the embedded model anew; arguments after ``--`` are those of ``python -m training.run``."""
     recipe = "training/requirements.txt"

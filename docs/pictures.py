@@ -1,7 +1,7 @@
 """Take the pictures of the documentation: a real model writes in a real JupyterLab, in Chromium.
 
-``nox -s pictures -- MODEL`` with a model: a folder in transformers' layout, or a GGUF. What is written depends on
-that model and on the machine, so look at the pictures before you commit them.
+``nox -s pictures -- MODEL`` with a model: a folder in transformers' layout, or a GGUF. What it writes depends
+on the machine as well, so look at the pictures before you commit them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ SALES = """import pandas as pd
 sales = pd.DataFrame({"region": ["north", "south", "north"], "year": [2024, 2024, 2025],
                       "revenue": [120.0, 90.5, 140.2]})"""
 CANDIDATES = '''%%infill -n 3 -t 0.4 --seed 5 -m 64
-def median(values):
-    """Return the median of a list of numbers."""
+def count_words(path):
+    """Count how often each word occurs in a text file."""
     |
-    return (ordered[middle - 1] + ordered[middle]) / 2'''
-CHECK = """%%complete -n 6 -t 0.9 --seed 3 -m 60 --check "assert is_leap(2000) and not is_leap(1900)"
+    return counts'''
+CHECK = """%%complete -n 6 -t 0.9 --seed 3 -m 60 --check "assert not is_leap(1900)"
 def is_leap(year):"""
 LIKELY = "%%complete -m 40\n# the mean revenue of each region\n"
-HERE = "# a bar chart of the revenue by region\nsales."
-TYPED = "by_year = sales.groupby("
+TYPED = "def mean_revenue(sales, region):"
 DARK = '''def slugify(title):
     """Turn a title such as "Hello, World!" into "hello-world"."""
 '''
@@ -69,7 +68,7 @@ class Studio:
         cell = self.notebook.add_and_run(source)
         return cell, self.done(cell)
 
-    def take(self, name: str, *parts: Locator, margin: int = 8) -> None:
+    def take(self, name: str, *parts: Locator, margin: int = 4) -> None:
         """Keep the part of the page that these are in."""
         self.page.wait_for_timeout(400)  # of what moves or fades
         boxes = [box for box in (part.bounding_box() for part in parts) if box]
@@ -108,7 +107,10 @@ def ghost_text(studio: Studio) -> None:
     studio.typist.wait_for("ready")
     studio.fresh()
     cell = studio.typist.begin(TYPED)
-    studio.page.locator(GHOST).first.wait_for()
+    studio.typist.keyboard.press("Enter")
+    studio.page.wait_for_timeout(3000)
+    if not studio.page.locator(GHOST).count():
+        studio.typist.keyboard.press("Alt+\\")  # the model was not sure enough by itself
     studio.typist.suggestion()
     studio.take("ghost_text", *(studio.notebook.cell(each["id"]) for each in studio.notebook.cells()[:-1]),
                 studio.notebook.cell(cell))  # fmt: skip
@@ -121,7 +123,7 @@ def menu(studio: Studio) -> None:
     studio.page.locator(".lm-Menu-item").filter(has_text="Model").hover()
     studio.page.locator(".lm-Menu-item").filter(has_text="on this disk").first.wait_for()
     bar = studio.page.locator(".cg2-InlineStatus")
-    studio.take("menu", *studio.page.locator(".lm-Menu").all(), bar, margin=4)
+    studio.take("menu", *studio.page.locator(".lm-Menu").all(), bar)
     for _ in range(2):
         studio.page.keyboard.press("Escape")
 
@@ -153,7 +155,7 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        size = {"width": 860, "height": 700}
+        size = {"width": 960, "height": 700}
         notebook = NotebookPage.create(
             browser, server.url, server.root, TOKEN, "lab", "pictures", viewport=size, device_scale_factor=1.5
         )

@@ -95,7 +95,7 @@ def serve(home: Path, *without: str) -> Iterator[Server]:
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(package), str(here)])),
-        "OMP_NUM_THREADS": "2",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
     }
     port = _free_port()
     log = home / "server.log"
