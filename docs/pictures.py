@@ -33,7 +33,7 @@ def count_words(path):
     """Count how often each word occurs in a text file."""
     |
     return counts'''
-CHECK = """%%complete -n 6 -t 0.9 --seed 3 -m 60 --check "assert not is_leap(1900)"
+CHECK = """%%complete -n 6 -t 0.9 --seed 3 --check "assert is_leap(2000) and not is_leap(1900)"
 def is_leap(year):"""
 LIKELY = "%%complete -m 40\n# the mean revenue of each region\n"
 TYPED = "def mean_revenue(sales, region):"
@@ -52,10 +52,10 @@ class Studio:
         notebook.add_and_run(f"%load_ext cg2magic\n%cg2 load {model}\n{SALES}")
         self.typist.status.wait_for()
 
-    def fresh(self) -> None:
-        """Leave only the cell that made the data, without what it printed."""
+    def fresh(self) -> str:
+        """Leave only the cell that made the data, and give its id."""
         self.notebook.clear()
-        self.notebook.add_and_run(SALES)
+        return self.notebook.add_and_run(SALES)
 
     def done(self, cell: str) -> Locator:
         """Wait until a cell's panel is written and checked."""
@@ -105,15 +105,14 @@ def ghost_text(studio: Studio) -> None:
     """A suggestion while somebody types."""
     studio.notebook.add_and_run("%config CG2.inline = True")
     studio.typist.wait_for("ready")
-    studio.fresh()
+    above = studio.fresh()
     cell = studio.typist.begin(TYPED)
     studio.typist.keyboard.press("Enter")
     studio.page.wait_for_timeout(3000)
     if not studio.page.locator(GHOST).count():
         studio.typist.keyboard.press("Alt+\\")  # the model was not sure enough by itself
     studio.typist.suggestion()
-    studio.take("ghost_text", *(studio.notebook.cell(each["id"]) for each in studio.notebook.cells()[:-1]),
-                studio.notebook.cell(cell))  # fmt: skip
+    studio.take("ghost_text", studio.notebook.cell(above), studio.notebook.cell(cell))
     studio.notebook.add_and_run("%config CG2.inline = False")
 
 

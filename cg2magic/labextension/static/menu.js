@@ -35,6 +35,7 @@ export class StatusMenu {
     this.#agree = agree;
     this.#menu = new Menu({ commands });
     this.#models = new Menu({ commands });
+    this.#models.title.label = "Model";
     this.#addCommands(commands);
     for (const [mode, label] of MODES) this.#menu.addItem({ command: "switch", args: { mode, label } });
     this.#menu.addItem({ type: "separator" });
@@ -73,14 +74,25 @@ export class StatusMenu {
     const isOpen = this.#menu.childMenu === this.#models;
     const { models = [], resident = "" } = line.offer ?? {};
     this.#models.clearItems();
-    this.#models.title.label = resident ? `Model: ${resident}` : "Model";
-    if (!line.offer) this.#models.addItem({ command: "wait", args: { label: "Looking at this machine…" } });
+    if (!line.offer) this.#say("Looking at this machine…");
+    // A file, or a model on a server.
+    if (resident && !models.some(({ name }) => name === resident)) this.#say(`${resident} (loaded)`);
     for (const { name, about, ask } of models) {
       const args = { name, about, ask, label: `${name} (${about})` };
       this.#models.addItem({ command: "load", args });
     }
     // A menu closes when its items change.
     if (isOpen) this.#menu.triggerActiveItem();
+  }
+
+  /**
+   * Add an item that only says something.
+   *
+   * @param {string} label
+   * @returns {void}
+   */
+  #say(label) {
+    this.#models.addItem({ command: "say", args: { label } });
   }
 
   /**
@@ -115,7 +127,7 @@ export class StatusMenu {
       },
       ({ name }) => this.#line?.offer?.resident === name,
     );
-    add("wait");
+    add("say");
   }
 
   /**
