@@ -33,7 +33,7 @@ def count_words(path):
     """Count how often each word occurs in a text file."""
     |
     return counts'''
-CHECK = """%%complete -n 6 -t 0.9 --seed 3 --check "assert is_leap(2000) and not is_leap(1900)"
+CHECK = """%%complete -n 6 -t 0.9 --seed 3 -m 60 --check "assert is_leap(2000) and not is_leap(1900)"
 def is_leap(year):"""
 LIKELY = "%%complete -m 40\n# the mean revenue of each region\n"
 TYPED = "def mean_revenue(sales, region):"
@@ -118,6 +118,8 @@ def ghost_text(studio: Studio) -> None:
 
 def menu(studio: Studio) -> None:
     """The menu behind the status item."""
+    size = studio.page.viewport_size
+    studio.page.set_viewport_size({"width": 1400, "height": 700})  # so that nothing lies over another
     studio.page.get_by_role("button", name="Model and suggestions").click()
     studio.page.locator(".lm-Menu-item").filter(has_text="Model").hover()
     studio.page.locator(".lm-Menu-item").filter(has_text="on this disk").first.wait_for()
@@ -125,6 +127,8 @@ def menu(studio: Studio) -> None:
     studio.take("menu", *studio.page.locator(".lm-Menu").all(), bar)
     for _ in range(2):
         studio.page.keyboard.press("Escape")
+    if size:
+        studio.page.set_viewport_size(size)
 
 
 def dark(studio: Studio) -> None:
