@@ -123,7 +123,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Take the documentation's pictures: ``-- MODEL``, a folder or a GGUF, writes in JupyterLab and Chromium."""
+    """Take the documentation's pictures: ``-- MODEL``, a folder or a GGUF, writes in a real JupyterLab."""
     install(session, "--editable", ".[test]")
     session.run("python", "docs/pictures.py", *session.posargs, env={"PYTHONPATH": str(HERE)})
 
