@@ -15,8 +15,6 @@ from cg2magic.wording import gigabytes, one_line, parameters
 if TYPE_CHECKING:
     from cg2magic.models.survey import Offer, Survey
 
-#: Models that are not on this disk yet.
-_SHOWN = 5
 #: Seconds between two messages about one load.
 _CALM = 0.25
 
@@ -68,7 +66,7 @@ class ModelMenu:
 
 
 def choices(found: Survey) -> list[dict[str, str]]:
-    """Describe the models that run well on this machine, in the order of a menu.
+    """Describe the models on this disk, and those that are recommended for this machine, as a menu has them.
 
     Returns
     -------
@@ -76,20 +74,17 @@ def choices(found: Survey) -> list[dict[str, str]]:
         ``name``, ``about`` in a few words, and ``ask``: what is to be agreed to before it is loaded, because
         it is downloaded; empty for a model on this disk.
     """
-    here = [offer for offer in found.offers if offer.commit and offer.fits]
-    new = [offer for offer in found.good if not offer.commit][:_SHOWN]
+    here = [offer for offer in found.offers if offer.runs and not offer.way.download]
+    new = [offer for offer in found.recommended if offer.way.download]
     return [_choice(offer) for offer in (*here, *new)]
 
 
 def _choice(offer: Offer) -> dict[str, str]:
-    entry = offer.entry
+    entry, way = offer.entry, offer.way
     size = parameters(entry.parameters)
-    if offer.commit:
-        return {"name": entry.name, "about": f"{size}, on this disk, {entry.licence}", "ask": ""}
-    download = f"about {gigabytes(entry.download)}"
-    ask = (
-        f"{download} will be downloaded from {entry.repo} on the Hugging Face Hub. Licence: {entry.licence}."
-    )
-    if entry.gated:
-        ask += " Its authors ask you to accept their terms on the Hub first."
-    return {"name": entry.name, "about": f"{size}, {download} to download, {entry.licence}", "ask": ask}
+    if not way.download:
+        return {"name": way.name, "about": f"{size}, on this disk, {entry.licence}", "ask": ""}
+    download = f"about {gigabytes(way.download)}"
+    repo = way.name.partition(":")[0] if "/" in way.name else entry.repo
+    ask = f"{download} will be downloaded from {repo} on the Hugging Face Hub. Licence: {entry.licence}."
+    return {"name": way.name, "about": f"{size}, {download} to download, {entry.licence}", "ask": ask}

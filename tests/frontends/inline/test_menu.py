@@ -23,12 +23,13 @@ def test_a_model_on_this_disk_is_offered_without_a_question(found):
 
 
 def test_what_would_be_downloaded_is_said_with_its_licence_before_it_is(found):
-    new = next(offer for offer in found.offers if offer.entry.name == "starcoderbase-1b")
-    fits = replace(new, fits=new.precision, commit=None)
-    (choice,) = choices(replace(found, offers=(fits,), free=10**12))
+    new = next(offer for offer in found.offers if offer.entry.name == "Qwen2.5-Coder-0.5B")
+    way = replace(new.way, name="Qwen2.5-Coder-0.5B", download=988_000_000, speed=20.0)
+    fluent = replace(new, way=way, fits=True, commit=None)
+    (choice,) = choices(replace(found, offers=(fluent,)))
     assert choice["ask"] == (
-        "about 4.5 GB will be downloaded from bigcode/starcoderbase-1b on the Hugging Face Hub. "
-        "Licence: BigCode OpenRAIL-M. Its authors ask you to accept their terms on the Hub first."
+        "about 988 MB will be downloaded from Qwen/Qwen2.5-Coder-0.5B on the Hugging Face Hub. "
+        "Licence: Apache-2.0."
     )
 
 
