@@ -38,8 +38,8 @@ def short_spins() -> Iterator[None]:
     They wait hundreds of times for a token. By default they wait without giving up the core, even for a
     thread that has none because something else computes. Qwen2.5-Coder-0.5B in int8 wrote 28 tokens/s on two
     quiet cores with either; beside one process that used a core, it was 19 by default and 26 with this many
-    turns (measured on 2026-11-28, AMD EPYC). A tenth of the turns cost 15 % on quiet cores. OpenMP reads these
-    variables when it is loaded; what users set themselves stays.
+    turns (2026-11-28, AMD EPYC). A tenth of the turns cost 15 % on quiet cores. OpenMP reads these variables
+    when it is loaded; what users set themselves stays.
     """
     if _WAITING & os.environ.keys():
         yield
