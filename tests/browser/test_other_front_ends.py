@@ -39,7 +39,7 @@ MOUNT = """async ({ esm, css, state }) => {
 }"""
 
 
-STATE = ("panel_id", "cell_id", "insert", "can_regenerate", "card", "saved", "heat", "outcome")
+STATE = ("advice", "panel_id", "cell_id", "insert", "can_regenerate", "card", "saved", "heat", "outcome")
 
 
 @pytest.fixture

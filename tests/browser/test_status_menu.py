@@ -57,7 +57,7 @@ def test_before_a_download_its_size_and_licence_are_shown_and_nothing_is_loaded_
     typist.listen()
     choose(typist, "Model", "to download")
     dialog = typist.page.get_by_role("dialog")
-    dialog.get_by_text("GB will be downloaded from").wait_for()
+    dialog.get_by_text("will be downloaded from").wait_for()
     dialog.get_by_text("Licence: ").wait_for()
     dialog.get_by_role("button", name="Cancel").click()
     dialog.wait_for(state="hidden")
