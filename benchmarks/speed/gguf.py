@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -85,7 +86,7 @@ def _load(
     if checkpoint is not None:
         peers += [(key, peer, checkpoint) for key, peer in _OF_CHECKPOINT.items()]
     for key, peer, path in peers:
-        log = Path(f"{file.stem}-{key}.log").absolute()
+        log = Path(tempfile.gettempdir(), f"{file.stem}-{key}.log")
         worker = Worker(partial(Session, partial(peer, path.absolute()), place), log)
         closing.callback(worker.close)
         try:
