@@ -194,3 +194,4 @@ def test_a_server_that_weighs_no_tokens_has_the_reason_in_place_of_a_map(noteboo
     assert tokens(panel).count() == 0
     assert "np.zeros(3)" in panel.text_content()
     picture(notebook, "panel-no-map")
+    notebook.add_and_run("%cg2 load mini")  # the next file's tests have this kernel, too

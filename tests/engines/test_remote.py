@@ -159,6 +159,7 @@ manager().close()
 
 def test_the_magics_write_with_the_served_model_and_say_where_it_is(server, shell, capsys):
     shell.run_line_magic("load_ext", "cg2magic")
+    capsys.readouterr()
     shell.run_line_magic("cg2", f"load {server.url}")
     host = server.url.removeprefix("http://").removesuffix("/v1")
     assert capsys.readouterr().out.startswith(

@@ -56,7 +56,7 @@ def cut(path: Path, to: int) -> None:
 NAMES = {
     "codegen2-2B": "no model 'codegen2-2B'; did you mean .*codegen2-1B",
     "mni": "did you mean mini",
-    "": "no model ''; did you mean mini",
+    "": "no model ''; `%cg2 load` without a name shows",
     "gpt-5": "owner/name",
     "./nowhere": "no folder ./nowhere",
     "~/nowhere": "no folder ~/nowhere",

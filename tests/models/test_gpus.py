@@ -24,7 +24,7 @@ LARGE = 30_000_000_000
 def test_a_gpu_that_torch_has_no_kernels_for_is_left_alone(fake_gpus):
     fake_gpus(P100)
     assert resolve_device("auto") == "cpu"
-    assert survey().device == "cpu"
+    assert survey().machine.device == "cpu"
     with pytest.raises(LoadError, match=f"{TOO_OLD}; use device='cpu'"):
         resolve_device("cuda")
     fake_gpus(P100, kernels="sm_50 sm_60 sm_70")
