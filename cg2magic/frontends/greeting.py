@@ -5,8 +5,6 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
-from IPython.core.shellapp import InteractiveShellApp
-
 from cg2magic.frontends.demonstration import MINI, WHAT
 from cg2magic.service.manager import manager
 
@@ -49,6 +47,7 @@ def greeting(settings: Config) -> str:
 def _is_configured(shell: InteractiveShell) -> bool:
     """Whether the profile loads the extension: then nobody reads a line, at the start of each kernel."""
     holder = shell.parent
-    while holder is not None and not isinstance(holder, InteractiveShellApp):
+    # An application that starts shells; importing its class here would bring a package more.
+    while holder is not None and not hasattr(holder, "extra_extensions"):
         holder = holder.parent
     return holder is not None and "cg2magic" in (*holder.extensions, *holder.extra_extensions)

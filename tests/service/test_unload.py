@@ -112,7 +112,7 @@ def test_a_load_that_failed_keeps_neither_model(shell, resident, capsys, tmp_pat
         half.extend((weakref.ref(model), *map(weakref.ref, model.parameters())))
         raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
-    monkeypatch.setattr(loading, "_context", too_large)
+    monkeypatch.setattr(loading, "context_length", too_large)
     fails(shell, f"cg2magic.load({str(write_checkpoint(tmp_path / 'good'))!r})")
     assert "there was no memory left; `%cg2 unload`" in str(sys.last_value)
     assert len(half) > 10
@@ -173,7 +173,7 @@ def test_ctrl_c_in_a_request_keeps_no_model(shell, resident, capsys, monkeypatch
 
 
 def test_ctrl_c_at_the_end_of_a_load_keeps_neither_model(shell, resident, capsys, tmp_path, monkeypatch):
-    context, interrupted = loading._context, threading.Event()
+    context, interrupted = loading.context_length, threading.Event()
 
     def last_step(model):
         _thread.interrupt_main()
@@ -190,7 +190,7 @@ def test_ctrl_c_at_the_end_of_a_load_keeps_neither_model(shell, resident, capsys
             raise
 
     monkeypatch.setattr(threading.Event, "wait", noticed)
-    monkeypatch.setattr(loading, "_context", last_step)
+    monkeypatch.setattr(loading, "context_length", last_step)
     fails(shell, f"cg2magic.load({str(write_checkpoint(tmp_path / 'm'))!r})")
     assert sys.last_type is KeyboardInterrupt
     monkeypatch.undo()
