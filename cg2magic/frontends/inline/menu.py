@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cg2magic.frontends.status_text import loading
 from cg2magic.progress import Progress
 from cg2magic.service.manager import Manager
 from cg2magic.wording import gigabytes, one_line, parameters
@@ -48,6 +47,8 @@ class ModelMenu:
         self._send({"models": choices(survey()), "resident": resident.name if resident else ""})
 
     def _load(self, name: str) -> None:
+        from cg2magic.frontends.status_text import loading
+
         told = 0.0
 
         def show(progress: Progress) -> None:
