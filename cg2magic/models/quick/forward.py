@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from cg2magic.models.int8.linear import Int8Linear, join
 from cg2magic.models.quick.kv_cache import KVCache
 
 
-class QuickForward:
+class QuickForward(ABC):
     """A causal language model that is faster on a CPU, with a `KVCache` or without a cache.
 
     Put it before the class of transformers, whose forward pass does everything else.
@@ -80,12 +81,13 @@ class QuickForward:
         logits = self.lm_head(self._last_norm(x))  # [B, logits_to_keep, V]
         return CausalLMOutputWithPast(logits=logits, past_key_values=None if use_cache is False else cache)
 
+    @abstractmethod
     def _blocks(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
         """Run all the blocks on ids ``[B, S]``; return ``[B, S, W]``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _last_norm(self, x: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """Normalize what the last block returns, ``[B, S, W]``."""
 
 
 def joined(block: nn.Module, name: str, parts: tuple[str, ...], x: torch.Tensor) -> torch.Tensor:
