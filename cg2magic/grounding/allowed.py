@@ -15,6 +15,10 @@ from functools import cached_property
 #: Bytes that a name in code may go on with; those of other alphabets are all above 0x7F.
 _WORD = re.compile(rb"[\w\x80-\xff]*")
 _BLANK = b" \t\r\n\\"
+#: What a part of a key ends with to which another one is added, as in ``df["bark_" + kind]``.
+_PART = re.compile(rb"[-_ ./:]")
+#: What a key has that is a template, as in ``df["bark_{}".format(kind)]``.
+_TEMPLATE = re.compile(rb"[{%]")
 #: The least probability of all the names together: of a name that begins, and of one of which some bytes are
 #: there. The latter is often cut short, `body_mass` for `body_mass_g`, and a model is sure of the cut.
 _LEAST, _LEAST_BEGUN, _BEGUN = 0.01, 0.0001, 3
@@ -172,9 +176,9 @@ class Allowed:
         return not self.names
 
     @property
-    def is_escaped(self) -> bool:
-        """Whether what is there has a backslash: it may be a name that is written in another way."""
-        return b"\\" in self._typed
+    def is_expression(self) -> bool:
+        """Whether what is there may stand for another text: it has a backslash, or is a template."""
+        return is_escaped(self._typed) or bool(self._rest.end and _TEMPLATE.search(self._typed))
 
     @property
     def is_complete(self) -> bool:
@@ -185,6 +189,21 @@ class Allowed:
         """Whether a name exists, of those that go on from what is typed."""
         at = bisect_left(self.names, name)
         return at < len(self.names) and self.names[at] == name
+
+    def leaves(self, piece: bytes) -> bool:
+        """Whether a token of these bytes may stay that was chosen where all might come.
+
+        It may if it is permitted, and if it makes a key a template, or a part to which another one is added:
+        ``df["bark_{}".format(kind)]``, ``df["bark_" + kind]``.
+        """
+        if self.permits(piece):
+            return True
+        if not self._rest.end or (self._owed and not piece.startswith(self._owed)):
+            return False
+        text, quote, _ = (self._typed + piece[len(self._owed) :]).partition(self._rest.end)
+        if quote and _PART.fullmatch(text[-1:]):
+            return bool(_beginning(self.names, text))
+        return _TEMPLATE.search(text) is not None
 
     def permits(self, piece: bytes) -> bool:
         """Whether a token of these bytes may come next; one without bytes ends the text."""
@@ -232,6 +251,11 @@ class Allowed:
         if rest.call:
             found = [i for i in found if self.permits(index.pieces[i])]
         return sorted(set(found))
+
+
+def is_escaped(text: bytes) -> bool:
+    """Whether the text of a key may stand for another one: it has a backslash."""
+    return b"\\" in text
 
 
 def _beginning(names: Sequence[bytes], typed: bytes) -> Sequence[bytes]:

@@ -20,6 +20,7 @@ _LONGEST = 100_000
 _WORD = re.compile(r"\w*")
 #: What follows a key, or several: all of an operator, but one that goes on at the next token.
 _BEHIND_KEY = re.compile(r"""["'][\w\s,"']*\][\])]*[ \t]*(\n|==?|[^\s=])""")
+_ASSIGNED = re.compile(r"""["']?\]*[ \t]*=(?!=)""")
 _ASSIGNS = frozenset("=,:")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -173,7 +174,7 @@ class Follower:
         found = None if name is None else self._names.of(name)
         if name is None or found is None:
             return None
-        new = {made for root, made in self._reading.created if root == name.of.root}
+        new = self._reading.given_to(name.of.root)
         typed = self._reading.code[name.start :]
         # What was given back may be more than the name: a quote, a dot, the receiver.
         if len(owed) > len(typed.encode()):
@@ -207,6 +208,16 @@ class Follower:
         """Whether nothing is assigned to a key, as far as that can be told already."""
         behind = _BEHIND_KEY.match(self._reading.code, self.end_of(name))
         return behind is not None and behind[1] not in _ASSIGNS
+
+    def is_bound_later(self, name: OpenName) -> bool:
+        """Whether the statement of a name turns out to bind the receiver, as a comprehension does."""
+        statement = self._reading.statement
+        begins = bool(statement) and name.start >= statement[0].start
+        return begins and name.kind != "import" and name.of.root in self._reading.bound()
+
+    def is_assigned(self, name: OpenName) -> bool:
+        """Whether the statement gives the receiver this name, as a new one."""
+        return name.begins and _ASSIGNED.match(self._reading.code, self.end_of(name)) is not None
 
     @property
     def length(self) -> int:

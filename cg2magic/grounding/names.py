@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import cast
 
-from cg2magic.context.plain import is_class_of
+from cg2magic.context.plain import is_class_of, module_name
 from cg2magic.grounding import containers, objects, results, tables
 from cg2magic.grounding.column_arguments import FUNCTIONS
 from cg2magic.grounding.objects import MISSING, MOST, Known
@@ -83,15 +84,21 @@ class Names:
 
 
 def _attributes(known: Known, *, begins: bool) -> frozenset[str] | None:
-    found = tables.attributes(known) or containers.attributes(known)
-    if found is None and not tables.is_pandas(known.kind):
-        found = objects.attributes(known)
-    if begins and found is not None and known.value is not MISSING:
-        # The statement may give a new attribute to an object of the person's.
-        module = objects.own(known.kind).get("__module__")
-        if type(module) is str and module in _OPEN:
-            return None
-    return found
+    if tables.is_of_pandas(known.kind):
+        return tables.attributes(known)
+    found = containers.attributes(known) or objects.attributes(known)
+    if module_name(known.kind) == "__main__" and objects.may_set_by_text(known.kind):
+        return None  # as far as it is the person's own: libraries set what there is already
+    return None if begins and found is not None and _may_get_attributes(known) else found
+
+
+def _may_get_attributes(known: Known) -> bool:
+    """Whether a statement may give an object new attributes: it is the person's, or made for it."""
+    if known.value is MISSING:
+        return False
+    kind = cast("type", known.value) if issubclass(known.kind, type) else known.kind
+    takes_any = kind is known.kind and type(objects.class_entry(known.kind, "__setattr__")) is FunctionType
+    return known.kind is FunctionType or containers.is_bunch(kind) or takes_any or module_name(kind) in _OPEN
 
 
 def _keys(known: Known) -> frozenset[str] | None:

@@ -9,20 +9,14 @@ from __future__ import annotations
 import inspect
 import sys
 from abc import ABCMeta
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import EnumMeta
-from opcode import opmap
-from types import (
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MethodType,
-    ModuleType,
-)
+from types import FunctionType, GetSetDescriptorType, MethodType, ModuleType
 from typing import Any, Final, cast
 
 from cg2magic.context.plain import is_class_of
+from cg2magic.grounding.assigned import assigned, is_assigned_by_text
 
 #: The most names of an object; with more there is no answer.
 MOST = 10_000
@@ -140,27 +134,20 @@ def type_attributes(kind: type) -> frozenset[str]:
 
 
 def set_by_methods(kind: type) -> frozenset[str]:
-    """Return the names of attributes that a class's methods set, as ``fit`` sets ``self.coef_``."""
-    values = (value for base in mro(kind) for value in list(own(base).values()))
-    functions = (value for value in values if type(value) is FunctionType)
-    return frozenset(name for function in functions for name in _stored(function.__code__))
+    """Return the names of attributes that a class's methods set, or that it only annotates."""
+    bases = [own(base) for base in mro(kind)]
+    annotated = (names for base in bases if type(names := base.get("__annotations__")) is dict)
+    return assigned(value for base in bases for value in list(base.values())).union(*map(texts, annotated))
 
 
-_STORE_ATTR, _EXTENDED = opmap["STORE_ATTR"], opmap["EXTENDED_ARG"]
-
-
-def _stored(code: CodeType) -> Iterator[str]:
-    """Yield the names of attributes that a function sets, whatever on."""
-    operations, arguments = code.co_code[::2], code.co_code[1::2]
-    at = operations.find(_STORE_ATTR)
-    while at >= 0:
-        begin = at
-        while begin and operations[begin - 1] == _EXTENDED:
-            begin -= 1
-        argument = int.from_bytes(arguments[begin : at + 1], "big")
-        if argument < len(code.co_names):
-            yield code.co_names[argument]
-        at = operations.find(_STORE_ATTR, at + 1)
+def may_set_by_text(kind: type, methods: Iterable[str] = ()) -> bool:
+    """Whether methods may set attributes whose names they do not write out: these, or most."""
+    bases = [own(base) for base in mro(kind) if base is not object]
+    named = frozenset(methods)
+    items = [(name, value) for base in bases for name, value in list(base.items()) if type(name) is str]
+    held = [value for name, value in items if (name in named if named else not name.startswith("__"))]
+    inherited = {name: value for base in reversed(bases) for name, value in list(base.items())}
+    return is_assigned_by_text(held, inherited)
 
 
 def _class_attributes(kind: type) -> frozenset[str] | None:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cg2magic.grounding.open_string import in_string
+from cg2magic.grounding.pieces import Piece, operators
 from cg2magic.grounding.receivers import (
     OpenName,
     Receiver,
@@ -25,7 +26,7 @@ from cg2magic.grounding.receivers import (
     opened,
     receiver,
 )
-from cg2magic.grounding.statements import Piece, Statements, operators
+from cg2magic.grounding.statements import Statements
 
 
 def open_name(reading: Statements) -> OpenName | None:
@@ -117,6 +118,12 @@ def _keyword(pieces: Sequence[Piece], start: int, *, typed: bool) -> OpenName | 
         for before, one, two in zip([None, *inside], inside, inside[1:], strict=False)
         if two.text == "=" and one.is_name and (before is None or before.text == ",")
     )
-    if found is None or not used:
+    if found is None or not used or _is_in_lambda(inside):
         return None
     return OpenName("keyword", found[0], start, lead=not typed, used=used)
+
+
+def _is_in_lambda(inside: Sequence[Piece]) -> bool:
+    """Whether a comma is between the parameters of a lambda: ``f(key=lambda a, ``."""
+    words = [piece.text for piece in inside if piece.text in ("lambda", ":")]
+    return words[-1:] == ["lambda"]

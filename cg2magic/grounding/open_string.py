@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cg2magic.grounding.column_arguments import DICTIONARIES, FUNCTIONS, METHODS, Places
+from cg2magic.grounding.pieces import Piece
 from cg2magic.grounding.receivers import (
     OpenName,
     Receiver,
@@ -21,7 +22,6 @@ from cg2magic.grounding.receivers import (
     opened,
     receiver,
 )
-from cg2magic.grounding.statements import Piece
 
 
 def in_string(pieces: Sequence[Piece]) -> OpenName | None:
@@ -111,7 +111,8 @@ def _argument(
 ) -> OpenName | None:
     """An argument of a method or a function that names a column."""
     found = receiver(before[:bracket])
-    if found is None or any(piece.text in ("*", "**") for piece in inside[:1]):
+    texts = [piece.text for piece in inside]
+    if found is None or texts[:1] in (["*"], ["**"]) or "axis" in texts:
         return None
     function = found[0]
     place = sum(piece.text == "," for piece in inside)

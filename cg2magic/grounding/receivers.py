@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from cg2magic.grounding.statements import Piece
+from cg2magic.grounding.pieces import Piece
 
 Kind = Literal["attribute", "key", "column", "keyword", "import"]
 #: A method is an attribute that is called, a part some rows or columns of a table.
@@ -198,7 +198,40 @@ def may_be_target(pieces: Sequence[Piece]) -> bool:
 
 
 #: Functions that are often given a generator expression.
-_ITERATE = frozenset(("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple"))
+_ITERATE = frozenset(
+    (
+        *(
+            "all",
+            "any",
+            "dict",
+            "enumerate",
+            "filter",
+            "frozenset",
+            "iter",
+            "list",
+            "map",
+            "max",
+            "min",
+            "next",
+        ),
+        *(
+            "reduce",
+            "set",
+            "sorted",
+            "sum",
+            "tuple",
+            "zip",
+            "Counter",
+            "OrderedDict",
+            "chain",
+            "deque",
+            "fmean",
+        ),
+    )
+)
+_ITERATE_METHODS = frozenset(
+    ("join", "chain", "concat", "Counter", "deque", "extend", "fromiter", "from_iterable", "reduce", "update")
+)
 
 
 def _may_hold_comprehension(pieces: Sequence[Piece], bracket: int) -> bool:
@@ -206,4 +239,4 @@ def _may_hold_comprehension(pieces: Sequence[Piece], bracket: int) -> bool:
         return pieces[bracket].text != "("
     function = pieces[bracket - 1].text
     is_method = bracket > 1 and pieces[bracket - 2].text == "."
-    return pieces[bracket].text == "(" and function in (("join",) if is_method else _ITERATE)
+    return pieces[bracket].text == "(" and function in (_ITERATE_METHODS if is_method else _ITERATE)

@@ -6,7 +6,6 @@ Nothing is called. A result that has some of a table's columns counts as the tab
 from __future__ import annotations
 
 from abc import ABCMeta
-from types import FunctionType
 from typing import cast
 
 from cg2magic.context.plain import is_class_of
@@ -34,6 +33,9 @@ _TEXTS = _listed(
     "startswith strip title upper zfill"
 )
 
+#: What runs when an object is made.
+_CONSTRUCTORS = ("__init__", "__post_init__")
+
 
 def of_method(known: Known, method: str) -> Known | None:
     """Return what a method gives; None where that is not sure."""
@@ -43,7 +45,7 @@ def of_method(known: Known, method: str) -> Known | None:
             return Known(objects.imported_class(tables.GROUPS, "DataFrameGroupBy"), source=known.value)
         return known if method in _FRAME else None
     if tables.is_groups(kind) and method in _GROUPED:
-        return Known.of(known.source) if known.source is not MISSING else None
+        return Known.of(tables.grouped_frame(known))
     if is_class_of(kind, "pandas", "Series") and method in _SERIES:
         return tables.unlabelled(known)
     if is_class_of(kind, "pandas.core.strings.accessor", "StringMethods") and method in _TEXTS:
@@ -59,7 +61,7 @@ def of_class(known: Known) -> Known | None:
     made = cast("type", value)
     plain = objects.class_entry(made, "__new__") is object.__new__
     ours = kind is type or objects.class_entry(kind, "__call__") is type.__dict__["__call__"]
-    return Known(made) if plain and ours and not _sets_by_text(made) else None
+    return Known(made) if plain and ours and not objects.may_set_by_text(made, _CONSTRUCTORS) else None
 
 
 def of_selection(known: Known) -> Known | None:
@@ -67,10 +69,3 @@ def of_selection(known: Known) -> Known | None:
     if tables.is_pandas(known.kind) or tables.is_groups(known.kind):
         return known
     return tables.unlabelled(known) if is_class_of(known.kind, "pandas", "Series") else None
-
-
-def _sets_by_text(kind: type) -> bool:
-    """Whether the constructor may give the object attributes whose names it does not write out."""
-    made = (objects.own(base).get("__init__") for base in objects.mro(kind))
-    codes = (init.__code__ for init in made if type(init) is FunctionType)
-    return any(not {"setattr", "__dict__", "vars"}.isdisjoint(code.co_names) for code in codes)

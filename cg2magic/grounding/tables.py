@@ -27,7 +27,7 @@ def columns(known: Known) -> frozenset[str] | None:
     """Return the columns of a table that are text; None if it is no table known here, or too wide."""
     name = class_name(known.kind)
     for module, read in _READERS.get(name, ()):
-        value = known.value if known.source is MISSING else known.source
+        value = grouped_frame(known) if is_groups(known.kind) else known.value
         if value is not MISSING and is_class_of(known.kind, module, name):
             listed = read(value)
             return None if listed is None else short_texts(listed)
@@ -58,6 +58,12 @@ def is_groups(kind: type) -> bool:
     return is_class_of(kind, GROUPS, "DataFrameGroupBy")
 
 
+def is_of_pandas(kind: type) -> bool:
+    """Whether it is a frame or a series of pandas, or one that is grouped."""
+    groups = is_groups(kind) or is_class_of(kind, GROUPS, "SeriesGroupBy")
+    return groups or is_pandas(kind) or is_class_of(kind, "pandas", "Series")
+
+
 def attributes(known: Known) -> frozenset[str] | None:
     """Return the attributes of a pandas frame or series; None for others, or if not all can be seen."""
     kind = known.kind
@@ -76,13 +82,19 @@ def attributes(known: Known) -> frozenset[str] | None:
 def column(known: Known, name: str) -> Known | None:
     """Return what a column is: its class, without the data."""
     grouped = is_groups(known.kind)
-    frame: Any = known.source if grouped else known.value
+    frame: Any = grouped_frame(known) if grouped else known.value
     if frame is MISSING or not (grouped or is_pandas(known.kind)):
         return None
     found = columns(known)
     if found is None or name not in found or not frame.columns.is_unique or labels(frame) != frozenset():
         return None
     return Known(imported_class(GROUPS, "SeriesGroupBy") if grouped else imported_class("pandas", "Series"))
+
+
+def grouped_frame(known: Known) -> object:
+    """Return the frame that is grouped."""
+    groups: Any = known.value
+    return known.source if groups is MISSING else groups.obj
 
 
 def unlabelled(known: Known) -> Known | None:

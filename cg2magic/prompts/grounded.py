@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cg2magic.grounding.allowed import Allowed
+from cg2magic.grounding.allowed import Allowed, is_escaped
 from cg2magic.grounding.grounding import Grounding
 from cg2magic.grounding.receivers import OpenName
 from cg2magic.prompts.vocabulary import Vocabulary
@@ -39,7 +39,7 @@ class GroundedFill:
         self._text = ""
         self._found: list[tuple[OpenName, NameOutcome]] = []
         self._open: tuple[OpenName, Allowed] | None = None
-        # Keys with which a statement begins: new if something is assigned to them.
+        # Keys that may be new ones, or parts of one: that can't be told before what follows is there.
         self._perhaps_new: dict[OpenName, Allowed] = {}
         # Names that the next token may begin, by what is before them in the token.
         self._ahead: dict[bytes, tuple[OpenName, Allowed] | None] = {}
@@ -56,7 +56,7 @@ class GroundedFill:
         return found and found[1]
 
     def _against(self, piece: bytes) -> tuple[OpenName, Allowed] | None:
-        if self._open is not None and not self._open[1].permits(piece):
+        if self._open is not None and not self._open[1].leaves(piece):
             return self._open
         begins = None if self._is_partial else _BEGINS_NAME.match(piece)
         if begins is None:
@@ -68,7 +68,7 @@ class GroundedFill:
             follower.read(head.decode("utf-8", errors="replace"))
             self._ahead[head] = follower.allowed()
         found = self._ahead[head]
-        if found is None or (found[0].quote and found[0].begins) or found[1].permits(piece[len(head) :]):
+        if found is None or (found[0].quote and found[0].begins) or found[1].leaves(piece[len(head) :]):
             return None
         return found[0], found[1].behind(head)
 
@@ -92,6 +92,11 @@ class GroundedFill:
         text = written.decode("utf-8", errors="ignore")
         self._follower.read(text[len(self._text) :])
         self._text = text
+        self._found = [
+            (name, what)
+            for name, what in self._found
+            if what != "unknown" or not self._follower.is_bound_later(name)
+        ]
         self._look(written[len(text.encode()) :], owed)
 
     def _name_of(self, token: TokenLogprob) -> OpenName | None:
@@ -104,15 +109,21 @@ class GroundedFill:
 
     def names(self, hole: int, text: str) -> Iterator[NameFound]:
         """Yield the names in the text that is kept of the fill."""
-        missing: list[tuple[OpenName, NameOutcome]] = [
-            (name, "unknown")
-            for name, allowed in self._perhaps_new.items()
-            if self._follower.is_read(name) and not allowed.has(self._follower.written(name))
-        ]
-        for name, outcome in [*self._found, *missing]:
+        for name, outcome in [*self._found, *self._missing()]:
             start, end = max(0, name.start - self._base), self._follower.end_of(name) - self._base
+            if outcome == "unknown" and self._follower.is_assigned(name):
+                continue
             if start < end <= len(text) and text[start:end] == self._text[start:end]:
                 yield NameFound(hole, start, end, outcome)
+
+    def _missing(self) -> Iterator[tuple[OpenName, NameOutcome]]:
+        """Yield the keys that turned out to be neither new nor there."""
+        noted = {name.start for name, _ in self._found}
+        for name, allowed in self._perhaps_new.items():
+            key = self._follower.written(name)
+            is_plain = not is_escaped(key)
+            if name.start not in noted and is_plain and self._follower.is_read(name) and not allowed.has(key):
+                yield name, "unknown"
 
     def _look(self, partial: bytes, owed: bytes) -> None:
         self._ahead = {}
@@ -122,12 +133,13 @@ class GroundedFill:
         if self._open is None:
             return
         name, allowed = self._open
-        if name.quote and name.begins:
+        if name.quote:
             self._perhaps_new.setdefault(name, allowed)
-            self._open = None
-            return
+            if name.begins:
+                self._open = None
+                return
         given_up = any(other.start == name.start and outcome == "unknown" for other, outcome in self._found)
-        if allowed.is_hopeless and not given_up and not allowed.is_escaped:
+        if allowed.is_hopeless and not given_up and not allowed.is_expression:
             self._note(name, "unknown")  # the person began another name
         if given_up or allowed.is_hopeless:
             self._open = None

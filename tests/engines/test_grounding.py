@@ -126,6 +126,29 @@ def test_a_name_that_the_person_began_and_that_is_not_there_is_said_to_be_unknow
     assert [name.outcome for name in fill.names(0, "th")] == ["unknown"] * unknown
 
 
+@pytest.mark.parametrize(
+    ("prompt", "pieces", "unknown"),
+    [
+        ("y = my(df.", ["na", "me", " for", " df", " in", " x", ")"], []),
+        ("y = my(df.", ["na", "me", " for", " row", " in", " x", ")"], ["name"]),
+        ("plt.", ["style", "d", " =", " 1"], []),
+        ("plt.", ["style", "d", " ==", " 1"], ["styled"]),
+        ("y = df['", ["leaf_", "' +", " x", "]\n"], []),
+        ("y = df['", ["leaf_", "']\n"], ["leaf_"]),
+        ("y = df['", ["{}_len", "'.", "format", "(x)", "]\n"], []),
+    ],
+)
+def test_what_follows_may_say_that_a_name_is_right(engine, prompt, pieces, unknown):
+    vocabulary = copy(engine.vocabulary)
+    vocabulary.pieces = [piece.encode() for piece in pieces]
+    fill = GroundedFill(Grounding({**NAMESPACE, "plt": np}), prompt, "", b"", vocabulary)
+    text = ""
+    for i, piece in enumerate(pieces):
+        text += piece
+        fill.took(TokenLogprob(i, piece, 0.0), text.encode(), b"")
+    assert [text[name.start : name.end] for name in fill.names(0, text)] == unknown
+
+
 @pytest.mark.parametrize(("likely", "outcome"), [(-1.0, "corrected"), (-30.0, "unknown")])
 def test_a_token_that_begins_a_name_itself_is_grounded_as_well(engine, likely, outcome):
     # Other vocabularies than mini's have tokens such as .append: no name is open before all of it is there.

@@ -79,6 +79,17 @@ def test_a_key_with_other_characters_may_be_written_with_escapes():
     assert Allowed([b"a\\\\b"], b"a", KEY).permits(b"\\\\")
 
 
+def test_a_key_that_is_put_together_stays_but_is_never_put_in():
+    keys = Allowed([b"bark_len", b"bark_wid", b"leaf"], b"", KEY)
+    for piece in (b'bark_" + kind', b"bark_{}", b"%s_len"):
+        assert keys.leaves(piece)
+        assert not keys.permits(piece)
+    for piece in (b'bark"', b'root_"', b"leave", b'"'):
+        assert not keys.leaves(piece)
+    assert Allowed([b"bark_len"], b"bark_", KEY).leaves(b'"')
+    assert not Allowed([b"bark_len"], b"bark_", WORD).leaves(b"{")
+
+
 def test_text_that_was_given_back_is_written_first():
     found = allowed([b"mean", b"median"], b"me", WORD, owed=b"me")
     assert found == [b"mean", b"me", b"median", b"mean()", b'mean"]', b"mean="]

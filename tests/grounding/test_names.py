@@ -111,6 +111,7 @@ NAMESPACE = {
     "options": argparse.Namespace(depth=1),
     "records": [{"one": 1, "two": 2}],
     "grid": np.array([[None, 1]], dtype=object),
+    "grouped": PEOPLE.groupby("name"),
     "deep": pd.DataFrame({"price": [1]}, pd.MultiIndex.from_tuples([("a", 1)], names=["outer", "inner"])),
     "ordered": OrderedDict(first=1),
     "Sets": Sets,
@@ -158,6 +159,10 @@ def names(code: str, namespace=NAMESPACE, unrun=()) -> list[str] | None:
         ("y = grid[0, 1].re", ["real"]),
         ("y = ordered['", ["first"]),
         ("y = [name for name in df.born", []),
+        ("df = df[df['na", ["name"]),
+        ("grouped['bor", ["born in"]),
+        ("y = grouped.max().na", ["name"]),
+        ("y = grouped['name'].cumco", ["cumcount"]),
         ("y = deep.groupby('", ["inner", "outer", "price"]),
         ("y = df.loc[:, 'n", ["name"]),
         ("y = f'{settings[\"dep", ["depth"]),
@@ -181,6 +186,7 @@ def test_names_that_exist_are_found(code, there):
         "nothing.",
         "anything(first=1, ",
         "wrapped(first=1, ",
+        "plain.",  # so does a function of the person's
         "options.",  # a namespace gets names as one goes
         "y = df['name'].dt.",  # its class depends on the data
         "from not_imported import ",

@@ -104,6 +104,10 @@ def test_a_name_is_open_where_only_an_existing_one_can_follow(code, name):
         "f'{x:.",
         "f'{[row.na",
         "y = [f(row.na",
+        "y = next((row.na",
+        "y = pd.concat(row.na",
+        "f(a=1, key=lambda x, co",
+        "df.sort_values(axis=1, by='a",
         "y = any(row.na",
         "', '.join(row.na",
         "y = [row['na",
@@ -167,15 +171,22 @@ def test_a_key_may_be_a_new_one_where_the_statement_may_still_assign_to_it(code,
         ("lambda a, b: c", {"a", "b"}),
         ("if (a := b) == c:", {"a"}),
         ("del a, b", {"a", "b"}),
+        ("del a['x'], b.y", set()),
         ("global a", {"a"}),
         ("except E as e:", {"e"}),
         ("case Point(x, y):", {"Point", "x", "y"}),
     ],
 )
 def test_names_that_a_statement_binds_are_the_kernels_no_more(code, names):
-    bound = {name for name in read(code).bound() if not keyword.iskeyword(name) and name != "case"}
+    bound = {name for name in read(f"{code}\n").bound() if not keyword.iskeyword(name) and name != "case"}
     assert bound == names
-    assert read(code + "\n").bound() >= names
+    assert read(f"{code}\n").bound() >= read(code).bound()
+
+
+def test_until_an_assignment_ends_its_targets_are_what_they_were():
+    assert read("df = df[df.a > ").bound() == set()
+    assert read("df += [x for x in ").bound() == {"x"}
+    assert read("if (df := f()) and df.").bound() == {"df"}
 
 
 def test_what_is_given_to_an_object_is_a_name_of_it_and_what_is_not_written_out_changes_it():
@@ -190,7 +201,25 @@ def test_what_is_given_to_an_object_is_a_name_of_it_and_what_is_not_written_out_
     ):
         assert "df" in read(code).changed
     assert read("prepare(df)\n").changed == {"df"}
+    assert "df" in read("tools.prepare(df, 1)\n").changed
+    assert "rows" in read("rows.append({'a': 1})\n").changed
     assert not read("print(df)\n").changed
+    assert not read("plt.plot(df)\n").changed
+    assert "df" not in read("rows.append(df['a'].mean())\n").changed
+
+
+def test_what_is_given_to_an_object_by_its_other_name_is_given_to_it():
+    assert ("settings", "new") in read("part = settings['a']\npart['new'] = 1\n").created
+    assert ("rows", "new") in read("for row in rows:\n    row['new'] = 1\n").created
+    assert "rows" in read("for row in rows:\n    row.update(more)\n").changed
+    assert not read("copied = df.copy()\ncopied['new'] = 1\n").created - {("copied", "new")}
+
+
+def test_what_the_text_asks_for_may_be_there():
+    assert read("if 'new' in settings:\n    y = settings['").given_to("settings") == {"new"}
+    assert read("y = settings['").given_to("settings") == set()
+    assert read("if 'new' not in df.columns and df.").given_to("df") == {"new"}
+    assert read("hasattr(model, 'coef_') and model.").given_to("model") == {"coef_"}
 
 
 def test_after_a_star_import_or_another_file_anything_may_be_bound():
