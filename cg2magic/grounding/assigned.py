@@ -62,11 +62,11 @@ def _functions(value: object) -> Iterator[FunctionType]:
         parts = [inner.__func__]
     else:
         parts = [value]
-    for _ in range(_MOST):
-        if not parts:
-            return
+    seen: set[int] = set()
+    while parts and len(seen) < _MOST:
         part = parts.pop()
-        if type(part) is FunctionType:
+        if type(part) is FunctionType and id(part) not in seen:
+            seen.add(id(part))
             yield part
             parts += _wrapped(part)
 
@@ -75,20 +75,19 @@ def _wrapped(function: FunctionType) -> Iterator[object]:
     """What a decorator wraps: it is in the cells of the function that it made."""
     for cell in function.__closure__ or ():
         try:
-            held = cell.cell_contents
+            yield cell.cell_contents
         except ValueError:  # nothing yet
             continue
-        if held is not function:
-            yield held
 
 
 def _named(function: FunctionType, own: Mapping[str, object]) -> Iterator[FunctionType]:
     """Functions that a function may call by name."""
     names = function.__globals__
+    among = (names, own) if type(names) is dict else (own,)
     for name in function.__code__.co_names:
-        for among in (names, own):
-            if name in among:
-                yield from _functions(among[name])
+        for held in among:
+            if name in held:
+                yield from _functions(held[name])
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -46,9 +46,9 @@ class Names:
 
     def _read(self, name: OpenName) -> frozenset[str] | None:
         if name.kind == "import":
-            return _in_module(name.of.root)
+            return None if objects.may_be_reloaded(name.of.root) else _in_module(name.of.root)
         known = self._known(name.of)
-        if known is None:
+        if known is None or (name.kind != "key" and objects.may_be_reloaded(_module_of(known))):
             return None
         if name.kind == "attribute":
             return _attributes(known, begins=name.begins)
@@ -81,6 +81,17 @@ class Names:
         name = objects.module_names(module).get("__name__")
         _, keywords = FUNCTIONS.get(name, ("", frozenset())) if type(name) is str else ("", frozenset())
         return keyword in keywords
+
+
+def _module_of(known: Known) -> str:
+    """The module that an object is, or that says what it has."""
+    if known.kind is ModuleType:
+        name = objects.module_names(cast("ModuleType", known.value)).get("__name__")
+    elif known.kind is FunctionType and known.value is not MISSING:
+        name = cast("FunctionType", known.value).__module__
+    else:
+        name = module_name(cast("type", known.value) if issubclass(known.kind, type) else known.kind)
+    return name if type(name) is str else ""
 
 
 def _attributes(known: Known, *, begins: bool) -> frozenset[str] | None:

@@ -158,7 +158,8 @@ def _class_attributes(kind: type) -> frozenset[str] | None:
     members = own(kind).get("_member_map_") if metaclass is EnumMeta else None
     if type(members) is dict:
         names.update(texts(members))
-    return frozenset(names)
+    values = (value for base in mro(kind) for value in list(own(base).values()))
+    return assigned(value for value in values if type(value) is classmethod) | names
 
 
 def module_names(module: ModuleType) -> dict[Any, object]:
@@ -250,6 +251,15 @@ def imported(module: str) -> ModuleType | None:
     """Return a module that is imported already, if it is an ordinary one."""
     found = sys.modules.get(module)
     return found if type(found) is ModuleType else None
+
+
+def may_be_reloaded(module: str) -> bool:
+    """Whether ``%autoreload`` may read a module anew before the cell runs: the person is writing it."""
+    there = imported(module)
+    if there is None or "IPython.extensions.autoreload" not in sys.modules:
+        return False
+    file = entry(module_names(there), "__file__")
+    return type(file) is str and not file.startswith((sys.prefix, sys.base_prefix))
 
 
 def imported_class(module: str, name: str) -> type:

@@ -112,3 +112,8 @@ def test_of_a_class_that_sets_attributes_by_text_all_may_exist():
     scope = {"__name__": "__main__"}
     exec("class Mine:\n    def load(self, given):\n        vars(self).update(given)", scope)
     assert names("y = mine.", mine=scope["Mine"]()) is None  # it may be loaded by then
+
+
+def test_what_class_methods_set_is_there_on_the_class():
+    assert "pool" in names("Scaler.", Scaler=Scaler)
+    assert "mean_" not in names("Scaler.", Scaler=Scaler)

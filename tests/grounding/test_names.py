@@ -392,3 +392,30 @@ def test_importing_it_imports_none_of_the_libraries_it_knows():
     code = "import sys, cg2magic.grounding.grounding; print({'pandas', 'numpy', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_module_that_is_being_written_may_be_reloaded_and_others_not(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "being_written.py").write_text(
+        "class Pump:\n    pass\n\n\ndef drain(*, fast=1, slow=2):\n    pass\n"
+    )
+    import being_written
+
+    namespace = {"own": being_written, "pump": being_written.Pump(), "np": np}
+    codes = ("own.dra", "y = pump.", "own.drain(fast=1, ", "from being_written import dra")
+    assert all(names(code, namespace) is not None for code in codes)
+    monkeypatch.setitem(sys.modules, "IPython.extensions.autoreload", types.ModuleType("autoreload"))
+    assert all(names(code, namespace) is None for code in codes)
+    assert names("np.lins", namespace) == ["linspace"]
+    monkeypatch.delitem(sys.modules, "being_written")
+
+
+def test_functions_that_hold_each_other_are_read_once():
+    def one():
+        two()
+
+    def two():
+        one()
+
+    both = type("Both", (), {"one": one, "two": two})
+    assert "one" in names("y = both.", {"both": both()})
