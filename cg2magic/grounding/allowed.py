@@ -15,6 +15,8 @@ from functools import cached_property
 #: Bytes that a name in code may go on with; those of other alphabets are all above 0x7F.
 _WORD = re.compile(rb"[\w\x80-\xff]*")
 _BLANK = b" \t\r\n\\"
+#: What is between quotes, by the quote: one behind a backslash does not end it.
+_BETWEEN = {quote: re.compile(rb"(?:[^\\" + quote + rb"]|\\.)*", re.DOTALL) for quote in (b'"', b"'")}
 #: What a part of a key ends with to which another one is added, as in ``df["bark_" + kind]``.
 _PART = re.compile(rb"[-_ ./:]")
 #: What a key has that is a template, as in ``df["bark_{}".format(kind)]``.
@@ -93,8 +95,8 @@ class TokenIndex:
         return self._over_quote(b"'")
 
     def _over_quote(self, quote: bytes) -> dict[bytes, list[int]]:
-        found = ((piece.partition(quote), i) for i, piece in enumerate(self.pieces) if quote in piece)
-        return _grouped((before, i) for (before, _, _), i in found)
+        found = ((_key_end(piece, quote), i, piece) for i, piece in enumerate(self.pieces) if quote in piece)
+        return _grouped((piece[:end], i) for end, i, piece in found if end >= 0)
 
     @cached_property
     def stripped(self) -> TokenIndex:
@@ -200,10 +202,12 @@ class Allowed:
             return True
         if not self._rest.end or (self._owed and not piece.startswith(self._owed)):
             return False
-        text, quote, _ = (self._typed + piece[len(self._owed) :]).partition(self._rest.end)
-        if quote and _PART.fullmatch(text[-1:]):
-            return bool(_beginning(self.names, text))
-        return _TEMPLATE.search(text) is not None
+        text = self._typed + piece[len(self._owed) :]
+        end = _key_end(text, self._rest.end)
+        key = text if end < 0 else text[:end]
+        if end >= 0 and _PART.fullmatch(key[-1:]):
+            return bool(_beginning(self.names, key))
+        return _TEMPLATE.search(key) is not None
 
     def permits(self, piece: bytes) -> bool:
         """Whether a token of these bytes may come next; one without bytes ends the text."""
@@ -224,7 +228,7 @@ class Allowed:
         at = bisect_left(self.names, text)
         if at < len(self.names) and self.names[at].startswith(text):
             return True
-        end = text.find(rest.end) if rest.end else _WORD.match(text).end()  # type: ignore[union-attr]
+        end = _key_end(text, rest.end) if rest.end else _WORD.match(text).end()  # type: ignore[union-attr]
         if not 0 <= end < len(text) or not self.has(text[:end]):
             return False
         behind = text[end:].lstrip(b" ")
@@ -251,6 +255,12 @@ class Allowed:
         if rest.call:
             found = [i for i in found if self.permits(index.pieces[i])]
         return sorted(set(found))
+
+
+def _key_end(text: bytes, quote: bytes) -> int:
+    """Where a key ends with a quote; -1 if it does not end in the text."""
+    end = _BETWEEN[quote].match(text).end()  # type: ignore[union-attr]
+    return end if text[end : end + 1] == quote else -1
 
 
 def is_escaped(text: bytes) -> bool:

@@ -18,6 +18,7 @@ from cg2magic.syntax.languages import find, of_header, split_header
 #: Longer text is not read: it would have to be cut, and a name before the cut may be bound.
 _LONGEST = 100_000
 _WORD = re.compile(r"\w*")
+_KEY = {quote: re.compile(rf"(?:[^\\{quote}]|\\.)*", re.DOTALL) for quote in "\"'"}
 #: What follows a key, or several: all of an operator, but one that goes on at the next token.
 _BEHIND_KEY = re.compile(r"""["'][\w\s,"']*\][\])]*[ \t]*(\n|==?|[^\s=])""")
 _ASSIGNED = re.compile(r"""["']?\]*[ \t]*=(?!=)""")
@@ -195,8 +196,7 @@ class Follower:
         """Where a name ends in the code, as far as it is written."""
         code = self._reading.code
         if name.quote:
-            end = code.find(name.quote, name.start)
-            return end if end >= 0 else len(code)
+            return _KEY[name.quote].match(code, name.start).end()  # type: ignore[union-attr]
         found = _WORD.match(code, name.start)
         return found.end() if found else name.start
 

@@ -16,8 +16,8 @@ from cg2magic.grounding.column_arguments import FUNCTIONS
 from cg2magic.grounding.objects import MISSING, MOST, Known
 from cg2magic.grounding.receivers import OpenName, Receiver, StepKind
 
-#: Modules whose objects are given attributes as one goes: the person's own, and those of plain namespaces.
-_OPEN = frozenset(("__main__", "types", "argparse"))
+#: Modules of plain namespaces, whose objects are given attributes as one goes.
+_OPEN = frozenset(("types", "argparse"))
 
 
 class Names:
@@ -98,7 +98,7 @@ def _attributes(known: Known, *, begins: bool) -> frozenset[str] | None:
     if tables.is_of_pandas(known.kind):
         return tables.attributes(known)
     found = containers.attributes(known) or objects.attributes(known)
-    if module_name(known.kind) == "__main__" and objects.may_set_by_text(known.kind):
+    if objects.is_own_module(module_name(known.kind)) and objects.may_set_by_text(known.kind):
         return None  # as far as it is the person's own: libraries set what there is already
     return None if begins and found is not None and _may_get_attributes(known) else found
 
@@ -109,7 +109,12 @@ def _may_get_attributes(known: Known) -> bool:
         return False
     kind = cast("type", known.value) if issubclass(known.kind, type) else known.kind
     takes_any = kind is known.kind and type(objects.class_entry(known.kind, "__setattr__")) is FunctionType
-    return known.kind is FunctionType or containers.is_bunch(kind) or takes_any or module_name(kind) in _OPEN
+    return known.kind is FunctionType or containers.is_bunch(kind) or takes_any or _is_open(module_name(kind))
+
+
+def _is_open(module: str) -> bool:
+    """Whether objects of a module's classes are given attributes as one goes, as the person's own are."""
+    return module in _OPEN or objects.is_own_module(module)
 
 
 def _keys(known: Known) -> frozenset[str] | None:

@@ -253,13 +253,17 @@ def imported(module: str) -> ModuleType | None:
     return found if type(found) is ModuleType else None
 
 
+def is_own_module(module: str) -> bool:
+    """Whether a module is the person's own: the notebook itself, or a file that is not installed."""
+    there = imported(module)
+    file = None if there is None else entry(module_names(there), "__file__")
+    installed = type(file) is not str or file.startswith((sys.prefix, sys.base_prefix))
+    return module == "__main__" or not installed
+
+
 def may_be_reloaded(module: str) -> bool:
     """Whether ``%autoreload`` may read a module anew before the cell runs: the person is writing it."""
-    there = imported(module)
-    if there is None or "IPython.extensions.autoreload" not in sys.modules:
-        return False
-    file = entry(module_names(there), "__file__")
-    return type(file) is str and not file.startswith((sys.prefix, sys.base_prefix))
+    return module != "__main__" and "IPython.extensions.autoreload" in sys.modules and is_own_module(module)
 
 
 def imported_class(module: str, name: str) -> type:

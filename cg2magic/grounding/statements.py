@@ -85,9 +85,12 @@ class Statements:
             self._take(token, goes_on=goes_on)
             goes_on = token.text is None and after.within is not None
             state = self._state = after
-            if self._ends_statement(token):
-                self._finish()
-                self._last = (state, token.end, 0)
+            if self._ends_line(token):
+                if self.statement and self.statement[-1].text == "\\":
+                    self.statement.pop()  # the statement goes on in the next line
+                else:
+                    self._finish()
+                self._last = (state, token.end, len(self.statement))
 
     def end(self) -> None:
         """End a cell: what follows begins anew."""
@@ -108,13 +111,8 @@ class Statements:
         kind = "string" if token.kind == "string" else kind
         self.statement.append(Piece(kind, text, token.start, token.end))
 
-    def _ends_statement(self, token: tokens.Token) -> bool:
-        if self._state.stack or token.text not in ("\n", ";"):
-            return False
-        if token.text == "\n" and self.statement and self.statement[-1].text == "\\":
-            self.statement.pop()  # the line goes on
-            return False
-        return True
+    def _ends_line(self, token: tokens.Token) -> bool:
+        return not self._state.stack and token.text in ("\n", ";")
 
     def _finish(self) -> None:
         pieces = self.statement

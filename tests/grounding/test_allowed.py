@@ -90,6 +90,13 @@ def test_a_key_that_is_put_together_stays_but_is_never_put_in():
     assert not Allowed([b"bark_len"], b"bark_", WORD).leaves(b"{")
 
 
+@pytest.mark.parametrize("typed", [b"", b"it", b"it\\", b"it\\'s"])
+def test_a_quote_in_a_key_does_not_end_it(typed):
+    keys = Allowed([b"it\\'s", b"its"], typed, Rest(b"'"))
+    assert keys.permits(b"it\\'s']"[len(typed) :])
+    assert not Allowed([b"it\\'s"], b"it\\", Rest(b"'")).permits(b"']")
+
+
 def test_text_that_was_given_back_is_written_first():
     found = allowed([b"mean", b"median"], b"me", WORD, owed=b"me")
     assert found == [b"mean", b"me", b"median", b"mean()", b'mean"]', b"mean="]

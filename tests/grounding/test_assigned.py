@@ -115,5 +115,5 @@ def test_of_a_class_that_sets_attributes_by_text_all_may_exist():
 
 
 def test_what_class_methods_set_is_there_on_the_class():
-    assert "pool" in names("Scaler.", Scaler=Scaler)
-    assert "mean_" not in names("Scaler.", Scaler=Scaler)
+    assert "pool" in names("y = Scaler.", Scaler=Scaler)
+    assert "mean_" not in names("y = Scaler.", Scaler=Scaler)

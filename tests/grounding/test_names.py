@@ -144,7 +144,7 @@ def names(code: str, namespace=NAMESPACE, unrun=()) -> list[str] | None:
         ('y = settings["depth"]["', ["max", "min"]),
         ("y = model.coe", ["coef_"]),
         ("y = model.scor", ["score"]),
-        ("model.fit_", ["fit_intercept"]),
+        ("y = model.fit_", ["fit_intercept"]),
         ("y = slots.l", ["left"]),
         ("y = Model(alpha=1).coe", ["coef_"]),
         ("y = df.name.str.casef", ["casefold"]),
@@ -166,7 +166,7 @@ def names(code: str, namespace=NAMESPACE, unrun=()) -> list[str] | None:
         ("y = deep.groupby('", ["inner", "outer", "price"]),
         ("y = df.loc[:, 'n", ["name"]),
         ("y = f'{settings[\"dep", ["depth"]),
-        ("Colour.R", ["RED"]),
+        ("y = Colour.R", ["RED"]),
         ("y = Model.fi", ["fit"]),
         ("array.sha", ["shape"]),
         ("Model(alpha=1, ", ["fit_intercept"]),
@@ -186,6 +186,7 @@ def test_names_that_exist_are_found(code, there):
         "nothing.",
         "anything(first=1, ",
         "wrapped(first=1, ",
+        "model.",  # an object of the person's gets attributes as one goes
         "plain.",  # so does a function of the person's
         "options.",  # a namespace gets names as one goes
         "y = df['name'].dt.",  # its class depends on the data
