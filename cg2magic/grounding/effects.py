@@ -170,11 +170,15 @@ def asked(pieces: Sequence[Piece]) -> set[tuple[str, str]]:
 
 
 def _given_by_target(pieces: Sequence[Piece]) -> tuple[set[tuple[str, str]], set[str]]:
-    if len(pieces) < 3 or not pieces[0].is_name or pieces[1].text not in (".", "["):
-        return set(), set()
-    root = pieces[0].text
+    """What the targets before one = create and change; each name may be any of their objects'."""
+    texts = ["", *(piece.text for piece in pieces)]
+    roots = {
+        one.text
+        for before, one, two in zip(texts, pieces, pieces[1:], strict=False)
+        if one.is_name and before != "." and two.text in (".", "[")
+    }
     attributes = {two.text for one, two in pairwise(pieces) if one.text == "." and two.is_name}
     keys = {piece.text.strip("'\"") for piece in pieces if piece.kind == "string"}
     whole = not keys and pieces[-1].text == "]"  # a key that is not written out
-    changed = {root} if whole or attributes & {"columns", "index", "__dict__"} else set()
-    return {(root, name) for name in attributes | keys}, changed
+    changed = roots if whole or attributes & {"columns", "index", "__dict__"} else set()
+    return {(root, name) for root in roots for name in attributes | keys}, changed
