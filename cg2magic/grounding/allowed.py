@@ -206,7 +206,9 @@ class Allowed:
         end = _key_end(text, self._rest.end)
         key = text if end < 0 else text[:end]
         if end >= 0 and _PART.fullmatch(key[-1:]):
-            return bool(_beginning(self.names, key))
+            # A model that means a bracket mostly has a token for both: "]
+            behind = text[end + 1 :].lstrip(b" ")
+            return behind[:1] in (b"", b"+", b"%", b".") and bool(_beginning(self.names, key))
         return _TEMPLATE.search(key) is not None
 
     def permits(self, piece: bytes) -> bool:

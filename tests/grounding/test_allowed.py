@@ -84,7 +84,7 @@ def test_a_key_that_is_put_together_stays_but_is_never_put_in():
     for piece in (b'bark_" + kind', b"bark_{}", b"%s_len"):
         assert keys.leaves(piece)
         assert not keys.permits(piece)
-    for piece in (b'bark"', b'root_"', b"leave", b'"'):
+    for piece in (b'bark"', b'bark_"]', b'root_"', b"leave", b'"'):
         assert not keys.leaves(piece)
     assert Allowed([b"bark_len"], b"bark_", KEY).leaves(b'"')
     assert not Allowed([b"bark_len"], b"bark_", WORD).leaves(b"{")
