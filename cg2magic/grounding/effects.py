@@ -179,6 +179,6 @@ def _given_by_target(pieces: Sequence[Piece]) -> tuple[set[tuple[str, str]], set
     }
     attributes = {two.text for one, two in pairwise(pieces) if one.text == "." and two.is_name}
     keys = {piece.text.strip("'\"") for piece in pieces if piece.kind == "string"}
-    whole = not keys and pieces[-1].text == "]"  # a key that is not written out
+    whole = not keys and bool(pieces) and pieces[-1].text == "]"  # a key that is not written out
     changed = roots if whole or attributes & {"columns", "index", "__dict__"} else set()
     return {(root, name) for root in roots for name in attributes | keys}, changed

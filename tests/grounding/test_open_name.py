@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cg2magic.grounding.open_name import open_name
@@ -228,6 +228,8 @@ def test_after_a_star_import_or_another_file_anything_may_be_bound():
     assert not read("from m import a\n%time f()\n").anything
 
 
+@example(["=", "\n"])
+@example(["a", "\\", "\n", "a"])
 @given(st.lists(st.sampled_from([*"abx.=,:()[]{}'\"\\# \n", "df", "for ", " in ", "import ", '"""', "as "])))
 def test_reading_piece_by_piece_finds_what_reading_at_once_finds(pieces):
     grown = Statements()
