@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from cg2magic.engines.local.decoding import Chooser, nucleus
+from cg2magic.engines.local.decoding import Chooser, likeliest, nucleus
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Sampling
 
@@ -50,3 +50,13 @@ def test_what_a_constraint_forbids_is_never_drawn():
     logits[42] = 0.0
     ids, probabilities = nucleus(logits, Sampling(temperature=1.0, top_p=1.0))
     assert ids[probabilities > 0].tolist() == [42]
+
+
+@pytest.mark.parametrize("rows", [3, 127, 128, 641, 5000, 151_936])
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_likeliest_are_those_of_a_stable_sort_over_all(rows, tied):
+    scores = torch.randn(rows, generator=torch.Generator().manual_seed(rows))
+    scores[rows // 2 :: 3] = -torch.inf
+    scores = scores.round() if tied else scores
+    best, ids = scores.sort(descending=True, stable=True)
+    assert likeliest(scores, 5) == list(zip(ids[:5].tolist(), best[:5].tolist(), strict=True))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from cg2magic.engines.local.forward import Cache, Forward
 
 _ALTERNATIVES = 5
+#: The likeliest tokens are looked for in blocks of this many.
+_BLOCK = 128
 #: Look for a token that is allowed in this many of the likeliest first, and then in this many.
 _FIRST = (256, 4096)
 #: Look for the nucleus in this many of the likeliest tokens first, before looking at all of them.
@@ -205,17 +207,15 @@ class Chooser:
         elif barred:
             logits = logits.index_fill(0, torch.tensor(sorted(barred), device=logits.device), -torch.inf)
         logprobs = logits.log_softmax(-1)
-        chosen = int(logprobs.argmax()) if self.sampling.temperature == 0 else self._draw(logits)
+        best = likeliest(logprobs, _ALTERNATIVES)
+        chosen = best[0][0] if self.sampling.temperature == 0 else self._draw(logits)
         corrected = False
         against = allowed.against(chosen) if allowed is not None else None
         if against is not None:
             instead = self._instead(logits, logprobs, against)
             chosen, corrected = (chosen, False) if instead is None else (instead, True)
-        best, ids = logprobs.topk(_ALTERNATIVES)  # [_ALTERNATIVES]
         alternatives = tuple(
-            TokenLogprob(i, self.vocabulary.text(i), logprob)
-            for i, logprob in zip(ids.tolist(), best.tolist(), strict=True)
-            if logprob > -torch.inf
+            TokenLogprob(i, self.vocabulary.text(i), logprob) for i, logprob in best if logprob > -math.inf
         )
         return TokenLogprob(
             chosen, self.vocabulary.text(chosen), float(logprobs[chosen]), alternatives, corrected
@@ -227,10 +227,10 @@ class Chooser:
 
         # Nearly always the likeliest tokens tell, and the index of the vocabulary need not be made.
         for first in _FIRST if self.sampling.temperature == 0 else ():
-            best, likeliest = logprobs.topk(min(first, len(logprobs)))  # [first]
+            best, top = logprobs.topk(min(first, len(logprobs)))  # [first]
             permitted = [
                 (i, math.exp(logprob))
-                for i, logprob in zip(likeliest.tolist(), best.tolist(), strict=True)
+                for i, logprob in zip(top.tolist(), best.tolist(), strict=True)
                 if logprob > -torch.inf and allowed.permits(self.vocabulary.pieces[i])
             ]
             together = sum(probability for _, probability in permitted)
@@ -254,6 +254,32 @@ class Chooser:
         bounds = probabilities.cpu().double().cumsum(-1)  # [N]
         drawn = torch.rand(1, dtype=torch.double, generator=self.generator) * bounds[-1]
         return int(ids[torch.searchsorted(bounds, drawn, right=True)])
+
+
+def likeliest(scores: torch.Tensor, count: int) -> list[tuple[int, float]]:
+    """Return the tokens with the highest scores, the highest first; of equal ones the first.
+
+    Parameters
+    ----------
+    scores : Tensor
+        ``[V]``
+    count : int
+
+    Returns
+    -------
+    list of (id, score)
+    """
+    import torch
+
+    # `topk` over a whole vocabulary takes longer than `log_softmax`. The highest scores stand in the blocks
+    # with the highest maxima, and those are quickly found.
+    whole = len(scores) - len(scores) % _BLOCK
+    maxima = scores[:whole].view(-1, _BLOCK).amax(-1)
+    first = maxima.sort(descending=True, stable=True).indices[:count].sort().values * _BLOCK  # [count]
+    within = torch.arange(_BLOCK, device=scores.device) + first[:, None]  # [count, _BLOCK]
+    ids = torch.cat((within.flatten(), torch.arange(whole, len(scores), device=scores.device)))
+    best, places = scores[ids].sort(descending=True, stable=True)
+    return list(zip(ids[places[:count]].tolist(), best[:count].tolist(), strict=True))
 
 
 def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
