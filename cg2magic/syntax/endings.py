@@ -6,15 +6,14 @@ All of this is about text. Each rule gives the length that is kept, or None to g
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 from itertools import pairwise
 
 from cg2magic.syntax import blocks, tokens
 from cg2magic.syntax.languages import Language, find
 from cg2magic.syntax.places import CLOSING
 
+_PYTHON = find("python")
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
@@ -247,15 +246,9 @@ def _block_above(prompt: str, lines: list[str]) -> int | None:
 
 
 def _is_open(code: str) -> bool:
-    """Whether the code ends inside of brackets, or of a string that goes over lines."""
-    try:
-        for _ in tokenize.generate_tokens(io.StringIO(code).readline):
-            pass
-    except tokenize.TokenError as error:
-        return "multi-line" in str(error) or "triple-quoted" in str(error)
-    except SyntaxError:
-        return False
-    return False
+    """Whether Python ends inside of brackets, of a string that goes over lines, or behind a backslash."""
+    state = tokens.read(code, _PYTHON)
+    return bool(state.stack) or state.inside == "string" or code.endswith("\\\n")
 
 
 def loop_end(text: str) -> int | None:
