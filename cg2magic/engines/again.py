@@ -2,7 +2,8 @@
 
 If some of several candidates are empty, they are drawn again with other seeds. If all are, the model wanted
 to end, so it is asked once more with its first token barred: instruct models often write a blank line first.
-But a model that was sure is right: behind ``SELECT name, count(*)`` there is nothing to add.
+But a model that was sure is right: behind ``SELECT name, count(*)`` there is nothing to add. So is one that
+has only a comment to write then, a ruler as often as not.
 """
 
 from __future__ import annotations
@@ -44,9 +45,13 @@ def write_again(candidates: list[Candidate], write: Write) -> None:
             blank = [i for i in blank if candidates[i].probability < SURE]
         if not blank:
             return
+        before = {i: candidates[i] for i in blank}
         for i in blank:
             candidates[i] = candidates[i].anew(barred=all_are)
         write([candidates[i] for i in blank], [i + again * _ROUND for i in blank])
+        for i, old in before.items():
+            if old.is_blank and candidates[i].says_nothing:
+                candidates[i] = old
 
 
 def notes_on_nothing(candidates: Sequence[Candidate]) -> tuple[str, ...]:

@@ -302,6 +302,24 @@ def test_a_model_that_has_nothing_to_add_says_so(engine, monkeypatch):
     assert "the model had nothing to add" in written.notes
 
 
+def test_a_comment_in_the_place_of_nothing_is_nothing(engine, monkeypatch):
+    end = engine.vocabulary.tokenizer.eos_token_id
+    ruler = engine.vocabulary.encode("# ---\n\n\n", inside=True)
+
+    def comment(_self, _logits, _start, barred=(), _allowed=None):
+        """Write an end at once; where that is barred, a ruler."""
+        if barred:
+            written[:] = ruler
+        return TokenLogprob(written.pop(0) if written else end, "", -2.0)
+
+    written = []
+    monkeypatch.setattr(Chooser, "__call__", comment)
+    found = engine.generate(Request(("x = 1\n",), Sampling(max_new_tokens=8)))
+    assert not written  # it was asked again, and wrote the ruler
+    assert found.suggestions[0].text == ""
+    assert "the model had nothing to add" in found.notes
+
+
 def test_a_model_that_was_sure_of_its_end_is_not_asked_again(engine, monkeypatch):
     asked = []
 

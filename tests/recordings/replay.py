@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cg2magic.engines.again import SURE
+from cg2magic.engines.again import write_again
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.vocabulary import Vocabulary
@@ -67,13 +68,15 @@ class Recording:
             between=((),),
             ends=self.vocabulary.steering_ids,
         )
-        candidate = Candidate(case.request, prompt, self.vocabulary)
-        self._write(candidate, record["written"])
-        if candidate.says_nothing and candidate.probability < SURE:
+        candidates = [Candidate(case.request, prompt, self.vocabulary)]
+        self._write(candidates[0], record["written"])
+
+        def write(new: list[Candidate], _numbers: Sequence[int]) -> None:
             assert "again" in record, "nothing comes of it now: record it again"
-            candidate = candidate.anew(barred=True)
-            self._write(candidate, record["again"])
-        return candidate.suggestion()
+            self._write(new[0], record["again"])
+
+        write_again(candidates, write)
+        return candidates[0].suggestion()
 
     def _write(self, candidate: Candidate, tokens: list[tuple[str, float]]) -> None:
         ids = self.vocabulary.tokenizer.get_vocab()
