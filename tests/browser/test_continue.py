@@ -70,9 +70,6 @@ def test_of_several_that_were_stopped_the_one_in_sight_goes_on(loaded):
     assert not button(panel, "Continue").is_visible()
     button(panel, "Stop").click()
     state(panel, "stopped")
-    # Stop also ran beside the cell, in a subshell. While that is taken away again, ipykernel may lose a
-    # message; nobody presses the next button within these milliseconds.
-    panel.page.wait_for_timeout(1000)
     texts = panel.locator("pre.cg2-code").all_inner_texts()
     button(panel, "Continue").click()
     state(panel, "done")

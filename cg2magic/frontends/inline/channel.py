@@ -11,6 +11,8 @@ from typing import Any, cast
 
 from comm import create_comm, get_comm_manager
 
+from cg2magic.frontends.routing import hear_on_the_senders_shell
+
 TARGET = "cg2magic.inline"
 
 
@@ -25,12 +27,12 @@ class Channel:
 
     def __init__(self, heard: Callable[[dict[str, Any]], None]) -> None:
         self._closed = False
-        # Any, because two of its methods are replaced.
+        # Any, because its methods are replaced.
         self._comm = cast("Any", create_comm(target_name=TARGET, primary=False))
         # The usual method calls IPython's `post_execute`, which shows and closes the figures of the running
-        # cell; and it listens on the shell that the kernel last sent from, not on the page's own.
+        # cell.
         self._comm.handle_msg = lambda message: heard(message["content"]["data"])
-        self._comm._reply_subshell_for = lambda _, asked: asked  # noqa: SLF001
+        hear_on_the_senders_shell(self._comm)
         get_comm_manager().register_comm(self._comm)
 
     def send(self, data: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from cg2magic.frontends.panel.heat import heat
 from cg2magic.frontends.panel.modules import joined
 from cg2magic.frontends.panel.render import STATIC, mimebundle
 from cg2magic.frontends.panel.standby import Standby
+from cg2magic.frontends.routing import hear_on_the_senders_shell
 from cg2magic.frontends.visible import Segment, caret, line_classes, lines, visible
 from cg2magic.request import Suggestion
 from cg2magic.service.job import Job, Snapshot
@@ -137,6 +138,8 @@ class Panel(anywidget.AnyWidget):
             asks_document=on_document is not None,
             card=self._drawn(job.snapshot()),
         )
+        # Stop runs on a subshell, from which the panel is then drawn.
+        hear_on_the_senders_shell(self.comm)
         self.on_msg(self._on_message)
 
     def show(self) -> None:

@@ -80,6 +80,22 @@ class Wire:
         message = self.client.session.msg("comm_msg", {"comm_id": panel_id, "data": data})
         self.client.shell_channel.send(message)
 
+    def request(self, kind, content, channel="shell", subshell=None):
+        """Send a request, and give the content of its reply."""
+        message = self.client.session.msg(kind, content)
+        if subshell:
+            message["header"]["subshell_id"] = subshell
+        sender = getattr(self.client, f"{channel}_channel")
+        sender.send(message)
+        while True:
+            reply = sender.get_msg(timeout=60)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return reply["content"]
+
+    def has_subshells(self):
+        """Whether this version of ipykernel can run code beside a cell."""
+        return "kernel subshells" in self.request("kernel_info_request", {}).get("supported_features", ())
+
     def updates(self, panel_id, name):
         """A trait's values as they were sent so far."""
         sent = [
@@ -163,6 +179,19 @@ def test_buttons_reach_the_job(wire):
     card = wire.until(panel_id, "card", lambda card: card["job"] != number and card["state"] == "done")
     assert text_of(card) == "x = 22"
     assert wire.printed("print(panel.outcome)") == "{}"
+
+
+def test_a_button_is_heard_after_stop_ran_on_a_subshell_that_is_gone(wire):
+    if not wire.has_subshells():
+        pytest.skip("no subshells in this ipykernel; `pip install -U ipykernel` brings them")
+    panel_id, _ = wire.show("panel = show(regenerate=new_job)")
+    subshell = wire.request("create_subshell_request", {}, "control")["subshell_id"]
+    # What is drawn while the subshell runs code is sent from there.
+    code = "panel.job.cancel(); panel.outcome = {'folded': True}"
+    wire.request("execute_request", {"code": code, "silent": True}, subshell=subshell)
+    wire.request("delete_subshell_request", {"subshell_id": subshell}, "control")
+    wire.send(panel_id, do="regenerate")
+    wire.until(panel_id, "outcome", lambda outcome: outcome == {})
 
 
 def test_a_regeneration_that_is_refused_is_shown_in_the_card(wire):

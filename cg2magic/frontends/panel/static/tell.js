@@ -5,8 +5,7 @@ import { askingCell, notebookOf } from "./notebook.js";
 
 /**
  * Tell the kernel the document; where there is none it is told so, and need not wait. It is a message and not
- * code on a subshell: JupyterLab makes a subshell for the widget's messages just now, and they were no
- * longer heard when another one came and went meanwhile.
+ * code on a subshell: JupyterLab has a subshell for the widgets' messages already.
  *
  * @param {Panel.PanelModel} model
  * @returns {void}
