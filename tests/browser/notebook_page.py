@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,10 @@ class NotebookPage:
         name: str,
         *,
         kernel: str = "python3",
+        disabled: Sequence[str] = (),
         **context: Any,
     ) -> NotebookPage:
-        """Make an empty notebook of that name and open it."""
+        """Make an empty notebook of that name and open it, in a page without what is disabled there."""
         path = root / f"{front_end}-{name}" / "notebook.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -62,8 +64,38 @@ class NotebookPage:
         tab = browser.new_context(**context).new_page()
         tab.set_default_timeout(60_000)
         notebook = cls(tab, path, url)
+        if disabled:
+            notebook.disable(*disabled)
         notebook.open()
         return notebook
+
+    def disable(self, *extensions: str) -> None:
+        """Have the page without these when it is opened, as `jupyter labextension disable` does."""
+        self.page.add_init_script(f"""document.addEventListener("readystatechange", () => {{
+          const data = document.getElementById("jupyter-config-data");
+          if (!data || document.readyState !== "interactive") return;
+          const config = JSON.parse(data.textContent);
+          config.disabledExtensions = [...(config.disabledExtensions ?? []), ...{json.dumps(extensions)}];
+          data.textContent = JSON.stringify(config);
+        }});""")
+
+    @contextlib.contextmanager
+    def second_page(self) -> Iterator[NotebookPage]:
+        """Open what is saved in another page, on the same kernel."""
+        with self.beside(self.path.name) as other:
+            other.open()
+            yield other
+
+    @contextlib.contextmanager
+    def beside(self, name: str) -> Iterator[NotebookPage]:
+        """Make a page for a file in the notebook's folder."""
+        path = self.path.with_name(name)
+        other = NotebookPage(self.page.context.new_page(), path, self.url.replace(self.path.name, name))
+        other.page.set_default_timeout(60_000)
+        try:
+            yield other
+        finally:
+            other.page.close()
 
     def open(self, *, kernel: bool = True) -> None:
         """Load the page and wait for the notebook, and for its kernel where it has one."""

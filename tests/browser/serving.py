@@ -51,11 +51,8 @@ def _write_json(path: Path, content: object) -> None:
 
 
 @contextmanager
-def serve(home: Path, *without: str) -> Iterator[Server]:
-    """Run one server for both front ends: jupyterlab serves /lab, notebook's extension /notebooks.
-
-    `without` are extensions that it does not have, as where they are installed for the kernel alone.
-    """
+def serve(home: Path) -> Iterator[Server]:
+    """Run one server for both front ends: jupyterlab serves /lab, notebook's extension /notebooks."""
     root = home / "root"
     root.mkdir()
     settings = home / "settings"
@@ -76,9 +73,6 @@ def serve(home: Path, *without: str) -> Iterator[Server]:
                 "metadata": {"debugger": False},
             },
         )
-    if without:
-        disabled = {"disabledExtensions": dict.fromkeys(without, True)}
-        _write_json(home / "config/labconfig/page_config.json", disabled)
     # What the wheel installs: the labextension of this checkout, and not a copy that is installed.
     labextension = home / "data/labextensions/cg2magic"
     labextension.parent.mkdir(parents=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.asking import button
-from tests.browser.notebook_page import NotebookPage
 from tests.browser.typist import KERNEL
 
 pytestmark = pytest.mark.browser
@@ -67,25 +66,20 @@ def test_a_cell_that_waits_sees_them_too_and_its_panel_works_afterwards(loaded, 
     ]
 
 
-def test_of_two_pages_on_a_kernel_the_one_whose_cell_waits_tells_its_own(own_notebook):
-    one = own_notebook()
-    load(one)
-    one.add("limit = 'saved'")
-    one.save()
+def test_of_two_pages_on_a_kernel_the_one_whose_cell_waits_tells_its_own(loaded):
+    loaded.add("limit = 'saved'")
+    loaded.save()
     # It finds the extension loaded, as a page does that was reloaded.
-    other = NotebookPage(one.page.context.new_page(), one.path, one.url)
-    other.page.set_default_timeout(60_000)
-    other.open()
-    other.page.get_by_role("button", name="Suggestions while typing").wait_for()
-    for page, text in ((one, "limit = 'here'"), (other, "limit = 'there'")):
-        page.add(text)
-        _, prompt = read(page, page.add_and_run("%%complete -m 2 --wait\nprint(limit"))
-        assert f"limit = 'saved'\n\n# %%\n{text}\n\n# %%\nprint(" in prompt
+    with loaded.second_page() as other:
+        other.page.get_by_role("button", name="Suggestions while typing").wait_for()
+        for page, text in ((loaded, "limit = 'here'"), (other, "limit = 'there'")):
+            page.add(text)
+            _, prompt = read(page, page.add_and_run("%%complete -m 2 --wait\nprint(limit"))
+            assert f"limit = 'saved'\n\n# %%\n{text}\n\n# %%\nprint(" in prompt
 
 
-def test_a_kernel_that_was_restarted_waits_for_no_page_and_then_finds_it_again(own_notebook):
-    page = own_notebook()
-    load(page)
+def test_a_kernel_that_was_restarted_waits_for_no_page_and_then_finds_it_again(loaded):
+    page = loaded
     page.page.evaluate(f"() => {KERNEL}.restart()")
     page.page.get_by_role("button", name="Suggestions while typing").wait_for(state="hidden")
     page.wait_until_back()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.asking import button
+from tests.browser.notebook_page import MODEL
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +71,10 @@ def test_of_several_that_were_stopped_the_one_in_sight_goes_on(loaded):
     assert not button(panel, "Continue").is_visible()
     button(panel, "Stop").click()
     state(panel, "stopped")
+    # When the finished card is stored, its output may be drawn anew, just under a click.
+    loaded.page.wait_for_function(
+        f"() => JSON.stringify({MODEL}.cells.map((cell) => cell.toJSON())).includes('stopped')"
+    )
     texts = panel.locator("pre.cg2-code").all_inner_texts()
     button(panel, "Continue").click()
     state(panel, "done")

@@ -11,7 +11,7 @@ import pytest
 
 from cg2magic.frontends.inline.documents import Documents
 from cg2magic.frontends.panel.widget import Panel
-from tests.browser.notebook_page import MODEL, NotebookPage
+from tests.browser.notebook_page import MODEL
 from tests.browser.typist import KERNEL, Typist
 
 pytestmark = pytest.mark.browser
@@ -32,11 +32,15 @@ told = [*told.values()][-1] if told else [None, None]
 
 
 @pytest.fixture
-def typist(own_notebook):
-    typist = Typist(own_notebook())
+def typist(notebook):
+    typist = Typist(notebook)
+    # Loaded anew, the kernel has been told of no notebook yet.
+    notebook.add_and_run("%reload_ext cg2magic")
     typist.switch_on()
     typist.listen()
-    return typist
+    yield typist
+    notebook.add_and_run("%config CG2.inline = False")
+    typist.wait_for("off")
 
 
 def in_page(typist):
@@ -156,16 +160,14 @@ def test_a_kernel_that_has_forgotten_is_told_all_of_it_and_answers_the_same_ques
 
 def test_two_pages_of_one_kernel_are_not_mixed_up(typist):
     typist.notebook.save()
-    other = NotebookPage(typist.page.context.new_page(), typist.notebook.path, typist.notebook.url)
-    other.page.set_default_timeout(60_000)
-    other.open()
-    second = Typist(other)
-    second.wait_for("ready")
-    second.listen()
-    for turn, one in enumerate((typist, second, typist, second)):
-        one.notebook.add(f"here_{turn} = 1")
-        one.begin("x = f")
-        assert in_kernel_after_key(one) == in_page(one)
+    with typist.notebook.second_page() as other:
+        second = Typist(other)
+        second.wait_for("ready")
+        second.listen()
+        for turn, one in enumerate((typist, second, typist, second)):
+            one.notebook.add(f"here_{turn} = 1")
+            one.begin("x = f")
+            assert in_kernel_after_key(one) == in_page(one)
 
 
 def changed(chance, document, number):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.browser.notebook_page import NotebookPage
-from tests.browser.serving import TOKEN, serve
+from tests.browser.serving import TOKEN
 from tests.browser.typist import KERNEL, Typist
 from tests.engines.stand_in import begin, reply, send, stand_in
 
@@ -34,13 +34,20 @@ def well(handler, _):
     send(handler, "[DONE]")
 
 
+@pytest.fixture
+def typist(notebook):
+    yield Typist(notebook)
+    # The next test finds the extension as new, and the model there.
+    notebook.add_and_run("%reload_ext cg2magic\n%config CG2.inline = False\n%cg2 load mini")
+    Typist(notebook).wait_for("off")
+
+
 def titled(typist, text):
     """Wait until the status item's explanation has this text."""
     typist.page.locator(f".cg2-InlineStatus button[title*={json.dumps(text)}]").wait_for()
 
 
-def test_a_failing_server_is_shown_left_in_peace_and_comes_back_by_a_click(own_notebook):
-    typist = Typist(own_notebook())
+def test_a_failing_server_is_shown_left_in_peace_and_comes_back_by_a_click(typist):
     with stand_in(answer=broken) as server:
         typist.notebook.add_and_run(f"%load_ext cg2magic\n%cg2 load {server.url}")
         typist.notebook.add_and_run(CLOCK)
@@ -67,8 +74,7 @@ def test_a_failing_server_is_shown_left_in_peace_and_comes_back_by_a_click(own_n
         typist.wait_for("off")
 
 
-def test_what_was_unloaded_is_not_loaded_by_a_key_and_by_a_click_it_is(own_notebook):
-    typist = Typist(own_notebook())
+def test_what_was_unloaded_is_not_loaded_by_a_key_and_by_a_click_it_is(typist):
     typist.switch_on()
     typist.notebook.add_and_run("%cg2 unload")
     typist.wait_for("unloaded")
@@ -81,43 +87,39 @@ def test_what_was_unloaded_is_not_loaded_by_a_key_and_by_a_click_it_is(own_noteb
     typist.wait_for("ready")
 
 
-def test_a_kernel_that_another_page_restarts_leaves_no_status_behind(own_notebook):
-    one = own_notebook()
-    typist = Typist(one)
+@pytest.mark.parametrize("front_end", ["lab"], indirect=True)  # the connection is the same in both
+def test_a_kernel_that_another_page_restarts_leaves_no_status_behind(typist):
+    one = typist.notebook
     typist.switch_on()
     one.save()
-    other = NotebookPage(one.page.context.new_page(), one.path, one.url)
-    other.page.set_default_timeout(60_000)
-    other.open()
-    second = Typist(other)
-    second.wait_for("ready")
-    one.page.evaluate(f"() => {KERNEL}.restart()")
-    second.status.wait_for(state="hidden")
-    one.wait_until_back()
-    other.add_and_run("%load_ext cg2magic")
-    second.wait_for("off")
+    with one.second_page() as other:
+        second = Typist(other)
+        second.wait_for("ready")
+        one.page.evaluate(f"() => {KERNEL}.restart()")
+        second.status.wait_for(state="hidden")
+        one.wait_until_back()
+        other.add_and_run("%load_ext cg2magic")
+        second.wait_for("off")
 
 
-def test_what_was_said_while_a_connection_was_lost_is_asked_for(own_notebook):
-    one = own_notebook()
-    Typist(one).switch_on()
+@pytest.mark.parametrize("front_end", ["lab"], indirect=True)
+def test_what_was_said_while_a_connection_was_lost_is_asked_for(typist):
+    one = typist.notebook
+    typist.switch_on()
     one.save()
-    other = NotebookPage(one.page.context.new_page(), one.path, one.url)
-    other.page.set_default_timeout(60_000)
-    other.open()
-    second = Typist(other)
-    second.wait_for("ready")
-    other.page.evaluate(f"() => {KERNEL}._clearSocket()")
-    one.add_and_run("%config CG2.inline = False")
-    Typist(one).wait_for("off")
-    assert second.status.inner_text() == "cg2: ready"
-    other.page.evaluate(f"async () => {{ await {KERNEL}.reconnect() }}")
-    second.wait_for("off")
+    with one.second_page() as other:
+        second = Typist(other)
+        second.wait_for("ready")
+        other.page.evaluate(f"() => {KERNEL}._clearSocket()")
+        one.add_and_run("%config CG2.inline = False")
+        typist.wait_for("off")
+        assert second.status.inner_text() == "cg2: ready"
+        other.page.evaluate(f"async () => {{ await {KERNEL}.reconnect() }}")
+        second.wait_for("off")
 
 
 @pytest.mark.parametrize("front_end", ["lab"], indirect=True)  # Notebook shows one view
-def test_a_second_view_of_a_notebook_has_suggestions_too(own_notebook):
-    typist = Typist(own_notebook())
+def test_a_second_view_of_a_notebook_has_suggestions_too(typist):
     typist.switch_on()
     first = typist.page.evaluate("() => jupyterapp.shell.currentWidget.id")
     typist.page.evaluate("() => jupyterapp.commands.execute('docmanager:clone')")
@@ -139,52 +141,47 @@ def test_a_second_view_of_a_notebook_has_suggestions_too(own_notebook):
     asks(BEGUN + " = np.ones")
 
 
+SETTINGS = f"{INLINE}:inline-completer"
+NOT_OURS = {"providers": {"cg2magic": {"enabled": False, "timeout": 5000, "debouncerDelay": 0}}}
+
+
 @pytest.fixture
-def page_of(tmp_path, browser, front_end):
-    """Make a notebook on a server with these settings."""
-    pages, servers = [], []
+def settings(server):
+    """Put what a person has set up onto the server; afterwards it is as before."""
 
-    def make(where, content):
-        path = tmp_path / "home" / where
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(content), "utf-8")
-        serving = serve(tmp_path / "home")
-        server = serving.__enter__()
-        servers.append(serving)
-        pages.append(NotebookPage.create(browser, server.url, server.root, TOKEN, front_end, "own"))
-        return Typist(pages[-1])
+    def put(content):
+        raw = json.dumps({"raw": json.dumps(content)}).encode()
+        url = f"{server.url}/lab/api/settings/{SETTINGS}?token={TOKEN}"
+        headers = {"Content-Type": "application/json"}
+        urlopen(Request(url, raw, headers, method="PUT"), timeout=60).close()
 
-    yield make
-    for page in pages:
-        page.shut_down()
-        page.close()
-    for serving in servers:
-        serving.__exit__(None, None, None)
+    yield put
+    put({})
 
 
 @pytest.mark.parametrize(
-    ("where", "content", "says"),
+    ("disabled", "set_up", "says"),
     [
-        (
-            "config/labconfig/page_config.json",
-            {"disabledExtensions": {f"{INLINE}:inline-completer": True}},
-            f"jupyter labextension enable {INLINE}:inline-completer",
-        ),
-        (
-            f"settings/{INLINE}/inline-completer.jupyterlab-settings",
-            {"providers": {"cg2magic": {"enabled": False, "timeout": 5000, "debouncerDelay": 0}}},
-            "JupyterLab's settings, under Inline Completer",
-        ),
+        ([SETTINGS], {}, f"jupyter labextension enable {SETTINGS}"),
+        ([], NOT_OURS, "JupyterLab's settings, under Inline Completer"),
     ],
+    ids=["disabled", "switched off"],
 )
-def test_where_the_page_cannot_show_them_the_item_says_why(page_of, where, content, says):
-    typist = page_of(where, content)
-    typist.notebook.add_and_run("%load_ext cg2magic")
-    typist.wait_for("off")
-    typist.status.click()
-    typist.wait_for("hidden")
-    titled(typist, says)
-    assert typist.status.inner_text() == "cg2: not shown"
+def test_where_the_page_cannot_show_them_the_item_says_why(notebook, settings, disabled, set_up, says):
+    settings(set_up)
+    notebook.add_and_run("%load_ext cg2magic")
+    notebook.save()
+    with notebook.beside(notebook.path.name) as other:
+        other.disable(*disabled)
+        other.open()
+        typist = Typist(other)
+        typist.wait_for("off")
+        typist.status.click()
+        typist.wait_for("hidden")
+        titled(typist, says)
+        assert typist.status.inner_text() == "cg2: not shown"
+    notebook.add_and_run("%config CG2.inline = False")
+    Typist(notebook).wait_for("off")
 
 
 def test_what_throws_in_our_code_is_not_thrown_at_the_page(notebook):

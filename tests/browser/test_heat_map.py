@@ -156,33 +156,33 @@ def test_a_scored_cell_is_walked_with_the_arrow_keys_and_outlives_its_kernel(not
     assert set(output[-1]["data"]) == {"text/html", "text/plain"}
 
 
-def test_where_a_notebook_is_not_trusted_colours_underlines_and_tooltips_are_left(own_notebook):
-    page = own_notebook()
-    page.add_and_run("%load_ext cg2magic")
-    cell = page.add_and_run("%%score\nimport numpy as np\nx = np.zeros(3)")
-    page.cell(cell).locator(".cg2-scored").wait_for(timeout=60_000)
-    content = page.save()
-    page.shut_down()
+def test_where_a_notebook_is_not_trusted_colours_underlines_and_tooltips_are_left(notebook):
+    notebook.add_and_run("%load_ext cg2magic")
+    cell = notebook.add_and_run("%%score\nimport numpy as np\nx = np.zeros(3)")
+    notebook.cell(cell).locator(".cg2-scored").wait_for(timeout=60_000)
+    content = notebook.save()
     for each in content["cells"]:
         each["metadata"].pop("trusted", None)
         for output in each.get("outputs", []):
             # Changed, so its signature is another.
             output["metadata"] = {"changed": True}
-    page.path.write_text(json.dumps(content), encoding="utf-8")
-    page.open(kernel=False)
-    card = page.page.locator(".cg2-scored")
-    card.wait_for()
-    assert card.locator("style").count() == 0
-    assert card.get_by_role("radio").count() == 0
-    label = card.locator("label").filter(has=page.page.locator("span[style]")).first
-    assert "likeliest:" in label.get_attribute("title")
-    look = label.locator("span").evaluate(
-        "(span) => [getComputedStyle(span).backgroundColor, getComputedStyle(span).borderBottomWidth]"
-    )
-    assert look[0].startswith("rgba(230, 97, 0")
-    assert look[1] != "0px"
-    assert "import numpy as np" in card.locator("pre").inner_text()
-    picture(page, "score-untrusted")
+    with notebook.beside("untrusted.ipynb") as page:
+        page.path.write_text(json.dumps(content), encoding="utf-8")
+        page.open(kernel=False)
+        card = page.page.locator(".cg2-scored")
+        card.wait_for()
+        assert card.locator("style").count() == 0
+        assert card.get_by_role("radio").count() == 0
+        label = card.locator("label").filter(has=page.page.locator("span[style]")).first
+        assert "likeliest:" in label.get_attribute("title")
+        look = label.locator("span").evaluate(
+            "(span) => [getComputedStyle(span).backgroundColor, getComputedStyle(span).borderBottomWidth]"
+        )
+        assert look[0].startswith("rgba(230, 97, 0")
+        assert look[1] != "0px"
+        assert "import numpy as np" in card.locator("pre").inner_text()
+        picture(page, "score-untrusted")
+        page.shut_down()
 
 
 def test_a_server_that_weighs_no_tokens_has_the_reason_in_place_of_a_map(notebook, ready):

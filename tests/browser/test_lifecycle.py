@@ -11,8 +11,7 @@ pytestmark = pytest.mark.browser
 SECOND_VIEW = "display(slow_job.panels[-1])"
 
 
-def test_saved_and_reopened_without_its_kernel_it_is_the_same_card_without_buttons(own_notebook):
-    notebook = own_notebook()
+def test_saved_and_reopened_without_its_kernel_it_is_the_same_card_without_buttons(notebook):
     cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL], ["total = sum(values)"]]))
     panel = notebook.panel(cell)
     panel.get_by_role("status").get_by_text("Suggestion ready").wait_for()
@@ -58,8 +57,7 @@ def test_what_became_of_a_suggestion_is_stored_with_it(notebook, done):
     assert card.locator("pre").first.inner_text().rstrip("\n") == "x = 22"
 
 
-def test_when_the_kernel_restarts_what_was_written_stays_usable(own_notebook):
-    notebook = own_notebook()
+def test_when_the_kernel_restarts_what_was_written_stays_usable(notebook):
     cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "never.gate"}))
     panel = notebook.panel(cell)
     wrote(panel, 6)
@@ -78,11 +76,9 @@ def test_when_the_kernel_restarts_what_was_written_stays_usable(own_notebook):
     wrote(notebook.panel(again), 6)
     button(notebook.panel(again), "Stop").click()
     notebook.panel(again).get_by_role("status").get_by_text("Suggestion stopped").wait_for()
-    assert notebook.errors == []
 
 
-def test_a_page_loaded_while_a_suggestion_is_written_goes_on_showing_it(own_notebook):
-    notebook = own_notebook()
+def test_a_page_loaded_while_a_suggestion_is_written_goes_on_showing_it(notebook):
     cell = notebook.add_and_run(ask(*MEAN, fills=[[FILL]], gates={6: "go.gate"}))
     wrote(notebook.panel(cell), 6)
     notebook.save()
