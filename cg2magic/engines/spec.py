@@ -14,6 +14,13 @@ _RESOLVED = ("device", "precision", "groups", "served")
 #: An address without a scheme: a host with a port.
 _HOST = re.compile(r"(?:(?:\[[0-9a-f:]+\]|[\w-][\w.-]+):\d+|localhost)(?:/|\Z)", re.IGNORECASE)
 
+#: The page of a model on the Hub, as it is copied out of a browser, with or without a revision.
+_HUB_PAGE = re.compile(
+    r"https?://(?:huggingface\.co|hf\.co)/(?P<id>[\w.-]+/[\w.-]+)"
+    r"(?:/(?:tree|blob|resolve)/(?P<revision>[\w.-]+)(?:/.*)?)?/?",
+    re.IGNORECASE,
+)
+
 
 class Named(Protocol):
     """A loaded model, here or on a server."""
@@ -28,7 +35,8 @@ class Named(Protocol):
 class ModelSpec:
     """Which model to load, and how; None keeps the current choice.
 
-    The name may be that of a server, or its address; ``served`` and ``tokenizer`` are only for servers.
+    The name may be that of a server, or its address; ``served`` and ``tokenizer`` are only for servers. The
+    address of a model's page on the Hub is read as its id.
     """
 
     name: str
@@ -41,6 +49,10 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         refuse_secrets(self.name)
+        if page := _HUB_PAGE.fullmatch(self.name):
+            revision = page["revision"] or "main"
+            name = page["id"] if revision == "main" else f"{page['id']}@{revision}"
+            object.__setattr__(self, "name", name)
 
     @property
     def is_remote(self) -> bool:

@@ -241,6 +241,12 @@ def find(name: str) -> Entry | None:
     return None
 
 
+def knows(repo: str) -> bool:
+    """Whether a model of the Hub is in the catalog, by any of its ids."""
+    wanted = repo.casefold()
+    return any(wanted in ((entry.repo or "").casefold(), (entry.gguf or "").casefold()) for entry in CATALOG)
+
+
 def closest(name: str, n: int = 3) -> tuple[str, ...]:
     """Return known names for what was typed: those that contain all its words, or else the closest ones."""
     wanted = name.casefold().rpartition("/")[2]

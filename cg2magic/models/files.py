@@ -23,7 +23,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_text("utf-8"))
     except OSError:
-        raise LoadError(f"{folder} is not a checkpoint: it has no readable config.json") from None
+        raise LoadError(
+            f"{folder} is not a checkpoint: it has no readable config.json; give the folder in which that "
+            "lies beside the tokenizer and the weights, or a .gguf file"
+        ) from None
     except ValueError as error:
         raise LoadError(f"{path} is not JSON ({error}); download the model again") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):

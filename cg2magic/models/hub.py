@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cg2magic.errors import LoadError
-from cg2magic.models.catalog import closest, did_you_mean, find
+from cg2magic.models.catalog import closest, did_you_mean, knows
 from cg2magic.models.files import check_tokenizer_files
 from cg2magic.models.weights import weight_files
-from cg2magic.wording import one_line
+from cg2magic.wording import gigabytes, one_line
 
 if TYPE_CHECKING:
     from cg2magic.progress import Watch
@@ -66,7 +68,7 @@ def download(
         RevisionNotFoundError,
     )
 
-    near = "" if find(repo) or not closest(repo) else f"; {did_you_mean(repo)}"
+    near = "" if knows(repo) or not closest(repo) else f"; {did_you_mean(repo)}"
     if is_offline():
         raise LoadError(
             f"{repo} is not in this machine's cache and HF_HUB_OFFLINE forbids the network; unset it to "
@@ -75,12 +77,14 @@ def download(
     try:
         sizes = _list(repo, revision)
         wanted = choose(sizes)
+        total = sum(sizes[name] for name in wanted)
+        _check_room(repo, total)
         return Path(
             snapshot_download(
                 repo,
                 revision=revision,
                 allow_patterns=list(wanted),
-                tqdm_class=_counter(sum(sizes[name] for name in wanted), f"downloading {repo}", watch),
+                tqdm_class=_counter(total, f"downloading {repo}", watch),
             )
         )
     except LoadError:
@@ -95,10 +99,11 @@ def download(
             "tag or commit"
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise LoadError(
-            f"the Hub has no model {repo}, or shows it only to logged-in users; {did_you_mean(repo)}"
-        ) from error
+        do = "`hf auth login` logs in" if knows(repo) else did_you_mean(repo)
+        raise LoadError(f"the Hub has no model {repo}, or shows it only to logged-in users; {do}") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise _no_room(repo) from error
         raise LoadError(
             f"{repo} could not be fetched from the Hub ({one_line(error)}); without a network, load 'mini', "
             f"a local folder, or a model in the cache (HF_HOME){near}"
@@ -163,6 +168,28 @@ def choose_files(names: Iterable[str]) -> tuple[str, ...]:
     safetensors = [name for name in top if _SAFETENSORS.fullmatch(name)]
     pickles = [name for name in top if _PICKLES.fullmatch(name)]
     return (*texts, *(safetensors or pickles))
+
+
+def _check_room(repo: str, total: int) -> None:
+    """Refuse a download that the disk has no room for, before it fills it up."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
+    kept = (cache / f"models--{repo.replace('/', '--')}").rglob("*")
+    there = sum(path.lstat().st_size for path in kept if path.is_file() and not path.is_symlink())
+    disk = next(path for path in (cache, *cache.absolute().parents) if path.is_dir())
+    if shutil.disk_usage(disk).free < total - there:
+        raise _no_room(repo, total - there)
+
+
+def _no_room(repo: str, missing: int = 0) -> LoadError:
+    from huggingface_hub import constants
+
+    size = f" for {gigabytes(missing)}" if missing else ""
+    return LoadError(
+        f"{repo} does not fit: the disk of {constants.HF_HUB_CACHE} has no room{size}; free some, set "
+        "HF_HOME to a folder on another disk, or load a smaller model"
+    )
 
 
 def _list(repo: str, revision: str | None) -> dict[str, int]:

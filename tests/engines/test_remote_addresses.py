@@ -51,3 +51,18 @@ def test_an_api_that_begins_elsewhere_is_taken_as_it_is():
 )
 def test_names_and_folders_are_no_addresses(name):
     assert not ModelSpec(name).is_remote
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("https://huggingface.co/Qwen/Qwen2.5-Coder-0.5B", "Qwen/Qwen2.5-Coder-0.5B"),
+        ("https://huggingface.co/owner/name-GGUF/blob/main/name-Q4_K_M.gguf", "owner/name-GGUF"),
+        ("https://HF.co/owner/name/tree/v1.0/", "owner/name@v1.0"),
+        ("https://huggingface.co/owner/name/resolve/main/config.json", "owner/name"),
+    ],
+)
+def test_the_page_of_a_model_on_the_hub_is_no_server_but_that_model(page, name):
+    spec = ModelSpec(page)
+    assert not spec.is_remote
+    assert spec.name == name

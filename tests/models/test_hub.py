@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,7 +21,7 @@ from cg2magic.errors import LoadError
 from cg2magic.models import hub
 from cg2magic.models.hub import choose_files
 from cg2magic.models.loading import load_model
-from cg2magic.progress import LoadCancelled
+from cg2magic.progress import LoadCancelled, Watch
 from tests.checkpoints import make_config, make_weights, write_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -264,6 +266,40 @@ def test_no_network_is_said_in_one_line_with_what_to_do(monkeypatch):
     with pytest.raises(LoadError, match=r"could not be fetched.*without a network, load 'mini'") as caught:
         load_model("codegen2-1B")
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_the_catalog_that_the_hub_does_not_show_may_need_a_login(server):
+    for name, repo in (("starcoder2-3b", "bigcode/starcoder2-3b"), ("Salesforce/codegen2-1B",) * 2):
+        with pytest.raises(LoadError, match=rf"has no model {repo}, or shows .*; `hf auth login` logs in$"):
+            load_model(name)
+    assert server.ranges == []
+
+
+def test_a_model_for_which_the_disk_has_no_room_is_not_begun(server, tmp_path, monkeypatch):
+    folder = write_checkpoint(tmp_path / "theirs")
+    server.models["someone/tiny"] = folder
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    free = SimpleNamespace(free=size // 2)
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(LoadError, match=r"does not fit: the disk of .*cache has no room for .* HF_HOME"):
+        load_model("someone/tiny")
+    assert not any("/resolve/" in path for path in server.asked)
+    free.free = size
+    assert load_model("someone/tiny").groups == 8
+    # What is there already needs no room again.
+    free.free = 0
+    hub.download("someone/tiny", Watch(), None, choose_files)
+
+
+def test_a_disk_that_fills_up_while_downloading_is_said(server, tmp_path, monkeypatch):
+    server.models["someone/tiny"] = write_checkpoint(tmp_path / "theirs")
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    with pytest.raises(LoadError, match="has no room; free some, set HF_HOME"):
+        load_model("someone/tiny")
 
 
 def test_offline_is_respected_however_it_is_said(server, monkeypatch):
