@@ -28,6 +28,8 @@ class StandIn:
         What it counts in any prompt.
     probed : callable
         Its answer to a request that is not streamed, of which there are some while it is loaded.
+    many : bool
+        Whether it writes several texts for one request.
     requests : list of dict
         What it was asked.
     base : str
@@ -40,6 +42,7 @@ class StandIn:
     models: Any = field(default_factory=lambda: [{"id": "mini"}])
     prompt_tokens: int = len(FileTokenizer(MINI).encode(SAMPLE, add_special_tokens=False))
     probed: Callable[[dict], Any] | None = None
+    many: bool = False
     requests: list[dict] = field(default_factory=list)
     base: str = "/v1"
     status: int = 200
@@ -50,7 +53,10 @@ class StandIn:
         """Answer as servers do: with a token, the one with the highest bias if there is one, and a count."""
         bias = body.get("logit_bias") or {"5": 0}
         token = int(max(bias, key=bias.__getitem__))
-        return tokens(token, finish="length") | {"usage": {"prompt_tokens": self.prompt_tokens}}
+        answer = tokens(token, finish="length") | {"usage": {"prompt_tokens": self.prompt_tokens}}
+        texts = body.get("n", 1) if self.many else 1
+        choices = [{**answer["choices"][0], "index": index} for index in range(texts)]
+        return answer | {"choices": choices}
 
 
 @contextmanager
@@ -111,11 +117,11 @@ def begin(handler: BaseHTTPRequestHandler) -> None:
     handler.end_headers()
 
 
-def tokens(*ids: int, finish: str | None = None) -> dict:
-    """An event with these tokens, as vLLM writes it."""
+def tokens(*ids: int, finish: str | None = None, index: int = 0) -> dict:
+    """An event with these tokens of a text, as vLLM writes it."""
     names = [f"token_id:{i}" for i in ids]
     told = {"tokens": names, "token_logprobs": [-0.5] * len(ids), "top_logprobs": [{n: -0.5} for n in names]}
-    return {"choices": [{"index": 0, "text": "x", "logprobs": told, "finish_reason": finish}]}
+    return {"choices": [{"index": index, "text": "x", "logprobs": told, "finish_reason": finish}]}
 
 
 def send(handler: BaseHTTPRequestHandler, *events: Any) -> None:

@@ -138,6 +138,7 @@ def test_mistral_s_fim_endpoint_completes_and_fills(monkeypatch):
         assert engine.loaded.context == 32768
         assert engine.loaded.abilities.lines[1:] == (
             "holes: with its own fim/completions, one at a time",
+            "candidates: a request for each",
             "no heat map, and no other token to go on from: it reports no log-probabilities",
         )
         assert engine.generate(HOLE).suggestions[0].text == "a + b"
@@ -153,7 +154,10 @@ def test_mistral_s_fim_endpoint_completes_and_fills(monkeypatch):
 def test_deepseek_s_fim_endpoint_fills_with_a_suffix_and_weighs_its_tokens():
     with documented("deepseek", write=fills, model="deepseek-chat", specials=()) as server:
         engine = RemoteEngine(reach(server.url, served="deepseek-chat"))
-        assert engine.loaded.abilities.lines[1:] == ("holes: with its own suffix, one at a time",)
+        assert engine.loaded.abilities.lines[1:] == (
+            "holes: with its own suffix, one at a time",
+            "candidates: a request for each",
+        )
         (suggestion,) = engine.generate(HOLE).suggestions
         assert (suggestion.text, suggestion.logprob) == ("a + b", -0.5)
         ((path, body),) = server.requests

@@ -45,6 +45,7 @@ def test_what_it_can_do_is_found_out_and_said(text):
     assert text.loaded.abilities.lines == (
         "prompts: text, since it refuses token ids",
         "holes: with the special tokens of codegen2, which it reads in a text",
+        "candidates: several in one request, unless they have a seed",
         "no heat map, and no other token to go on from: it reports no log-probabilities",
     )
     assert text.loaded.context == 1024
@@ -109,6 +110,14 @@ def test_candidates_are_drawn_with_seeds_of_their_own(text, through):
     suggestions = text.generate(Request((PLAIN,), sampling)).suggestions
     assert len(suggestions) == 3
     assert len({body["seed"] for _, body in through.requests}) >= 3
+
+
+def test_candidates_without_a_seed_begin_in_one_request(text, through):
+    sampling = Sampling(n=3, max_new_tokens=8, temperature=1.0)
+    suggestions = text.generate(Request((PLAIN,), sampling)).suggestions
+    assert len(suggestions) == 3
+    assert all(suggestion.text for suggestion in suggestions)
+    assert through.requests[0][1]["n"] == 3
 
 
 def test_where_a_server_weighs_its_tokens_there_is_a_heat_map_and_another_token_to_go_on_from(weighed, local):

@@ -7,6 +7,7 @@ from typing import Any
 
 from cg2magic.engines.remote.calls import Ask, Call, Completions, FimCompletions, Infill, OllamaGenerate
 from cg2magic.engines.remote.client import Client
+from cg2magic.engines.remote.events import choices
 from cg2magic.engines.remote.route import ServerError
 from cg2magic.prompts.families import FORMATS
 from cg2magic.request import Sampling
@@ -34,6 +35,8 @@ class Abilities:
         How it is asked to fill a hole, if it puts the texts around it into the prompt itself.
     reason : str
         Why it is not sent token ids.
+    many : bool
+        Whether it writes several texts for one request (``n``).
     """
 
     call: Call
@@ -41,12 +44,17 @@ class Abilities:
     family: str | None = None
     hole: Call | None = None
     reason: str = ""
+    many: bool = False
 
     @property
     def lines(self) -> tuple[str, ...]:
         """Say what it can do, and what not and why, in a line each."""
+        several = "several in one request, unless they have a seed" if self.many else "a request for each"
         if self.by_ids:
-            return ("prompts: token ids; log-probabilities: yes; logit_bias: yes",)
+            return (
+                "prompts: token ids; log-probabilities: yes; logit_bias: yes",
+                f"candidates: {several}",
+            )
         said = [f"prompts: text, {self.reason}"]
         if self.family is not None:
             said.append(f"holes: with the special tokens of {self.family}, which it reads in a text")
@@ -59,6 +67,7 @@ class Abilities:
             said.append(f"holes: with its own {how}, one at a time")
         else:
             said.append("holes: none, it has no way to fill one that we know: use %%complete")
+        said.append(f"candidates: {several}")
         if not self.call.logprobs:
             said.append("no heat map, and no other token to go on from: it reports no log-probabilities")
         return tuple(said)
@@ -81,7 +90,7 @@ async def look(client: Client, served: str, reason: str) -> Abilities:
         If it completes no text.
     """
     call = await _call(client, served)
-    plain = Abilities(call, reason=reason)
+    plain = Abilities(call, reason=reason, many=await writes_many(client, call))
     if isinstance(call, FimCompletions):
         return replace(plain, hole=call)
     # Some servers take long to weigh the tokens of a prompt.
@@ -93,6 +102,20 @@ async def look(client: Client, served: str, reason: str) -> Abilities:
         return replace(plain, hole=call)
     infill = Infill(served, call.logprobs, call.more)
     return replace(plain, hole=infill) if await _fills(client, quick, infill) else plain
+
+
+async def writes_many(client: Client, call: Call) -> bool:
+    """Whether a server writes two texts where two are asked for; of these calls, one has ``n``."""
+    if not isinstance(call, Completions):
+        return False
+    body = call.body(Ask(_BEFORE, None, 1, _SAMPLED))
+    try:
+        answer = await client.post(call.path, {**body, "n": 2})
+    except ServerError as error:
+        if error.status not in UNKNOWN:
+            raise
+        return False
+    return [choice.get("index") for choice in choices(answer)] in ([0, 1], [1, 0])
 
 
 async def _call(client: Client, served: str) -> Call:

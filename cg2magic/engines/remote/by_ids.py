@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import replace
 from typing import Any
 
+from cg2magic.engines.remote.calls import Completions
 from cg2magic.engines.remote.client import Client
 from cg2magic.engines.remote.route import ServerError
 from cg2magic.engines.remote.tokens import ALTERNATIVES, TokenReader
-from cg2magic.engines.remote.writer import grounded, seed_of
+from cg2magic.engines.remote.writer import Task, grounded
 from cg2magic.prompts.candidate import Candidate
-from cg2magic.prompts.encoding import Prompt
 from cg2magic.prompts.grounded import GroundedFill
 from cg2magic.prompts.vocabulary import Vocabulary
-from cg2magic.request import Request, Sampling, TokenLogprob
+from cg2magic.request import Request, TokenLogprob
 
 #: Added to the logits of the allowed tokens if a token must begin with some text, and subtracted from those
 #: of barred tokens. It is the maximum of the API, and larger than the differences between any model's logits.
@@ -56,32 +56,25 @@ class IdWriter:
         """Return the request as it is: the prompt is written here."""
         return request
 
-    async def write(
-        self,
-        sampling: Sampling,
-        number: int,
-        candidate: Candidate,
-        context: int,
-        changed: Callable[[], None],
-    ) -> None:
+    async def write(self, task: Task) -> None:
         """Write a candidate, see `Writer`."""
-        prompt = candidate.prompt
-        ids = list(prompt.ids)
+        candidate = task.candidate
+        ids = list(candidate.prompt.ids)
         candidate.replay()
         while candidate.finish_reason is None:
             ids += candidate.feed
             candidate.feed.clear()
-            room = context - len(ids)
+            room = task.context - len(ids)
             if room < 1:
                 candidate.run_out()
                 break
-            body = self._body(sampling, number, ids, room)
+            body = self._body(task, ids, room)
             body |= self._steering(candidate) or self._naming(candidate.allowed)
-            async with contextlib.aclosing(self._client.stream("completions", body)) as events:
-                ids += await self._follow(events, candidate, prompt, changed)
+            async with contextlib.aclosing(task.stream(Completions.path, body)) as events:
+                ids += await self._follow(events, candidate, task.changed)
 
     async def _follow(
-        self, events: Any, candidate: Candidate, prompt: Prompt, changed: Callable[[], None]
+        self, events: AsyncIterable[Any], candidate: Candidate, changed: Callable[[], None]
     ) -> list[int]:
         """Read a stream until the candidate needs other tokens; return the ids that it took."""
         fed: list[int] = []
@@ -104,13 +97,14 @@ class IdWriter:
         if reason == "stop":
             # The server stopped at the token that ends a text, which it does not send: we can't say that the
             # model was sure.
-            candidate.take(TokenLogprob(min(prompt.ends), "", -math.inf))
+            candidate.take(TokenLogprob(min(candidate.prompt.ends), "", -math.inf))
             changed()
         elif not fed:
             raise ServerError(f"{self._client.host} sent an answer without tokens")
         return fed
 
-    def _body(self, sampling: Sampling, number: int, ids: list[int], room: int) -> dict[str, Any]:
+    def _body(self, task: Task, ids: list[int], room: int) -> dict[str, Any]:
+        sampling = task.sampling
         body: dict[str, Any] = {
             "model": self._served,
             "prompt": ids,
@@ -122,7 +116,7 @@ class IdWriter:
         if sampling.temperature:
             # Disable the defaults of servers: llama.cpp has a top_k of 40 and a min_p.
             body |= {"top_p": sampling.top_p, "top_k": sampling.top_k, "min_p": 0.0}
-            seed = seed_of(sampling, number, len(ids))
+            seed = task.seed(len(ids), sampling)
             if seed is not None:
                 body["seed"] = seed
         return body

@@ -18,7 +18,7 @@ from cg2magic.engines.remote.abilities import Abilities
 from cg2magic.engines.remote.calls import Answer, Ask, Call, Piece
 from cg2magic.engines.remote.client import Client
 from cg2magic.engines.remote.route import ServerError
-from cg2magic.engines.remote.writer import grounded, seed_of
+from cg2magic.engines.remote.writer import Task, grounded
 from cg2magic.formats import FillInMiddle, Masks
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt
@@ -59,15 +59,9 @@ class TextWriter:
         is_theirs = self._abilities.hole is not None and request.is_infill and request.form is None
         return replace(request, form=_HOLE) if is_theirs else request
 
-    async def write(
-        self,
-        sampling: Sampling,
-        number: int,
-        candidate: Candidate,
-        context: int,
-        changed: Callable[[], None],
-    ) -> None:
+    async def write(self, task: Task) -> None:
         """Write a candidate, see `Writer`."""
+        candidate, sampling = task.candidate, task.sampling
         written = b""
         candidate.replay()
         # On what was typed: a candidate that came to nothing is to begin in another way.
@@ -75,18 +69,18 @@ class TextWriter:
         while candidate.finish_reason is None:
             written += b"".join(self.vocabulary.pieces[i] for i in candidate.feed)
             candidate.feed.clear()
-            room = context - len(candidate.prompt.ids) - len(written) // 3
+            room = task.context - len(candidate.prompt.ids) - len(written) // 3
             if room < 1:
                 candidate.run_out()
                 break
             typed = candidate.start
             how = self._warmer(sampling) if candidate.barred else sampling
             asked = (written + _insisted(typed) if insists else written).decode(errors="ignore")
-            seed = seed_of(how, number, len(candidate.prompt.ids) + len(written))
+            seed = task.seed(len(candidate.prompt.ids) + len(written), how)
             call, ask = self._ask(candidate.prompt, asked, min(room, sampling.max_new_tokens), how, seed)
             try:
-                async with contextlib.aclosing(self._client.stream(call.path, call.body(ask))) as events:
-                    written += await self._follow(call, events, candidate, insists, changed)
+                async with contextlib.aclosing(task.stream(call.path, call.body(ask))) as events:
+                    written += await self._follow(call, events, candidate, insists, task.changed)
             except _OtherwiseError:
                 insists = True
             else:

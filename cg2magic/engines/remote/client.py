@@ -93,8 +93,16 @@ class Client:
         async with self._answer("POST", path, body) as answer:
             return self._parsed((await answer.aread()).decode(errors="replace"))
 
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """Send JSON and yield the events of the response as they arrive; closing it closes the connection."""
+    async def stream(self, path: str, body: Mapping[str, Any], texts: int = 1) -> AsyncGenerator[Any, None]:
+        """Send JSON and yield the events of the response as they arrive; closing it closes the connection.
+
+        Parameters
+        ----------
+        path : str
+        body : mapping
+        texts : int
+            How many texts are in it.
+        """
         ended = False
         async with self._answer("POST", path, {**body, "stream": True}) as answer:
             async for data in events(answer):
@@ -104,7 +112,8 @@ class Client:
                 event = self._parsed(data)
                 yield event
                 # After finish_reason, some servers send no [DONE], and some even keep the connection open.
-                if says_why(event):
+                texts -= says_why(event)
+                if texts <= 0:
                     ended = True
                     break
         if not ended:

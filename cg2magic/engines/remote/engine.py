@@ -3,18 +3,19 @@
 How it is asked depends on what it can do: with token ids (`by_ids`) or with text (`by_text`). Endings are
 handled here in both cases, as with a model in this process.
 
-Each candidate is a request with its own seed. We don't use one request with ``n``, for several reasons. The
-third of five candidates should be the third of ten (nearly: in a batch, a server's sums may round
-differently). Candidates may end at different places. And vLLM doesn't accept ``n`` with greedy decoding. The
-server still processes them as a batch. We don't send stop texts either: servers hold back the tokens that
-contain them.
+Candidates begin in one request with ``n`` where the server has it, and go on alone where they need another
+request (see `together`). With a seed, each candidate is a request of its own: the third of five should be the
+third of ten (nearly: in a batch, a server's sums may round differently). So it is without a temperature: vLLM
+doesn't accept ``n`` with greedy decoding. The server still processes them as a batch. We don't send stop
+texts: servers hold back the tokens that contain them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NoReturn, TypeGuard
 
 from cg2magic.engines.again import notes_on_nothing, write_again
@@ -24,7 +25,8 @@ from cg2magic.engines.remote.by_text import TextWriter
 from cg2magic.engines.remote.client import Cancelled, ContextExceededError, run
 from cg2magic.engines.remote.model import RemoteModel
 from cg2magic.engines.remote.route import ServerError
-from cg2magic.engines.remote.writer import Writer
+from cg2magic.engines.remote.together import Together
+from cg2magic.engines.remote.writer import Task, Writer
 from cg2magic.engines.written import Report, Written
 from cg2magic.errors import GenerationError, UsageError
 from cg2magic.prompts.assemble import notes_on, prompt_for, seen
@@ -144,18 +146,29 @@ class RemoteEngine:
         changed: Callable[[], None],
     ) -> None:
         """Write candidates, by the numbers for their seeds, at once; the first failure cancels the others."""
+        client, context = self.loaded.client, self.loaded.context
         tasks = [
-            asyncio.ensure_future(
-                self._writer.write(sampling, number, candidate, self.loaded.context, changed)
-            )
+            Task(candidate, number, sampling, context, changed, client.stream)
             for number, candidate in candidates.items()
         ]
+        together = Together(client, len(tasks))
+        if self._fit_together(sampling, candidates.values()):
+            for index, task in enumerate(tasks):
+                task.first = partial(together.stream, index)
+        writing = [asyncio.ensure_future(self._writer.write(task)) for task in tasks]
         try:
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*writing)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for each in writing:
+                each.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
+            await together.close()
+
+    def _fit_together(self, sampling: Sampling, candidates: Collection[Candidate]) -> bool:
+        """Whether candidates can begin in one request."""
+        # What is written again must not begin as before, which differs between candidates.
+        alike = len(candidates) > 1 and not any(candidate.barred for candidate in candidates)
+        return alike and self.loaded.abilities.many and sampling.seed is None and sampling.temperature > 0
 
 
 def _writer(loaded: RemoteModel) -> Writer:

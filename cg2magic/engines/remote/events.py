@@ -46,11 +46,14 @@ def _is_whole(data: str) -> bool:
     return True
 
 
-def says_why(event: Mapping[str, Any]) -> bool:
-    """Whether an event says why the text ends, so it is the last one."""
+def says_why(event: Mapping[str, Any]) -> int:
+    """Return of how many texts an event says why they end, so that it is their last one."""
     if event.get("done") is True or event.get("stop") is True:  # Ollama's, and that of llama.cpp's /infill
-        return True
-    choices = event.get("choices")
-    return isinstance(choices, list) and any(
-        isinstance(c, dict) and isinstance(c.get("finish_reason"), str) for c in choices
-    )
+        return 1
+    return sum(isinstance(choice.get("finish_reason"), str) for choice in choices(event))
+
+
+def choices(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the choices of an event that are some."""
+    listed = event.get("choices")
+    return [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []

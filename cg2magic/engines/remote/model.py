@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cg2magic.engines.remote.abilities import Abilities, look
+from cg2magic.engines.remote.abilities import Abilities, look, writes_many
 from cg2magic.engines.remote.calls import Completions
 from cg2magic.engines.remote.client import Cancelled, Client, run
 from cg2magic.engines.remote.context import asked, stated
@@ -122,7 +122,8 @@ async def _reach(url: str, served: str | None, tokenizer: str | None, server: Se
     if found is not None:
         why = await _why_not_ids(client, info["id"], *found)
     if found is not None and not why:
-        abilities = Abilities(Completions(info["id"]), by_ids=True)
+        call = Completions(info["id"])
+        abilities = Abilities(call, by_ids=True, many=await writes_many(client, call))
     else:
         found = None
         abilities = await look(client, info["id"], why)

@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias
 
+from cg2magic.engines.remote.calls import Completions
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.grounded import GroundedFill
 from cg2magic.prompts.vocabulary import Vocabulary
 from cg2magic.request import Request, Sampling, TokenLogprob
+
+#: Sends a body to a path, and yields the events of the answer.
+Stream: TypeAlias = Callable[[str, Mapping[str, Any]], AsyncGenerator[Any, None]]
+
+
+@dataclass(slots=True)
+class Task:
+    """A candidate that is to be written.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    number : int
+        Of the candidate, for its seed.
+    sampling : Sampling
+    context : int
+        Maximum number of tokens.
+    changed : callable
+        Called when it has grown.
+    alone : callable
+        How the server is asked.
+    first : callable, optional
+        How it is asked the first time, if other candidates are in the same request.
+    """
+
+    candidate: Candidate
+    number: int
+    sampling: Sampling
+    context: int
+    changed: Callable[[], None]
+    alone: Stream
+    first: Stream | None = None
+
+    def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        """Send a body, and yield the events of the answer."""
+        first, self.first = self.first, None
+        stream = first if first is not None and path == Completions.path else self.alone
+        return stream(path, body)
+
+    def seed(self, length: int, sampling: Sampling) -> int | None:
+        """Return a seed that differs between candidates, and between the requests of one candidate."""
+        if sampling.seed is None:
+            return None
+        return (sampling.seed * 1_000_003 + self.number * 10_007 + length) % 2**31
 
 
 class Writer(Protocol):
@@ -33,39 +78,14 @@ class Writer(Protocol):
         """Return the request as this server can serve it."""
         ...
 
-    async def write(
-        self,
-        sampling: Sampling,
-        number: int,
-        candidate: Candidate,
-        context: int,
-        changed: Callable[[], None],
-    ) -> None:
+    async def write(self, task: Task) -> None:
         """Write a candidate until it is finished.
-
-        Parameters
-        ----------
-        sampling : Sampling
-        number : int
-            Of the candidate, for its seed.
-        candidate : Candidate
-        context : int
-            Maximum number of tokens.
-        changed : callable
-            Called when it has grown.
 
         Raises
         ------
         ServerError
         """
         ...
-
-
-def seed_of(sampling: Sampling, number: int, length: int) -> int | None:
-    """Return a seed that differs between candidates, and between the requests of one candidate."""
-    if sampling.seed is None:
-        return None
-    return (sampling.seed * 1_000_003 + number * 10_007 + length) % 2**31
 
 
 def grounded(token: TokenLogprob, names: GroundedFill | None, vocabulary: Vocabulary) -> TokenLogprob:
