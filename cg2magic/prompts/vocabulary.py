@@ -31,6 +31,20 @@ def _byte_of_character() -> dict[str, int]:
     return table
 
 
+_BYTES = _byte_of_character()
+#: Writes each character as that of Latin-1 with its byte. One of Latin-1 that stands for no byte must not pass
+#: for one: it becomes one that is not in Latin-1.
+_LATIN = {byte: "\ue000" for byte in range(0x80, 0x100)} | {ord(c): chr(byte) for c, byte in _BYTES.items()}
+
+
+def _bytes_of(token: str) -> bytes:
+    """Return the bytes of a token in byte-level BPE; characters that stand for none are in UTF-8."""
+    try:
+        return token.translate(_LATIN).encode("latin-1")  # at once, as there may be 150,000 of them
+    except UnicodeEncodeError:
+        return b"".join(bytes([_BYTES[c]]) if c in _BYTES else c.encode() for c in token)
+
+
 def _common(ids: list[int], others: list[int]) -> list[int]:
     """Return what both begin with."""
     at = next((at for at, (i, other) in enumerate(zip(ids, others, strict=False)) if i != other), len(others))
@@ -140,7 +154,6 @@ class Vocabulary:
         tokens = self.tokenizer.convert_ids_to_tokens(list(range(len(self))))
         added = {i: str(token) for i, token in self.tokenizer.added_tokens_decoder.items()}
         byte_level = self._is_byte_level()
-        characters = _byte_of_character()
 
         def piece(i: int, token: str | None) -> bytes:
             if token is None or i in self.steering_ids:
@@ -148,7 +161,7 @@ class Vocabulary:
             if i in added:
                 return added[i].encode()
             if byte_level:
-                return b"".join(bytes([characters[c]]) if c in characters else c.encode() for c in token)
+                return _bytes_of(token)
             if re.fullmatch(r"<0x[0-9A-Fa-f]{2}>", token):
                 return bytes([int(token[3:5], 16)])
             return token.replace("\u2581", " ").encode()

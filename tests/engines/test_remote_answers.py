@@ -6,9 +6,13 @@ import json
 
 import pytest
 
+from cg2magic.engines.remote import abilities, model
 from cg2magic.engines.remote.engine import RemoteEngine
 from cg2magic.engines.remote.model import reach
 from cg2magic.errors import Cg2Error, GenerationError, LoadError
+from cg2magic.models.locate import MINI
+from cg2magic.models.tokenizer_file import FileTokenizer
+from cg2magic.prompts.families import FORMATS
 from tests.engines.stand_in import begin, send, stand_in, tokens
 from tests.engines.ways import REQUEST, WORD
 
@@ -71,6 +75,14 @@ LISTED = {
 }
 
 
+@pytest.fixture
+def read_once(monkeypatch):
+    """Loads that differ in what the server says, and not in the tokenizer's file, which takes the longest."""
+    found = FileTokenizer(MINI), "mini"
+    monkeypatch.setattr(model, "find_tokenizer", lambda *_: found)
+
+
+@pytest.mark.usefixtures("read_once")
 def test_an_odd_list_of_models_is_read_or_refused_in_one_line():
     with stand_in() as server:
         for path, odd in _variants([LISTED]):
@@ -81,7 +93,10 @@ def test_an_odd_list_of_models_is_read_or_refused_in_one_line():
                 assert "\n" not in str(error)  # noqa: PT017 - either is right
 
 
-def test_an_odd_answer_while_loading_is_read_or_refused_in_one_line():
+@pytest.mark.usefixtures("read_once")
+def test_an_odd_answer_while_loading_is_read_or_refused_in_one_line(monkeypatch):
+    # Each format is asked for in the same way.
+    monkeypatch.setattr(abilities, "FORMATS", {name: FORMATS[name] for name in ("causal", "codegen2")})
     with stand_in() as server:
         usual = server.usual({})
         for path, odd in _variants(usual):

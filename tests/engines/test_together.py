@@ -131,5 +131,3 @@ def test_the_request_ends_with_the_last_candidate(engine, server):
     assert texts(engine.generate(stops)) == list(NAMES)
     assert closed.wait(20)
     assert numbers(server) == [3]
-
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
 
 from cg2magic.errors import FormatError
 from cg2magic.prompts.budget import Around
@@ -206,3 +208,12 @@ def test_the_joint_of_prompt_and_text_has_no_stray_and_no_missing_space(joining,
     assert candidate.start == b""
     candidate.cancel()
     assert candidate.suggestion().code == before + code
+
+
+def test_characters_of_a_token_that_stand_for_no_byte_are_themselves():
+    # Of GPT-2's table: a space, a newline and half of an é; what is behind them is in no table.
+    tokens = ("\u0120x", "\u010a", "\u00c3", "a b", "\u00ad", "\u6771\u4eac", "\ue000")
+    backend = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
+    backend.decoder = decoders.ByteLevel()
+    pieces = Vocabulary(PreTrainedTokenizerFast(tokenizer_object=backend)).pieces
+    assert pieces == [b" x", b"\n", b"\xc3", *(token.encode() for token in tokens[3:])]
