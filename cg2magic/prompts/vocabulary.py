@@ -32,9 +32,9 @@ def _byte_of_character() -> dict[str, int]:
 
 
 _BYTES = _byte_of_character()
-#: Writes each character as that of Latin-1 with its byte. One of Latin-1 that stands for no byte must not pass
-#: for one: it becomes one that is not in Latin-1.
-_LATIN = {byte: "\ue000" for byte in range(0x80, 0x100)} | {ord(c): chr(byte) for c, byte in _BYTES.items()}
+#: Writes each character as that of Latin-1 with its byte. One of Latin-1 that stands for no byte becomes one
+#: that is not in Latin-1, so that it does not pass for its own.
+_LATIN = dict.fromkeys(range(0x80, 0x100), "\ue000") | {ord(c): chr(byte) for c, byte in _BYTES.items()}
 
 
 def _bytes_of(token: str) -> bytes:

@@ -116,7 +116,7 @@ def test_a_server_that_dies_leaves_what_each_had(engine, server):
 def test_the_request_ends_with_the_last_candidate(engine, server):
     closed = threading.Event()
 
-    def answer(handler, body):
+    def answer(handler, _):
         begin(handler)
         send(handler, *(tokens(*ids(f"{name}\n\n\n"), index=i) for i, name in enumerate(NAMES)))
         # Until nobody reads any more; what a system holds for a connection is less than this.
