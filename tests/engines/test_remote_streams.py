@@ -60,6 +60,14 @@ def test_a_stream_that_has_said_why_it_ends_is_not_waited_for():
         assert RemoteEngine(reach(server.url)).generate(REQUEST).suggestions[0].text == "x = 1"
 
 
+def test_a_web_page_instead_of_a_stream_is_said():
+    def answer(handler, _):
+        reply(handler, 200, "<html>log in</html>", Content_Type="text/html; charset=utf-8")
+
+    with stand_in(answer=answer) as server, pytest.raises(GenerationError, match="a web page instead"):
+        RemoteEngine(reach(server.url)).generate(REQUEST)
+
+
 def test_a_stream_that_ends_without_a_reason_broke_off():
     def answer(handler, _):
         begin(handler)

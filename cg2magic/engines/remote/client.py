@@ -107,8 +107,8 @@ class Client:
         async with self._answer("POST", path, {**body, "stream": True}) as answer:
             if "html" in answer.headers.get("content-type", ""):
                 raise ServerError(
-                    f"{self._whoever} sent a web page instead of text: a login or a gateway may stand in front "
-                    "of it; open its address in a browser to see",
+                    f"{self._whoever} sent a web page instead of text: a login or a gateway may stand in "
+                    "front of it; open its address in a browser to see",
                     200,
                 )
             async for data in events(answer):
