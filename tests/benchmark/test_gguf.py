@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.speed import report
+from benchmarks.speed import gguf, report
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.gguf import bars, markdown, measure
 from benchmarks.speed.gguf_peers import Int8, PlainInt8
@@ -26,6 +26,7 @@ def exported(tmp_path_factory):
 def test_a_file_is_measured_in_every_engine(exported, tmp_path, monkeypatch):
     pytest.importorskip("xllamacpp")
     monkeypatch.chdir(tmp_path)  # for the logs
+    monkeypatch.setattr(gguf, "_PAUSE", 0)
     steps = []
     results = measure(exported / "model.gguf", 1, steps.append)
     assert not results.missing

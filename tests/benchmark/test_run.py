@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks.speed import report
+from benchmarks.speed import report, run
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.results import Results
 from benchmarks.speed.rows import meanings
@@ -100,7 +100,8 @@ def test_the_chart_is_a_picture(tmp_path):
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, capsys):
+def test_a_quick_run_measures_every_row_of_ours_and_of_the_cards_way(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run, "_PAUSE", 0)  # between two measurements, for figures that are not looked at here
     file = tmp_path / "results.json"
     arguments = ["--peers", "ours,card", "--rounds", "1", "--precision", "fp32"]
     status = main(["--quick", "--folder", str(tmp_path), "--json", str(file), *arguments])
