@@ -364,5 +364,8 @@ class Candidate:
             if start < min(end, len(kept))
         ]
         texts = in_pieces(piece for _, _, piece in within)
-        tokens = [replace(token, text=text) for (token, _, _), text in zip(within, texts, strict=True)]
+        tokens = [
+            token if token.text == text else replace(token, text=text)
+            for (token, _, _), text in zip(within, texts, strict=True)
+        ]
         return tokens, [place for _, place, _ in within]

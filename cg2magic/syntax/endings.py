@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import deque
+from functools import lru_cache
 from itertools import pairwise
 
 from cg2magic.syntax import blocks, tokens
@@ -161,8 +163,23 @@ def _stray_bracket(prompt: str, text: str, spoken: Language) -> int | None:
     """Where a completion of Python closes a bracket that nothing has opened."""
     if spoken.name != "python":
         return None
-    found = tokens.tokens(text, spoken, tokens.read(prompt, spoken))
-    return next((token.start for token, state in found if state.stray and token.text in CLOSING), None)
+    lines = _read_lines(prompt)
+    known = (one for one in tuple(lines) if text.startswith(one[0]))
+    read, state = start = max(known, key=lambda one: len(one[0]), default=("", tokens.read(prompt, spoken)))
+    for token, now in tokens.tokens(text, spoken, state, len(read)):
+        if now.stray and token.text in CLOSING:
+            return token.start
+        if token.text == "\n":
+            read, state = text[: token.end], now
+    if read != start[0]:
+        lines.append((read, state))
+    return None
+
+
+@lru_cache(maxsize=8)
+def _read_lines(_prompt: str) -> deque[tuple[str, tokens.State]]:
+    """Remember how far a prompt's completions were read, so that a text that grows is not read again."""
+    return deque(maxlen=8)
 
 
 def _explanation(prompt: str, text: str, language: Language) -> int | None:

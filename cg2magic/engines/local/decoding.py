@@ -32,8 +32,8 @@ _ALTERNATIVES = 5
 _BLOCK = 128
 #: Look for a token that is allowed in this many of the likeliest first, and then in this many.
 _FIRST = (256, 4096)
-#: Look for the nucleus in this many of the likeliest tokens first, before looking at all of them.
-_NUCLEUS = 1024
+#: Look for the nucleus in this many of the likeliest tokens first, then in more, before looking at all.
+_FEW, _NUCLEUS = 32, 1024
 #: Steps of the binary search for the lowest probability in a larger nucleus: float32's precision.
 _HALVINGS = 24
 
@@ -207,15 +207,17 @@ class Chooser:
         elif barred:
             logits = logits.index_fill(0, torch.tensor(sorted(barred), device=logits.device), -torch.inf)
         logprobs = logits.log_softmax(-1)
-        best = likeliest(logprobs, _ALTERNATIVES)
-        chosen = best[0][0] if self.sampling.temperature == 0 else self._draw(logits)
+        best, ids = (found.tolist() for found in likeliest(logprobs, _ALTERNATIVES))  # [_ALTERNATIVES]
+        chosen = ids[0] if self.sampling.temperature == 0 else self._draw(logits)
         corrected = False
         against = allowed.against(chosen) if allowed is not None else None
         if against is not None:
             instead = self._instead(logits, logprobs, against)
             chosen, corrected = (chosen, False) if instead is None else (instead, True)
         alternatives = tuple(
-            TokenLogprob(i, self.vocabulary.text(i), logprob) for i, logprob in best if logprob > -math.inf
+            TokenLogprob(i, self.vocabulary.text(i), logprob)
+            for i, logprob in zip(ids, best, strict=True)
+            if logprob > -math.inf
         )
         return TokenLogprob(
             chosen, self.vocabulary.text(chosen), float(logprobs[chosen]), alternatives, corrected
@@ -256,19 +258,8 @@ class Chooser:
         return int(ids[torch.searchsorted(bounds, drawn, right=True)])
 
 
-def likeliest(scores: torch.Tensor, count: int) -> list[tuple[int, float]]:
-    """Return the tokens with the highest scores, the highest first; of equal ones the first.
-
-    Parameters
-    ----------
-    scores : Tensor
-        ``[V]``
-    count : int
-
-    Returns
-    -------
-    list of (id, score)
-    """
+def likeliest(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the highest scores ``[V]`` and their tokens, the highest first; of equal ones the first."""
     import torch
 
     # `topk` over a whole vocabulary takes longer than `log_softmax`. The highest scores stand in the blocks
@@ -279,7 +270,7 @@ def likeliest(scores: torch.Tensor, count: int) -> list[tuple[int, float]]:
     within = torch.arange(_BLOCK, device=scores.device) + first[:, None]  # [count, _BLOCK]
     ids = torch.cat((within.flatten(), torch.arange(whole, len(scores), device=scores.device)))
     best, places = scores[ids].sort(descending=True, stable=True)
-    return list(zip(ids[places[:count]].tolist(), best[:count].tolist(), strict=True))
+    return best[:count], ids[places[:count]]  # [count] each
 
 
 def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
@@ -315,7 +306,9 @@ def _likeliest(probabilities: torch.Tensor, mass: float) -> torch.Tensor:
     """
     import torch
 
-    best, ids = probabilities.topk(min(_NUCLEUS, len(probabilities)))  # [_NUCLEUS] at most
+    best, ids = likeliest(probabilities, _FEW)
+    if best.sum() < mass:
+        best, ids = probabilities.topk(min(_NUCLEUS, len(probabilities)))  # [_NUCLEUS] at most
     if best.sum() >= mass:
         return ids[best.cumsum(-1) - best < mass]
     low, high = 0.0, float(best[0])  # the tokens above `low` are enough, those above `high` too few
