@@ -265,12 +265,18 @@ def likeliest(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Ten
     # `topk` over a whole vocabulary takes longer than `log_softmax`. The highest scores stand in the blocks
     # with the highest maxima, and those are quickly found.
     whole = len(scores) - len(scores) % _BLOCK
-    maxima = scores[:whole].view(-1, _BLOCK).amax(-1)
-    first = maxima.sort(descending=True, stable=True).indices[:count].sort().values * _BLOCK  # [count]
-    within = torch.arange(_BLOCK, device=scores.device) + first[:, None]  # [count, _BLOCK]
+    blocks = _highest(scores[:whole].view(-1, _BLOCK).amax(-1), count)  # [count], or more
+    within = torch.arange(_BLOCK, device=scores.device) + _BLOCK * blocks[:, None]  # [count, _BLOCK]
     ids = torch.cat((within.flatten(), torch.arange(whole, len(scores), device=scores.device)))
-    best, places = scores[ids].sort(descending=True, stable=True)
-    return best[:count], ids[places[:count]]  # [count] each
+    ids = ids[_highest(scores[ids], count)]
+    best, order = scores[ids].sort(descending=True, stable=True)
+    return best[:count], ids[order[:count]]  # [count] each
+
+
+def _highest(values: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the places of the highest values, in order; more than `count` if several are the lowest."""
+    least = values.topk(min(count, len(values))).values[-1:]
+    return (~(values < least)).nonzero()[:, 0]  # all, if they are not numbers
 
 
 def nucleus(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
