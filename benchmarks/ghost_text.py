@@ -4,7 +4,8 @@ It takes four minutes, and wants a Chromium and what the tests want. Everything 
 kernel, the embedded model, a notebook of 30 cells, and keys. The page is watched from outside: what it
 sends, what it shows, and what Chromium's profiler says of our files.
 
-With ``--model NAME`` no page is opened: notebooks are typed key by key, see `keys`.
+With ``--model NAME`` no page is opened: notebooks are typed key by key, see `keys`. With ``--page`` as well,
+the page is measured with that model.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import datetime as dt
 import statistics
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 CELLS, QUESTIONS = 30, 80
 KEYS, KEYS_A_SECOND = 500, 8
+#: Milliseconds that a model may take to read the notebook, and to be cancelled often.
+_WARMS_UP, _CANCELS = 30_000, 300_000
 
 # From the moment a question is sent to the moment its first text is on the page.
 WATCH = f"""() => {{
@@ -86,8 +90,12 @@ def fill(notebook: NotebookPage) -> None:
 
 def first_text(typist: Typist) -> list[float]:
     """Milliseconds from a question to the first text on the page; a key each time, and then a look."""
+    from playwright.sync_api import Error
+
     typist.page.evaluate(WATCH)
     typist.begin("def describe(machine, values, ")
+    with suppress(Error):  # until the notebook was read once
+        typist.ghost.first.wait_for(timeout=_WARMS_UP)
     for (
         key
     ) in "results):\nfor value in values:\nmachine.cores = value\nprint(machine.describe(value, results))"[
@@ -168,6 +176,7 @@ def report(notebook: NotebookPage, log: Path) -> None:
     grown = [now - then for now, then in zip(memory(cdp, notebook), before, strict=True)]
     print(f"after them: {waiting} waiting, page {grown[0]:+.1f} MB, kernel {grown[1]:+.1f} MB")
 
+    page.set_default_timeout(_CANCELS)
     ends = sorted(run(notebook, f"TEXT = {code()[:16_000]!r}\n{CANCEL}"))
     print(
         f"cancelled: median {statistics.median(ends):.0f} ms, at most {ends[-1]:.0f} ms ({len(ends)} times)"
@@ -176,8 +185,8 @@ def report(notebook: NotebookPage, log: Path) -> None:
     print(f"errors: {errors + noted or 'none'}")
 
 
-def latencies() -> None:
-    """Start all of it, and report."""
+def latencies(model: str | None, precision: str) -> None:
+    """Start all of it, load a model if it is not the embedded one, and report."""
     from playwright.sync_api import sync_playwright
 
     chromium = find_chromium()
@@ -191,6 +200,9 @@ def latencies() -> None:
         playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS) as browser,
     ):
         notebook = NotebookPage.create(browser, server.url, server.root, TOKEN, "lab", "bench")
+        if model:
+            print(Path(model).name)
+            notebook.add_and_run(f"import cg2magic\ncg2magic.load({model!r}, precision={precision!r});")
         report(notebook, server.log)
         notebook.shut_down()
 
@@ -215,6 +227,7 @@ def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", help="measure what this one saves, and not how quick the page is")
+    parser.add_argument("--page", action="store_true", help="measure how quick the page is, with --model too")
     parser.add_argument("--precision", default="auto")
     parser.add_argument(
         "--minutes", type=float, default=10, help="how long to type; a cell that is begun then is left out"
@@ -224,10 +237,10 @@ def main() -> None:
     parser.add_argument("--floor", type=float, default=0.35, help="of the rule that is compared with")
     parser.add_argument("--archives", type=Path, default=WORK / "archives", help="where they are kept")
     args = parser.parse_args()
-    if args.model:
+    if args.model and not args.page:
         savings(args)
     else:
-        latencies()
+        latencies(args.model, args.precision)
 
 
 if __name__ == "__main__":

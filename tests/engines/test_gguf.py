@@ -229,6 +229,30 @@ def test_a_request_that_is_stopped_keeps_its_text_however_long_the_pass(engine):
     assert suggestion.tokens
 
 
+def test_what_was_read_of_a_prompt_that_was_given_up_is_not_read_again(engine, monkeypatch):
+    request = Request(("".join(f"x{i} = {i}\n" for i in range(60)),), Sampling(max_new_tokens=1))
+    logits = engine._context.logits
+    passes = []
+
+    def given_up(rows, *where):
+        """Stop within the third pass."""
+        passes.append(len(rows[0]))
+        if len(passes) == 3:
+            engine._context.stop()
+        return logits(rows, *where)
+
+    monkeypatch.setattr(engine._context, "logits", given_up)
+    (suggestion,) = engine.generate(request).suggestions
+    assert suggestion.finish_reason == "cancelled"
+    read = sum(passes[:2])
+    engine.generate(request)
+    rest = sum(passes[3:])
+    already = len(passes)
+    engine.prefixes.clear()
+    engine.generate(request)
+    assert 0 < read < read + rest == sum(passes[already:])
+
+
 def test_more_candidates_than_sequences_are_refused_in_one_line(engine):
     request = Request((PLAIN,), Sampling(n=SEQUENCES + 1, temperature=1.0, max_new_tokens=2))
     with pytest.raises(GenerationError, match="ask for fewer candidates"):

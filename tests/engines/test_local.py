@@ -142,6 +142,20 @@ def test_a_prompt_that_shares_a_beginning_is_read_from_where_it_differs(engine, 
     assert again.suggestions[0].spans == fresh.suggestions[0].spans
 
 
+def test_what_was_read_of_a_prompt_that_was_given_up_is_not_read_again(engine, monkeypatch):
+    request = Request(("".join(f"x{i} = {i}\n" for i in range(60)),), Sampling(max_new_tokens=1))
+    counted = Counted(engine, monkeypatch)
+    engine.generate(request, cancelled=lambda: len(counted.passes) == 2)
+    read = sum(counted.passes)
+    counted.passes.clear()
+    engine.generate(request)
+    rest = sum(counted.passes)
+    engine.prefixes.clear()
+    counted.passes.clear()
+    engine.generate(request)
+    assert 0 < read < read + rest == sum(counted.passes)
+
+
 def test_the_prefix_cache_stays_within_its_bound(engine):
     engine.generate(Request((PLAIN,), Sampling(max_new_tokens=2)))
     one = engine.prefixes.memory

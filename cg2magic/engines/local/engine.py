@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 #: Tokens per prefill pass; it can be cancelled between passes. The passes of a small model are so short that
 #: it reacts to typing at once. (mini, 2 cores: 48 tokens take 35 ms and 256 take 130 ms; a whole prompt takes
-#: a sixth longer because of it.)
+#: a sixth longer because of it.) So are those of any model while somebody types: after a prompt that was
+#: given up, in which a long pass might never come to its end. (Qwen2.5-Coder-0.5B in four bits reads 200
+#: tokens/s in passes of 48, and 235 in passes of 256.)
 _CHUNK, _SMALL_CHUNK = 256, 48
 
 
@@ -62,6 +64,7 @@ class LocalEngine:
         self.loaded = loaded
         self.prefixes = PrefixCache()
         self.drafts = True
+        self._was_given_up = False  # the last prompt
         self._steps: CompiledSteps | None = None
         if compile:
             from cg2magic.engines.local.compiled import CompiledSteps
@@ -195,10 +198,18 @@ class LocalEngine:
             cache = self._new_cache()
         prompt = torch.tensor([ids[done:]], device=self.loaded.model.device)
         logits = None
-        for chunk in prompt.split(_SMALL_CHUNK if is_small(self.loaded.parameters) else _CHUNK, dim=1):
-            if cancelled():
-                return None, cache
-            logits = self._forward(chunk, cache)[:, -1]
+        small = is_small(self.loaded.parameters) or self._was_given_up
+        try:
+            for chunk in prompt.split(_SMALL_CHUNK if small else _CHUNK, dim=1):
+                if cancelled():
+                    return None, cache
+                logits = self._forward(chunk, cache)[:, -1]
+                done += chunk.shape[1]
+        finally:
+            # Who types gives up one prompt after another, and the next one begins like this one.
+            self._was_given_up = done < len(ids)
+            if self._was_given_up and done:
+                self.prefixes.keep(ids[:done], cache)
         self.prefixes.keep(ids, fork(cache))
         return logits, cache
 
