@@ -190,7 +190,7 @@ def test_features_are_those_of_torch_and_leave_nothing_behind(engine, local):
         engine.embed(["x", ""], Watch())
 
 
-def test_a_pass_is_given_up_in_the_middle_and_nothing_of_it_stays(engine):
+def test_no_pass_begins_once_it_was_stopped(engine):
     ids = engine.vocabulary.encode(PLAIN)
     sequence = engine._pool.take()
     before = engine._context.logits([ids], [sequence], 0, 1)
@@ -203,8 +203,8 @@ def test_a_pass_is_given_up_in_the_middle_and_nothing_of_it_stays(engine):
     engine._pool.drop([sequence])
 
 
-def test_a_request_that_is_stopped_keeps_its_text_however_long_the_pass(engine):
-    """Stop arrives while llama.cpp computes: the pass never ends by itself."""
+def test_a_request_that_is_stopped_keeps_its_text_however_many_passes_are_left(engine):
+    """Stop arrives between two passes of a loop that never ends by itself."""
     stopped = threading.Event()
     logits = engine._context.logits
     passes = []

@@ -123,7 +123,7 @@ class GgufEngine(LocalEngine):
 
     @contextmanager
     def _stoppable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """Give up the pass that is running when somebody stops the request, not only the next one."""
+        """Let no pass begin once somebody has stopped the request, in loops that don't ask before each."""
         done = threading.Event()
 
         def watch() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections.abc import Callable, Sequence
 from ctypes import c_bool, c_int32, c_void_p
@@ -28,7 +27,7 @@ _UNKNOWN = re.compile(r"unknown model architecture: (.+)")
 
 
 class Stopped(Exception):  # noqa: N818 - requested by the user, not a failure
-    """A pass was given up in the middle; the KV cache is as it was before."""
+    """A pass was not begun; the KV cache is as it was before."""
 
 
 class NoRoom(Exception):  # noqa: N818 - the caller says it in its own words
@@ -144,15 +143,18 @@ class LlamaContext:
             raise LoadError(self._library.reason() or "there is no memory for its KV cache")
         self._pointer: Pointer = pointer
         self._batch = self._library.c.llama_batch_init(BATCH, 0, 1)
-        self._stop = ctypes.create_string_buffer(2)
-        self._watch_stop()
+        self._is_stopped = False
 
     def __del__(self) -> None:
         self.close()
 
     def stop(self, *, now: bool = True) -> None:
-        """Let the pass that is running, and any later one, give up; or, with ``now=False``, none."""
-        self._stop[0] = b"\x01" if now else b"\x00"
+        """Let no pass begin any more; or, with ``now=False``, let them begin again.
+
+        A pass that is running goes on to its end. llama.cpp could give it up, but in the package that our
+        extra installs, its threads may then wait for each other forever: one has left, one is at a barrier.
+        """
+        self._is_stopped = now
 
     def logits(
         self, rows: Sequence[Sequence[int]], sequences: Sequence[int], start: int, keep: int
@@ -219,6 +221,8 @@ class LlamaContext:
         self, rows: Sequence[Sequence[int]], sequences: Sequence[int], start: int, keep: int
     ) -> list[int]:
         """Feed tokens; return the places in the batch whose logits are wanted."""
+        if self._is_stopped:
+            raise Stopped
         batch, at, wanted = self._batch, 0, []
         for ids, sequence in zip(rows, sequences, strict=True):
             for i, token in enumerate(ids):
@@ -230,25 +234,10 @@ class LlamaContext:
                 at += 1
         batch.n_tokens = at
         status = self._library.decode(self._pointer, batch)
-        # A pass that was given up may pretend that all is well.
-        is_stopped = self._stop[0] != b"\x00"
-        if status == 0 and not is_stopped:
+        if status == 0:
             return wanted
         for sequence in sequences:
             self.remove(sequence, start)
-        if is_stopped:
-            raise Stopped
         if status == 1:
             raise NoRoom
         raise GenerationError(f"llama.cpp failed ({self._library.reason() or status}): load the model again")
-
-    def _watch_stop(self) -> None:
-        """Let llama.cpp ask after each operation whether to stop, hundreds of times for a token.
-
-        A function in Python would wait for the interpreter each time, for as long as a cell computes. C's
-        ``strlen`` answers as well: the text is empty until `stop` puts a character into it.
-        """
-        kind = ctypes.CFUNCTYPE(c_bool, c_void_p)
-        ask = self._library.declare("llama_set_abort_callback", [c_void_p, kind, c_void_p], None)
-        c = ctypes.cdll.msvcrt if hasattr(ctypes, "windll") else ctypes.CDLL(None)
-        ask(self._pointer, ctypes.cast(c.strlen, kind), ctypes.addressof(self._stop))
