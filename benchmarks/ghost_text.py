@@ -147,8 +147,8 @@ def memory(cdp: CDPSession, notebook: NotebookPage) -> tuple[float, float]:
     return metrics["JSHeapUsedSize"] / 1e6, resident / 1e6
 
 
-def report(notebook: NotebookPage, log: Path, *, cancels: bool) -> None:
-    """Measure, and print a line for each bar; for cancellations only if they are wanted."""
+def report(notebook: NotebookPage, log: Path) -> None:
+    """Measure, and print a line for each bar."""
     typist, page = Typist(notebook), notebook.page
     errors: list[str] = []
     page.on("console", lambda said: errors.extend([said.text] * (said.type == "error")))
@@ -175,10 +175,9 @@ def report(notebook: NotebookPage, log: Path, *, cancels: bool) -> None:
     grown = [now - then for now, then in zip(memory(cdp, notebook), before, strict=True)]
     print(f"after them: {waiting} waiting, page {grown[0]:+.1f} MB, kernel {grown[1]:+.1f} MB")
 
-    if cancels:
-        ends = sorted(run(notebook, f"TEXT = {code()[:16_000]!r}\n{CANCEL}"))
-        middle = statistics.median(ends)
-        print(f"cancelled: median {middle:.0f} ms, at most {ends[-1]:.0f} ms ({len(ends)} times)")
+    ends = sorted(run(notebook, f"TEXT = {code()[:16_000]!r}\n{CANCEL}"))
+    middle = statistics.median(ends)
+    print(f"cancelled: median {middle:.0f} ms, at most {ends[-1]:.0f} ms ({len(ends)} times)")
     noted = [line for line in log.read_text("utf-8").splitlines() if "Traceback" in line or "[E " in line]
     print(f"errors: {errors + noted or 'none'}")
 
@@ -201,7 +200,7 @@ def latencies(model: str | None, precision: str) -> None:
         if model:
             print(Path(model).name)
             notebook.add_and_run(f"import cg2magic\ncg2magic.load({model!r}, precision={precision!r});")
-        report(notebook, server.log, cancels=not model)
+        report(notebook, server.log)
         notebook.shut_down()
 
 
