@@ -25,13 +25,12 @@ HINT = "pip install anywidget ipywidgets where it runs"
 
 @pytest.fixture(scope="module")
 def kept(browser, server):
-    """A notebook whose kernel all tests share; its own page is left, lest it close what it cannot draw."""
+    """A notebook whose kernel all tests share; its own page draws nothing, and closes what it can't draw."""
     page = NotebookPage.create(browser, server.url, server.root, TOKEN, "lab", "bare", disabled=[WIDGETS])
     page.add_and_run("%load_ext cg2magic")
     kernel = page.page.evaluate(f"() => {KERNEL}.id")
     page.clear()
     page.save()
-    page.page.goto("about:blank")
     yield page
     page.page.request.delete(f"{server.url}/api/kernels/{kernel}?token={TOKEN}")
     page.close()
@@ -81,6 +80,9 @@ def test_without_our_labextension_the_panel_works_and_sees_cells_that_were_never
     button(panel, "Insert below").click()
     panel.get_by_text("Inserted below").wait_for()
     assert notebook.sources()[-1].startswith("print(limit")
+    # The kernel hears it, although the page that draws nothing has closed the panel.
+    history = notebook.add_and_run("%cg2 history")
+    assert "inserted below" in notebook.output(history).inner_text()
     # What the labextension would bring.
     assert notebook.page.locator(".cg2-InlineStatus").count() == 0
     commands = notebook.page.evaluate("() => jupyterapp.commands.listCommands()")

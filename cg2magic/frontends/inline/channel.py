@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from comm import create_comm, get_comm_manager
 
-from cg2magic.frontends.routing import hear_on_the_senders_shell
+from cg2magic.frontends.comms import hear_on_the_senders_shell
 
 TARGET = "cg2magic.inline"
 

@@ -7,6 +7,7 @@ import weakref
 import anywidget
 import traitlets
 
+from cg2magic.frontends.comms import keep_open
 from cg2magic.frontends.panel.modules import joined
 from cg2magic.frontends.panel.render import STATIC
 
@@ -27,6 +28,7 @@ class NotebookSettings(anywidget.AnyWidget):
 
     def __init__(self, settings: dict[str, str]) -> None:
         super().__init__(wanted=settings)
+        keep_open(self)
 
     def show(self) -> None:
         """Display it in the running cell's output."""

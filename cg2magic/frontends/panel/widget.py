@@ -18,11 +18,11 @@ import traitlets
 from cg2magic.context import Document
 from cg2magic.errors import Cg2Error
 from cg2magic.frontends import status_text
+from cg2magic.frontends.comms import hear_on_the_senders_shell, keep_open
 from cg2magic.frontends.panel.heat import heat
 from cg2magic.frontends.panel.modules import joined
 from cg2magic.frontends.panel.render import STATIC, mimebundle
 from cg2magic.frontends.panel.standby import Standby
-from cg2magic.frontends.routing import hear_on_the_senders_shell
 from cg2magic.frontends.visible import Segment, caret, line_classes, lines, visible
 from cg2magic.request import Suggestion
 from cg2magic.service.job import Job, Snapshot
@@ -140,6 +140,7 @@ class Panel(anywidget.AnyWidget):
         )
         # Stop runs on a subshell, from which the panel is then drawn.
         hear_on_the_senders_shell(self.comm)
+        keep_open(self)
         self.on_msg(self._on_message)
 
     def show(self) -> None:

@@ -194,6 +194,21 @@ def test_a_button_is_heard_after_stop_ran_on_a_subshell_that_is_gone(wire):
     wire.until(panel_id, "outcome", lambda outcome: outcome == {})
 
 
+def test_a_page_that_cannot_draw_it_closes_the_panel_for_no_other(wire):
+    panel_id, _ = wire.show("panel = show(regenerate=new_job)")
+    layout = wire.printed("print(panel.layout.model_id)")
+    for widget in (panel_id, layout):
+        message = wire.client.session.msg("comm_close", {"comm_id": widget, "data": {}})
+        wire.client.shell_channel.send(message)
+    wire.send(panel_id, do="stop")
+    assert wire.printed("print(panel.job.cancelled.wait(30))") == "True"
+    # What a page asks for when it is loaded anew.
+    there = wire.request("comm_info_request", {"target_name": "jupyter.widget"})["comms"]
+    assert {panel_id, layout} <= there.keys()
+    wire.run("panel.close()")
+    assert panel_id not in wire.request("comm_info_request", {})["comms"]
+
+
 def test_a_regeneration_that_is_refused_is_shown_in_the_card(wire):
     panel_id, _ = wire.show("def refuse(): raise LoadError('no such model')\npanel = show(regenerate=refuse)")
     wire.send(panel_id, do="regenerate")
