@@ -82,7 +82,7 @@ def test_without_our_labextension_the_panel_works_and_sees_cells_that_were_never
     assert notebook.sources()[-1].startswith("print(limit")
     # The kernel hears it, although the page that draws nothing has closed the panel.
     history = notebook.add_and_run("%cg2 history")
-    assert "inserted below" in notebook.output(history).inner_text()
+    notebook.output(history).get_by_text("inserted below").last.wait_for()
     # What the labextension would bring.
     assert notebook.page.locator(".cg2-InlineStatus").count() == 0
     commands = notebook.page.evaluate("() => jupyterapp.commands.listCommands()")
