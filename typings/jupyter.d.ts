@@ -150,6 +150,36 @@ declare namespace Jupyter {
     readonly activeCell: Cell | null;
     readonly activeCellIndex: number;
     readonly activeCellChanged: Signal<Notebook, Cell | null>;
+    readonly codeMimetype: string;
+    readonly editorConfig: { code: object };
+    readonly contentFactory: { editorFactory(options: EditorOptions): { focus(): void; dispose(): void } };
+  }
+
+  interface EditorOptions {
+    host: HTMLElement;
+    model: EditorModel;
+    config: object;
+    extensions: object[];
+  }
+
+  /** A text that is edited, and no cell. */
+  interface EditorModel {
+    readonly sharedModel: {
+      readonly changed: Signal<unknown, unknown>;
+      getSource(): string;
+      setSource(source: string): void;
+      clearUndoHistory(): void;
+      undo(): void;
+      redo(): void;
+    };
+    dispose(): void;
+  }
+
+  /** A key of CodeMirror, and what it does, alone and with Shift; true where nothing else is to be done. */
+  interface KeyBinding {
+    key: string;
+    run: () => boolean;
+    shift?: () => boolean;
   }
 
   /** A notebook in the page. */
@@ -167,6 +197,7 @@ declare namespace Jupyter {
     readonly widgetAdded: Signal<Tracker, Panel>;
     readonly currentChanged: Signal<Tracker, Panel | null>;
     forEach(call: (panel: Panel) => void): void;
+    find(call: (panel: Panel) => boolean): Panel | undefined;
   }
 
   /** Of Lumino. */
@@ -270,6 +301,10 @@ declare namespace Jupyter {
     showDialog?(options: { title: string; body: string; buttons: object[] }): Promise<{
       button: { accept: boolean };
     }>;
+    CodeEditor?: { Model: new (options: { mimeType: string }) => EditorModel };
+    /** Of CodeMirror. */
+    EditorView?: { contentAttributes: { of(attributes: Record<string, string>): object } };
+    keymap?: { of(bindings: KeyBinding[]): object };
     Dialog?: { cancelButton(): object; okButton(options: { label: string }): object };
   }
 }

@@ -89,6 +89,19 @@ declare namespace Panel {
     folded?: boolean;
   }
 
+  /** Where the person edits a text. */
+  interface Editor {
+    focus(): void;
+    dispose(): void;
+  }
+
+  /** Makes the editor of a notebook's cells in a place of the panel; null if it is not a notebook of this page. */
+  type LendEditor = (
+    context: Jupyter.Context,
+    host: HTMLElement,
+    given: { text: string; label: string; changed(text: string): void },
+  ) => Editor | null;
+
   /** The traits of `Panel`. */
   interface Traits {
     panel_id: string;

@@ -191,10 +191,42 @@ def test_what_was_edited_is_what_is_inserted(notebook, done):
     _, panel = done()
     button(panel, "Edit").click()
     box = panel.get_by_role("textbox", name="Edit the suggestion")
-    assert box.input_value() == WHOLE
+    assert box.inner_text() == WHOLE
     box.fill("x = 1\ny = 2")
     button(panel, "Insert below").click()
     assert notebook.sources()[-1] == "x = 1\ny = 2"
+
+
+def test_edit_opens_the_notebooks_own_editor(notebook, done):
+    cell, panel = done()
+    before = notebook.sources()
+    button(panel, "Edit").click()
+    box = panel.get_by_role("textbox", name="Edit the suggestion")
+    assert box.get_attribute("data-language") == "python"
+    keyboard = notebook.page.keyboard
+    keyboard.press("Control+End")
+    keyboard.press("Enter")
+    keyboard.type("if x:")
+    keyboard.press("Enter")
+    keyboard.type("y")
+    assert box.inner_text() == f"{WHOLE}\n    if x:\n        y"
+    keyboard.press("Home")
+    keyboard.press("Tab")
+    assert box.inner_text().endswith("\n            y")
+    keyboard.press("Shift+Tab")
+    assert box.inner_text().endswith("\n        y")
+    # What is undone was typed here, and not in the cell; in how many steps depends on how fast it was typed.
+    for _ in range(12):
+        keyboard.press("Control+z")
+    assert box.inner_text() == WHOLE
+    for _ in range(12):
+        keyboard.press("Control+y")
+    assert box.inner_text() == f"{WHOLE}\n    if x:\n        y"
+    keyboard.press("Control+Enter")
+    assert notebook.sources() == before
+    keyboard.press("Escape")
+    box.wait_for(state="detached")
+    assert notebook.page.evaluate("() => document.activeElement.textContent") == "Edit"
 
 
 @pytest.mark.parametrize("name", ["Insert below", "Replace cell"])
@@ -218,7 +250,7 @@ def test_keys_in_the_panel_are_not_the_notebooks_shortcuts(notebook, done):
     box = panel.get_by_role("textbox", name="Edit the suggestion")
     box.press("Control+a")
     box.press_sequentially("dd zab")
-    assert box.input_value() == "dd zab"
+    assert box.inner_text() == "dd zab"
     box.press("Escape")
     assert len(notebook.cells()) == count
     assert panel.locator("pre").inner_text().rstrip("\n") == WHOLE

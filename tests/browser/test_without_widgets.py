@@ -77,9 +77,17 @@ def test_without_our_labextension_the_panel_works_and_sees_cells_that_were_never
     button(panel, "Prompt").click()
     prompt = panel.get_by_role("region", name="What the model read").inner_text()
     assert "limit = 6\n\n# %%\nprint(" in prompt
+    button(panel, "Edit").click()
+    box = panel.get_by_role("textbox", name="Edit the suggestion")
+    box.fill("print(limit)")
+    box.press("Escape")
+    assert box.count() == 0
+    button(panel, "Edit").click()
+    assert box.input_value().startswith("print(limit")
+    box.fill("print(limit, 2)")
     button(panel, "Insert below").click()
     panel.get_by_text("Inserted below").wait_for()
-    assert notebook.sources()[-1].startswith("print(limit")
+    assert notebook.sources()[-1] == "print(limit, 2)"
     # The kernel hears it, although the page that draws nothing has closed the panel.
     history = notebook.add_and_run("%cg2 history")
     notebook.output(history).get_by_text("inserted below").last.wait_for()

@@ -1,6 +1,7 @@
 // The plugin: brings the provider, the commands and the status item together.
 
 import { addCommands } from "./commands.js";
+import { lendEditor } from "./editor.js";
 import { StatusMenu } from "./menu.js";
 import { NotebookLines } from "./notebooks.js";
 import { Provider } from "./provider.js";
@@ -85,8 +86,9 @@ function followUsual(settings, lines) {
  * @returns {Promise<{ __esModule: true, default: object }>}
  */
 export async function extension(shared) {
-  const names = ["completer", "notebook", "statusbar", "apputils", "settingregistry", "ui-components"];
-  const packages = [...names.map((name) => `@jupyterlab/${name}`), "@lumino/widgets", "@lumino/commands"];
+  const parts = "completer notebook statusbar apputils settingregistry ui-components codeeditor".split(" ");
+  const others = ["@lumino/widgets", "@lumino/commands", "@codemirror/view"];
+  const packages = [...parts.map((name) => `@jupyterlab/${name}`), ...others];
   /** @type {Jupyter.Taken} */
   const taken = Object.assign({}, ...(await Promise.all(packages.map((name) => take(shared, name)))));
   const { ICompletionProviderManager, INotebookTracker, Widget } = taken;
@@ -120,6 +122,7 @@ export async function extension(shared) {
       const palette = /** @type {Jupyter.Palette | null} */ (commands);
       addCommands({ app, palette, tracker, lines, provider });
       followUsual(settings, lines);
+      lendEditor(taken, tracker);
       const statusBar = /** @type {Jupyter.StatusBar | null} */ (bar);
       const menu = menuOf(taken, lines, settings);
       showStatus({

@@ -57,6 +57,7 @@ class PanelWidget {
     this.#acts.store(); // this view may have come after the end, and its output is to be stored as well
     return () => {
       this.#redraw.delete(draw);
+      view.close();
     };
   }
 }

@@ -10,6 +10,7 @@ import { Folded } from "./folded.js";
 import { Head } from "./head.js";
 import { HeatMap } from "./heat.js";
 import { isFinished, Looking } from "./looking.js";
+import { notebookOf } from "./notebook.js";
 import { PromptView } from "./prompt.js";
 import { Speech } from "./speech.js";
 import { Stop } from "./stop.js";
@@ -49,14 +50,14 @@ export class View {
     this.#prompt = new PromptView(model);
     this.#stop = new Stop(acts);
     this.#head = new Head({ tabs: this.#tabs.node, toggle: this.#heat.toggle, stop: this.#stop.node });
-    this.#editor = new DraftEditor(looking, () => this.#buttons.pressEdit());
+    this.#editor = new DraftEditor(notebookOf(model), looking, () => this.#buttons.pressEdit());
     this.#folded = new Folded({ acts, looking, speech }, () => this.#buttons.focus());
     this.#buttons = new Buttons({
       ...{ model, el, acts, looking, speech },
       draw: () => this.draw(),
       waitAtStop: () => this.#stop.takeFocus(),
       prompt: this.#prompt.toggle,
-      focusEditor: () => this.#editor.node.focus(),
+      focusEditor: () => this.#editor.focus(),
       focusFolded: () => this.#folded.focus(),
     });
     const stage = make("div", "cg2-stage", {}, this.#boxes.node, this.#heat.tokens);
@@ -96,6 +97,15 @@ export class View {
     }
     this.#stop.takeFocus(place);
     this.#acts.goOn(this.#looking.job, this.#looking.current, place, id);
+  }
+
+  /**
+   * Leave the page.
+   *
+   * @returns {void}
+   */
+  close() {
+    this.#editor.close();
   }
 
   /**
