@@ -86,6 +86,8 @@ def test_without_a_notebook_copy_remains_and_the_magic_is_named(page, mount):
     assert button(panel, "Insert below").is_hidden()
     assert button(panel, "Replace cell").is_hidden()
     assert panel.get_by_text("%cg2 accept").is_visible()
+    button(panel, "Edit").click()
+    assert panel.get_by_role("textbox", name="Edit the suggestion").input_value() == CODE
     button(panel, "Copy").click()
     panel.get_by_role("status").get_by_text("Copied").wait_for()
     assert page.evaluate("() => window.sent") == [

@@ -198,7 +198,7 @@ def test_what_was_edited_is_what_is_inserted(notebook, done):
 
 
 def test_edit_opens_the_notebooks_own_editor(notebook, done):
-    cell, panel = done()
+    _, panel = done()
     before = notebook.sources()
     button(panel, "Edit").click()
     box = panel.get_by_role("textbox", name="Edit the suggestion")

@@ -132,6 +132,23 @@ def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(client):
     assert client.printed("print(len(kept), any(s.tokens for s in kept))") == "4 True"
 
 
+def test_a_console_that_waits_gets_the_finished_text_and_accepts_it_into_the_next_prompt(client):
+    _, outputs = client.run("%%complete --wait -m 4\nimport numpy as np\nx = np.")
+    texts = [output["data"]["text/plain"] for output in outputs if output["kind"] == "display_data"]
+    assert "mean probability" in texts[-1]
+    assert "%cg2 accept puts it into the next prompt" in texts[-1]
+    reply, _ = client.run("%cg2 accept")
+    (payload,) = reply["payload"]
+    assert (payload["source"], payload["replace"]) == ("set_next_input", False)
+    assert payload["text"] == client.printed(f"{JOB}\nprint(job.snapshot().suggestions[0].code)")
+
+
+def test_a_score_is_text_for_a_console(client):
+    _, outputs = client.run("%%score\nimport numpy as np")
+    (text,) = [output["data"]["text/plain"] for output in outputs if output["kind"] == "display_data"]
+    assert "perplexity" in text
+
+
 def test_a_client_without_a_person_gets_the_finished_card_as_text(client):
     cell = "%%complete -m 8\nimport numpy as np\nx = np."
     reply, outputs = client.run(cell, allow_stdin=False)

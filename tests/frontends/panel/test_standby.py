@@ -1,4 +1,4 @@
-"""A page that draws the panel and can't store it (VS Code, Colab), played by a client of a real kernel."""
+"""Front ends that draw the panel and can't store it, or can't draw it, played by a client of a kernel."""
 
 from __future__ import annotations
 
@@ -42,3 +42,15 @@ def test_where_no_page_draws_it_the_card_takes_its_place_with_a_hint(page):
     last = displayed(page, "update_display_data", lambda data: "mean probability" in data["text/plain"])
     assert VIEW not in last
     assert "pip install anywidget ipywidgets" in last["text/plain"]
+
+
+def test_a_console_that_closes_what_it_cannot_draw_gets_the_finished_text(page):
+    # As qtconsole does: it names no cell, and closes each comm that it doesn't know.
+    page.start("%%complete -m 4\nimport numpy as np\nx = np.", "")
+    first = displayed(page, "display_data", lambda data: VIEW in data)
+    close = page.session.msg("comm_close", {"comm_id": first[VIEW]["model_id"], "data": {}})
+    page.client.shell_channel.send(close)
+    last = displayed(page, "display_data", lambda data: "mean probability" in data["text/plain"])
+    assert VIEW not in last
+    assert "x = np." in last["text/plain"]
+    assert "%cg2 accept puts it into the next prompt" in last["text/plain"]
