@@ -146,18 +146,15 @@ class Switch:
 
     def _load(self) -> None:
         self._send_state()
-        error = ""
         try:
             self._settings.apply_config()
             self._manager.wake()
-        except Exception as failed:  # noqa: BLE001 - nobody catches a thread's error
-            error = one_line(failed)
+        except Exception as error:  # noqa: BLE001 - nobody catches a thread's error
+            # Still loading: a page that comes now is not told that all is well.
+            self._pause.begin(one_line(error))
         finally:
             self._loading.release()
-        if error:
-            self._pause.begin(error)
-        else:
-            self._send_state()
+        self._send_state()
 
     def _send_state(self) -> None:
         if not self._met:

@@ -18,7 +18,8 @@ class Page:
         self.session = client.session
         self.told = []
         self.printed = []
-        self.comm = self.subshell = self.status = None
+        self.comm = self.subshell = self.status = self.sent = None
+        self.handled = set()
 
     def request(self, kind, content, channel="shell"):
         """Send a request, and give the content of its reply."""
@@ -56,18 +57,32 @@ class Page:
         if self.subshell:
             message["header"]["subshell_id"] = self.subshell
         self.client.shell_channel.send(message)
+        self.sent = message["header"]["msg_id"]
 
     def ask(self, name, prefix, **more):
         """Ask for a suggestion."""
         self.send(do="ask", ask={"id": name, "prefix": prefix, "suffix": "", "document": {}, **more})
 
+    def until_handled(self):
+        """Listen until the kernel says that it is done with what was sent last."""
+        while self.sent not in self.handled:
+            self._hear(self.client.iopub_channel.get_msg(timeout=100))
+
+    def until_status(self, status):
+        """Listen until the last status is this one."""
+        while self.status != status:
+            self._hear(self.client.iopub_channel.get_msg(timeout=100))
+
     def until(self, wanted):
-        """Listen until something is told that `wanted` is true of, and give it."""
+        """Listen until something is told that `wanted` is true of, and give it.
+
+        What was told before it is forgotten, what came after it is not.
+        """
         deadline = time.monotonic() + 100
         while True:
-            for told in self.told:
+            for place, told in enumerate(self.told):
                 if wanted(told):
-                    self.told.clear()
+                    del self.told[: place + 1]
                     return told
             self._hear(self.client.iopub_channel.get_msg(timeout=max(0.1, deadline - time.monotonic())))
 
@@ -78,6 +93,8 @@ class Page:
             self.printed.append(message["content"]["text"])
         elif message["msg_type"] == "status":
             self.status = message["content"]["execution_state"]
+            if self.status == "idle":
+                self.handled.add(message["parent_header"].get("msg_id"))
 
 
 @contextmanager

@@ -65,8 +65,9 @@ def test_while_a_cell_runs_questions_are_answered_and_its_figures_stay_open(page
     page.printed = []
     page.ask("3", "import numpy as")
     assert page.until(lambda told: told.get("id") == "3" and told["done"])["texts"][0].strip()
-    # At the end of the question's message the kernel said that it is idle; but the cell still runs.
-    assert page.status == "busy"
+    # At the end of the question's message the kernel says that it is idle; but the cell still runs.
+    page.until_handled()
+    page.until_status("busy")
     (tmp_path / "free.gate").touch()
     while not page.printed:
         page._hear(page.client.iopub_channel.get_msg(timeout=60))
@@ -86,11 +87,17 @@ WAITS = "%%infill -m 2 --wait\nprint(|)"
 NOTES = "from cg2magic.service.manager import manager; print(*manager().history[-1].job.snapshot().notes)"
 
 
+def wait_for_pages(page, seconds):
+    """Let the kernel wait so long for a page's answer."""
+    page.run(f"from cg2magic.frontends.pages import Page\nPage.__init__.__defaults__ = ({seconds},)")
+
+
 @pytest.fixture
 def waiting(page):
     """A page without a subshell, in a kernel in which something was executed; it is still to say hello."""
     page.subshell = None
     page.run("%load_ext cg2magic")
+    wait_for_pages(page, 60.0)
     page.run("%config CG2.inline = False\nexecuted = 1")
     page.connect()
     page.told.clear()
@@ -137,6 +144,8 @@ def test_a_cell_that_waits_sees_what_its_page_tells_above_and_below(beside):
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_where_the_cell_is_gone_or_the_page_is_silent_what_was_executed_is_seen(beside, answers):
+    if not answers:
+        wait_for_pages(beside, 0.2)
     beside.start(WAITS, "b")
     asked = beside.until(lambda told: "document" in told)
     if answers:
@@ -145,6 +154,7 @@ def test_where_the_cell_is_gone_or_the_page_is_silent_what_was_executed_is_seen(
     assert beside.run(NOTES) == "executed cells only"
     # An answer that comes too late changes nothing, and nothing of it is left for the next cell.
     beside.send(do="document", id=asked["document"], document=NOTEBOOK)
+    wait_for_pages(beside, 60.0)
     beside.start(WAITS + "  # again", "b")
     again = beside.until(lambda told: "document" in told)
     assert again["document"] != asked["document"]

@@ -41,6 +41,11 @@ def page(kernel):
     kernel.run(CLOCK)
     kernel.told.clear()
     yield kernel
+    # The next test finds no load that this one began.
+    kernel.run(
+        "import threading\n"
+        "for thread in threading.enumerate():\n    thread.name == 'cg2magic inline' and thread.join()"
+    )
     kernel.run("%config CG2.model = 'mini'")
     kernel.run("%unload_ext cg2magic")
 
@@ -220,4 +225,4 @@ def test_what_a_page_builds_on_is_asked_for_where_it_is_not_there(page):
 def test_the_number_of_candidates_is_told_when_it_is_changed(page):
     on(page)
     page.run("%config CG2.inline_samples = 5")
-    assert page.until(lambda told: "state" in told)["candidates"] == 5
+    page.until(lambda told: told.get("candidates") == 5)
