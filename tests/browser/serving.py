@@ -26,6 +26,7 @@ CHROMIUM_FLAGS = [
     "--no-first-run",
 ]
 TOKEN = "browser-tests"
+PATIENT = "from cg2magic.frontends.pages import Page; Page.__init__.__defaults__ = (60.0,)\ndel Page\n"
 # Another JupyterLab and Notebook than this environment's, by the path of their Python; the kernels stay here.
 JUPYTER = os.environ.get("CG2MAGIC_JUPYTER") or sys.executable
 
@@ -73,6 +74,10 @@ def serve(home: Path) -> Iterator[Server]:
                 "metadata": {"debugger": False},
             },
         )
+    # On a busy machine a page may answer late; a test of a page that is silent says how long that is.
+    patient = home / "ipython/profile_default/startup/patient.py"
+    patient.parent.mkdir(parents=True)
+    patient.write_text(PATIENT, encoding="utf-8")
     # What the wheel installs: the labextension of this checkout, and not a copy that is installed.
     labextension = home / "data/labextensions/cg2magic"
     labextension.parent.mkdir(parents=True)

@@ -8,6 +8,12 @@ from tests.browser.typist import KERNEL, Typist
 
 pytestmark = pytest.mark.browser
 
+# A load that is still going on, however fast the machine is.
+ENDLESS = """
+import threading
+from cg2magic.service.manager import manager
+manager().wake = threading.Event().wait
+"""
 BEGUN = "import numpy as np\n\n\ndef plot("
 
 
@@ -40,7 +46,7 @@ def test_of_two_notebooks_only_the_one_that_is_switched_on_asks(notebook, own_no
     notebook.add_and_run("%config CG2.inline = False")
 
     # Nor does a kernel that died while it loaded the model.
-    other.notebook.add_and_run("%config CG2.inline = True")
+    other.notebook.add_and_run(ENDLESS + "%config CG2.inline = True")
     other.wait_for("loading")
     other.notebook.shut_down()
     other.status.wait_for(state="hidden")

@@ -8,18 +8,12 @@ import pytest
 
 from tests.browser.asking import button
 from tests.browser.notebook_page import NotebookPage
-from tests.browser.serving import TOKEN
+from tests.browser.serving import PATIENT, TOKEN
 from tests.browser.typist import KERNEL
 
 pytestmark = pytest.mark.browser
 
 ANYWIDGET, WIDGETS, OURS = "anywidget", "@jupyter-widgets/jupyterlab-manager", "cg2magic"
-# The first panel of a page comes late on a busy machine; the kernel is to wait for what it tells.
-PATIENT = """
-import functools
-from cg2magic.frontends import present
-present.Page = functools.partial(present.Page, seconds=60)
-"""
 HINT = "pip install anywidget ipywidgets where it runs"
 
 
@@ -27,7 +21,7 @@ HINT = "pip install anywidget ipywidgets where it runs"
 def kept(browser, server):
     """A notebook whose kernel all tests share; its own page draws nothing, and closes what it can't draw."""
     page = NotebookPage.create(browser, server.url, server.root, TOKEN, "lab", "bare", disabled=[WIDGETS])
-    page.add_and_run("%load_ext cg2magic")
+    page.add_and_run("%load_ext cg2magic\n" + PATIENT.replace("60.0", "0.5"))  # where no panel can answer
     kernel = page.page.evaluate(f"() => {KERNEL}.id")
     page.clear()
     page.save()

@@ -63,6 +63,15 @@ def test_a_real_suggestion_streams_and_only_grows(shell):
         job = manager.submit(
             Request(("import numpy as np\n\n\ndef mean(values):",), Sampling(max_new_tokens=30))
         )
+
+        def wait_until_printed(now):
+            """Let the model write no faster than is printed, whatever else this machine does."""
+            due = len(written.seen) + 1
+            deadline = time.monotonic() + 60
+            while 0 < now.tokens <= 3 and len(written.seen) < due and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+        job.listen(wait_until_printed)
         terminal.stream(job, shell, out=written.out)
     finally:
         manager.close()

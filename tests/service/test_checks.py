@@ -192,11 +192,11 @@ def test_a_check_that_is_stopped_keeps_what_it_found(checks):
 
 
 @pytest.mark.parametrize(
-    ("check", "option"),
-    [("hog = bytearray(300 << 20)", "check_memory"), ("while True: pass", "check_seconds")],
+    ("check", "option", "least"),
+    [("hog = bytearray(300 << 20)", "check_memory", 0.2), ("while True: pass", "check_seconds", 1)],
 )
-def test_what_a_candidate_may_use_is_an_option_and_its_end_names_it(checks, check, option):
-    checks.consent = OwnConsent("sandbox", check_memory=0.2, check_seconds=1)
+def test_what_a_candidate_may_use_is_an_option_and_its_end_names_it(checks, check, option, least):
+    checks.consent = OwnConsent("sandbox", **{option: least})
     job = written("a + b", check=check)
     checks.finish(job)
     (checked,) = job.result()

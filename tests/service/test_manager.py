@@ -45,10 +45,17 @@ def test_a_request_is_answered_by_the_model_that_comes_with_the_package(manager)
 
 
 def test_loading_is_shown_before_writing(manager):
-    seen = []
-    job = manager.submit(SHORT)
-    job.listen(lambda now: seen.append((now.state, now.progress)))
-    job.wait()
+    seen, ended = [], threading.Event()
+
+    def look(now):
+        seen.append((now.state, now.progress))
+        if now.finished:
+            ended.set()
+
+    with manager._changed:  # the worker begins when somebody looks
+        job = manager.submit(SHORT)
+        job.listen(look)
+    assert ended.wait(60)
     states = [state for state, _ in seen]
     assert states.index("loading") < states.index("writing") < states.index("done")
     assert any(isinstance(progress, Progress) and progress.total > 0 for _, progress in seen)
@@ -157,7 +164,6 @@ def test_the_history_remembers_what_became_of_a_candidate(manager):
 
 
 def test_a_listener_that_breaks_does_not_break_the_writing(manager):
-    job = manager.submit(SHORT)
     calls = []
 
     def broken(now):
@@ -165,13 +171,15 @@ def test_a_listener_that_breaks_does_not_break_the_writing(manager):
         if len(calls) > 1:
             raise RuntimeError("this front end is gone")
 
-    job.listen(broken)
+    with manager._changed:  # the worker begins when somebody looks
+        job = manager.submit(SHORT)
+        job.listen(broken)
     assert job.result()
     assert len(calls) == 2
 
 
 def test_speed_and_tokens_are_counted(manager):
-    job = manager.submit(LONG)
+    job = manager.submit(Request(SHORT.parts, Sampling(n=2, max_new_tokens=12, temperature=1.0, seed=5)))
     job.wait()
     now = job.snapshot()
     assert now.tokens == sum(len(s.tokens) for s in now.suggestions)
