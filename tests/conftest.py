@@ -49,6 +49,16 @@ settings.register_profile(
 settings.load_profile("cg2magic")
 
 
+#: Files that take a minute or so. The last one of them would leave the other worker idle at the end.
+LONG_FILES = {"test_notebooks.py", "test_soak.py", "test_quiet.py", "test_run.py"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long: workers get whole files, in this order."""
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before anything is started for a test, see whether this machine has what it needs."""

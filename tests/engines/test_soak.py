@@ -13,7 +13,7 @@ from cg2magic.models.memory import release
 from cg2magic.request import Request, Sampling
 from cg2magic.service.manager import Manager
 
-REQUESTS = 300
+REQUESTS = 200
 #: Bytes that may come and go: arenas of the allocator, Python's own free lists.
 SLACK = 24 << 20
 KEPT = 12 << 20
@@ -30,7 +30,7 @@ def wish(rng: random.Random) -> Request:
     lines = [f"value_{rng.randrange(1000)} = function_{rng.randrange(9)}(x, {i})" for i in range(24)]
     text = "\n".join(rng.sample(lines, rng.randint(1, 24)))
     sampling = Sampling(
-        n=rng.choice((1, 1, 1, 3)), max_new_tokens=rng.randint(2, 10), temperature=rng.choice((0.0, 0.8))
+        n=rng.choice((1, 1, 1, 3)), max_new_tokens=rng.randint(2, 6), temperature=rng.choice((0.0, 0.8))
     )
     return Request((text + "\n", "\nprint(value)") if rng.random() < 0.4 else (text,), sampling)
 
