@@ -162,6 +162,9 @@ def test_a_model_that_cannot_be_loaded_is_tried_again_after_a_pause_and_not_at_e
 def test_a_load_that_breaks_in_an_unforeseen_way_is_a_failure_too(page):
     page.run("%cg2 unload")
     page.run("def wake():\n    raise ImportError('libtorch.so: no such file')\nghosts._manager.wake = wake")
+    # Who is told of the state just then is not told that all is well.
+    page.run("begin = ghosts._pause.begin\ndef late(error):\n    ghosts._send_state()\n    begin(error)")
+    page.run("ghosts._pause.begin = late")
     told = on(page)
     assert (told["state"], told["error"]) == ("failed", "libtorch.so: no such file")
 
