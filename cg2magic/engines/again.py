@@ -4,6 +4,8 @@ If some of several candidates are empty, they are drawn again with other seeds. 
 to end, so it is asked once more with its first token barred: instruct models often write a blank line first.
 But a model that was sure is right: behind ``SELECT name, count(*)`` there is nothing to add. So is one that
 has only a comment to write then, a ruler as often as not.
+
+A fill that leaves a hole in the code, as ``def connect(host, port=)``, or breaks it, is drawn again, too.
 """
 
 from __future__ import annotations
@@ -37,12 +39,12 @@ def write_again(candidates: list[Candidate], write: Write) -> None:
         Writes the new ones in their places.
     """
     for again in range(1, _ROUNDS + 1):
-        blank = [i for i, candidate in enumerate(candidates) if candidate.says_nothing]
+        blank = [i for i, each in enumerate(candidates) if each.says_nothing or each.is_broken]
         all_are = len(blank) == len(candidates)
         if all_are:
             if again > 1:
                 return
-            blank = [i for i in blank if candidates[i].probability < SURE]
+            blank = [i for i in blank if candidates[i].is_broken or candidates[i].probability < SURE]
         if not blank:
             return
         before = {i: candidates[i] for i in blank}
@@ -50,7 +52,8 @@ def write_again(candidates: list[Candidate], write: Write) -> None:
             candidates[i] = candidates[i].anew(barred=all_are)
         write([candidates[i] for i in blank], [i + again * _ROUND for i in blank])
         for i, old in before.items():
-            if old.is_blank and candidates[i].says_nothing:
+            failed = candidates[i].says_nothing or (old.is_broken and candidates[i].is_broken)
+            if failed and (old.is_blank or old.is_broken):
                 candidates[i] = old
 
 

@@ -17,6 +17,7 @@ from cg2magic.request import FinishReason, NameFound, Request, Suggestion, Token
 from cg2magic.syntax import endings, fills, statements
 from cg2magic.syntax.languages import find
 from cg2magic.syntax.places import Hole
+from cg2magic.syntax.seams import fitting, is_broken
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
 _FAR = 20_000
@@ -106,6 +107,14 @@ class Candidate:
         lines = (line.strip() for line in text.split("\n") if line.strip())
         comments = all(line.startswith(self._language.comments) for line in lines)
         return ended and asked and not begun.strip() and comments
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the cell doesn't parse with it, though it does with a name in the place of the hole."""
+        ended = self.finish_reason == "stop" and not self._met_stop
+        asked = not self.request.begin and not self.request.may_be_empty
+        alone = self.request.is_infill and self.request.holes == 1
+        return ended and asked and alone and is_broken(self._hole, self._spans[0])
 
     @property
     def probability(self) -> float:
@@ -338,7 +347,7 @@ class Candidate:
 
     def _seam(self, fill: str) -> str:
         """Make the fill fit the texts around it."""
-        fill = fills.fitting(self._hole, fill)
+        fill = fitting(self._hole, fill)
         # The card's example gives the suffix without the newline before it, and as a line all the same.
         joined = self._hole.place == "own line" and not self.request.parts[len(self._spans) + 1].startswith(
             "\n"

@@ -15,7 +15,8 @@ hole, ``⏎`` a newline):
    an indentation may also leave its block, if the model then arrives at what stands after the hole.
 4. **A bracket** that the fill did not open belongs to the text after the hole, unless nothing there closes
    it. ``plt.hist(df[‸])``
-5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"``
+5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"`` In a
+   string over several lines, the rules about lines hold as well. ``x : float⏎        ‸⏎    factor : float``
 6. **A line like the next one** means that the model has arrived at the text after the hole: the same line, a
    first value for the same variable, an `assert` or `print` of other values; or one of the lines below it.
    ``‸⏎⏎assert is_prime(7)``
@@ -26,6 +27,7 @@ hole, ``⏎`` a newline):
    up to the end of a line, or of a word where the hole is within one. ``def f(‸): return x``
 
 Languages other than Python are read with their own brackets, strings and words that open and close a block.
+In SQL a ``;`` ends the fill as well, if what stands after the hole goes on with the statement.
 """
 
 from __future__ import annotations
@@ -33,10 +35,10 @@ from __future__ import annotations
 import re
 
 from cg2magic.syntax.arrival import is_beginning, is_same, where_below
-from cg2magic.syntax.languages import Language
 from cg2magic.syntax.places import CLOSING, Hole, width
-from cg2magic.syntax.statements import parses
-from cg2magic.syntax.tokens import START, State, Token, tokens
+from cg2magic.syntax.quiet_fills import quiet_end
+from cg2magic.syntax.seams import is_balanced, is_one_word
+from cg2magic.syntax.tokens import State, Token, tokens
 
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _DEFINES = re.compile(r"(?:async\s+def|def|class)\b|@")
@@ -45,11 +47,14 @@ _STATEMENT = re.compile(
     r"(?:def|class|import|from|return|raise|with|while|try|assert|del|pass)\b(?!\s*[=,)\]}])|@"
 )
 _OPENS = re.compile(r":\s*(#.*)?\Z")
+#: What goes on with a statement of SQL.
+_CLAUSE = re.compile(
+    r"(?i)\s*(?:(?:from|where|group|order|having|limit|offset|fetch|join|inner|left|right|full|cross|on|and"
+    r"|or|union|except|intersect|values|set|returning|window|when|then|else|end|as)\b|[;),])"
+)
 #: Behind these a line inside of brackets goes on.
 _GOES_ON = re.compile(r"(?:[,(\[{+\-*/%|&=<>]|\b(?:and|or|not|in|is|if|else|for|lambda))\s*\Z")
 _OPERATORS = "=!<>:+-*/%|&^@~"
-#: Shorter fills that are tried.
-_CUTS = 64
 
 
 def fill_end(hole: Hole, fill: str, *, done: bool = False) -> int | None:
@@ -69,7 +74,7 @@ def fill_end(hole: Hole, fill: str, *, done: bool = False) -> int | None:
         Length of the text that is kept.
     """
     if hole.quote:
-        return _quiet_end(hole, fill)
+        return quiet_end(hole, fill, done=done)
     ends = (_again(hole, fill), _Reader(hole, fill, done=done).end())
     return min((end for end in ends if end is not None), default=None)
 
@@ -82,52 +87,11 @@ def _again(hole: Hole, fill: str) -> int | None:
     at = fill.find(rest)
     while at >= 0:
         kept, behind = fill[:at], fill[at + len(rest) :]
-        whole = not _is_one_word(kept, rest) and not _is_one_word(rest, behind)
-        if whole and _is_balanced(kept, hole.language):
+        whole = not is_one_word(kept, rest) and not is_one_word(rest, behind)
+        if whole and is_balanced(kept, hole.language):
             return at
         at = fill.find(rest, at + 1)
     return None
-
-
-def fitting(hole: Hole, fill: str) -> str:
-    """Give a fill as it fits between the texts around it: without what overlaps, and so that it parses."""
-    return _parsing(hole, _without_overlap(hole, fill))
-
-
-def _without_overlap(hole: Hole, fill: str) -> str:
-    """Drop what the fill's end and the text after it have in common.
-
-    A closing bracket is the fill's own if the fill opened it (``figsize=(10, 6)`` before ``)``), so only what
-    is balanced in itself can be dropped.
-    """
-    if hole.place != "within a line":
-        return fill.rstrip()
-    fill = fill.rstrip("\r\n")
-    for length in range(min(len(fill), len(hole.after)), 0, -1):
-        common, kept = hole.after[:length], fill[: len(fill) - length]
-        whole = not _is_one_word(kept, common) and not _is_one_word(common, hole.after[length:])
-        if whole and common.strip() and fill.endswith(common) and _is_balanced(common, hole.language):
-            return kept
-    return fill.rstrip() if hole.after[0].isspace() else fill
-
-
-def _parsing(hole: Hole, fill: str) -> str:
-    """Give the longest beginning of a fill with which the cell parses, or all of it if it does with none."""
-    before, after = hole.cell
-    within = hole.place == "within a line"
-    if hole.language.name != "python" or hole.quote or parses(f"{before}{fill}{after}"):
-        return fill
-    outside = (
-        token
-        for token, state in tokens(fill, hole.language, hole.begin)
-        if not state.stack and state.within is None
-    )
-    ends = [one.start if one.text == "\n" else one.end for one in outside if within or one.text == "\n"]
-    # Nothing is better than a line that breaks a cell in which any other line could stand.
-    if hole.place == "own line" and parses(f"{before}pass{after}"):
-        ends.insert(0, 0)
-    shorter = (fill[:end].rstrip() for end in reversed(ends[-_CUTS:]))
-    return next((each for each in shorter if parses(f"{before}{each}{after}")), fill)
 
 
 class _Reader:
@@ -139,6 +103,8 @@ class _Reader:
         self.done = done
         self.closes = hole.closes
         self.once = hole.once
+        behind = hole.after if hole.after.strip() else hole.following
+        self.is_clause = hole.language.blocks == "statements" and bool(_CLAUSE.match(behind))
         self.is_function = False
         self.own = 0  # how often `once` may come in the fill, because of a word before it
         self.kept = 0  # the end of the last line that was written
@@ -263,7 +229,7 @@ class _Reader:
         if token is None:
             return hole.place == "within a line" and found.kind == "comment" and before.within is None
         if token not in CLOSING:
-            return state.stray
+            return state.stray or (token == ";" and self.is_clause)
         if len(state.stack) < len(before.stack):
             return False
         if hole.language.name == "shell" and token == ")" and not hole.enclosed:
@@ -317,7 +283,7 @@ class _Reader:
         if self.line or self.hole.place != "within a line" or not self.fill.endswith(rest, 0, stop):
             return None
         kept = self.fill[: stop - len(rest)]
-        return len(kept) if kept.strip() and _is_balanced(kept, self.hole.language) else None
+        return len(kept) if kept.strip() and is_balanced(kept, self.hole.language) else None
 
     def _like_the_next(self, stop: int, bracket: str = "") -> int | None:
         """Where the fill ends if its present line is like the one after the hole, up to a bracket.
@@ -361,34 +327,3 @@ class _Reader:
 
 def _closers(state: State) -> str:
     return "".join(one.closer for one in reversed(state.stack) if one.closer)
-
-
-def _quiet_end(hole: Hole, fill: str) -> int | None:
-    """Where a fill that is in a string or a comment ends."""
-    over_lines = len(hole.quote) > 1
-    ends = re.compile(
-        rf"(?s)\\.|(?P<end>{re.escape(hole.quote)}{'' if over_lines else '|' + chr(10)})|[{{}}:!]"
-    )
-    depth = 0
-    for found in ends.finditer(hole.lead + fill, len(hole.lead)):
-        at = found.start() - len(hole.lead)
-        if found["end"]:
-            return at
-        if hole.field and found[0] in ("{", "}", ":", "!"):
-            depth += (found[0] == "{") - (found[0] == "}")
-            if depth < 0 or (depth == 0 and found[0] in ":!" and hole.after.startswith(found[0])):
-                return at
-    return None
-
-
-def _is_one_word(left: str, right: str) -> bool:
-    return bool(re.search(r"\w\Z", left) and re.match(r"\w", right))
-
-
-def _is_balanced(code: str, language: Language) -> bool:
-    state = START
-    for token, now in tokens(code, language):
-        if token.text in CLOSING and len(now.stack) == len(state.stack):
-            return False
-        state = now
-    return not state.stack and state.within is None

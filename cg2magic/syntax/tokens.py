@@ -289,6 +289,8 @@ def _after(state: State, token: str, language: Language) -> State:
     if _opens(token, state, first, language):
         return now._replace(stack=(*now.stack, Open(token, None, control=token not in language.definitions)))
     # In Julia's x[end] it closes nothing.
+    if language.name == "shell" and state.before not in (*_STATEMENT_BEGINS, *language.closers, "&"):
+        return now  # an argument, as in `echo done`
     if token in language.closers and not (now.stack and now.stack[-1].closer == "]"):
         return _closed(now, None, stray=True)
     return now

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cg2magic.syntax.fills import fill_end, fitting
+from cg2magic.syntax.fills import fill_end
 from cg2magic.syntax.places import Hole
+from cg2magic.syntax.seams import fitting
 
 BRANCHES = "    while x:\n        if y:\n            s += x\n        else:"
 TOTAL = "def total(xs):\n    total = 0\n"
