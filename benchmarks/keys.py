@@ -101,7 +101,8 @@ def learned() -> Rule:
     certainty = Certainty()
 
     def rule(suggestion: Suggestion, ask: Ask) -> str:
-        part = Shown.of(suggestion, ask.reach, certainty.floor, ask.language)
+        floor = certainty.floor(on_new_line=ask.is_on_new_line)
+        part = Shown.of(suggestion, ask.reach, floor, ask.language)
         certainty.learn(suggestion)
         return part.text
 

@@ -16,7 +16,7 @@ from cg2magic.prompts.vocabulary import Vocabulary, in_pieces
 from cg2magic.request import FinishReason, NameFound, Request, Suggestion, TokenLogprob
 from cg2magic.syntax import endings, fills, statements
 from cg2magic.syntax.languages import find
-from cg2magic.syntax.places import Hole
+from cg2magic.syntax.places import Hole, is_indented
 from cg2magic.syntax.seams import fitting, is_broken
 
 #: Characters before the cursor in which a block's header is looked for, at every token.
@@ -79,6 +79,11 @@ class Candidate:
         if self._first is not None or not self._owed:
             return self._barred if self._first is None else frozenset()
         return frozenset(i for i in self._barred if len(self.vocabulary.pieces[i]) > len(self._owed))
+
+    @property
+    def deeper(self) -> frozenset[int]:
+        """Ids of tokens that would indent the first line deeper than the person's, where that can't be."""
+        return frozenset() if self._written or not self._is_indented else self.vocabulary.deeper(self._owed)
 
     @property
     def is_blank(self) -> bool:
@@ -171,6 +176,7 @@ class Candidate:
         )
         # The block that a completion ends with began in the last screens of a long cell.
         self._before = before if len(before) <= _FAR else before[before.find("\n", len(before) - _FAR) + 1 :]
+        self._is_indented = is_indented(self._before, self._language)
         if self.request.is_infill:
             self._hole = Hole.between(before, parts[hole + 1], self.request.language)
         self._around: tuple[str, str] = before, "".join(parts[hole + 1 :])

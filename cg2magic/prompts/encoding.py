@@ -19,11 +19,14 @@ At the seams, text and tokens must match what the model saw in training:
 - Line ends are ``\n``.
 
 Models that fill one hole in the middle (`families.py` lists their tokens) were trained on texts cut at any
-place. They get the two texts unchanged, in the order and with the tokens that were published.
+place. They get the two texts unchanged, in the order and with the tokens that were published. Only what they
+are apt to write a second time is removed, as above: an indentation, and what a comment or the format of an
+f-string's field begins with (``# ‸``, ``f"{x:‸}"``).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from cg2magic.errors import FormatError
@@ -34,6 +37,8 @@ from cg2magic.prompts.vocabulary import Vocabulary
 
 #: No token of any vocabulary we know averages more characters than this over a text of code.
 _LONGEST_TOKEN = 32
+#: What begins a comment that has no word yet.
+_MARK = re.compile(r"[ \t]*(?:#|//|--)[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +166,16 @@ def _in_the_middle(
         parts[0], parts[1], vocabulary, room - len(opening) - 2 - len(middle), inside=inside
     )
     start = b""
-    if not parts[0][parts[0].rfind("\n") + 1 :].strip():
+    line = parts[0][parts[0].rfind("\n") + 1 :]
+    if not line.strip():
         # They learned from texts cut anywhere, within words too, but may write an indentation a second time.
         before, start = _heal(parts[0], before, vocabulary, inside=inside)
+    else:
+        is_format = line.endswith(":") and parts[1].startswith("}")
+        again = len(line.lstrip()) if _MARK.fullmatch(line) else int(is_format)
+        kept, given = _give_back(before, again, vocabulary)
+        if vocabulary.leading_to(given):
+            before, start = kept, given
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
         sides.reverse()
@@ -232,7 +244,11 @@ def _special_id(vocabulary: Vocabulary, token: str) -> int:
 
 def _heal(text: str, ids: list[int], vocabulary: Vocabulary, *, inside: bool) -> tuple[list[int], bytes]:
     """Remove the last token, and what depends on the text behind it; of a blank line only the latter."""
-    removed = vocabulary.loose_end(text, inside=inside)
+    return _give_back(ids, vocabulary.loose_end(text, inside=inside), vocabulary)
+
+
+def _give_back(ids: list[int], removed: int, vocabulary: Vocabulary) -> tuple[list[int], bytes]:
+    """Remove the tokens that the last so many bytes are in."""
     kept, start = ids, b""
     while kept and len(start) < removed:
         kept, start = kept[:-1], vocabulary.pieces[kept[-1]] + start

@@ -136,7 +136,15 @@ class Vocabulary:
             return
         self.steering |= new
         self._spelled = re.compile("|".join(map(re.escape, sorted(self.steering, key=len, reverse=True))))
-        for derived in ("steering_ids", "pieces", "passage", "token_index", "_leading_to", "_unsettled"):
+        for derived in (
+            "steering_ids",
+            "pieces",
+            "passage",
+            "token_index",
+            "_leading_to",
+            "_deeper",
+            "_unsettled",
+        ):
             self.__dict__.pop(derived, None)
 
     def id(self, token: str) -> int | None:
@@ -257,6 +265,18 @@ class Vocabulary:
         return lru_cache(maxsize=64)(
             lambda start: [i for i in range(len(self.pieces)) if self.leads_to(start, i)]
         )
+
+    def deeper(self, start: bytes) -> frozenset[int]:
+        """Return the ids of the tokens that begin with `start` and go on with a space or a tab."""
+        return self._deeper(start)
+
+    @cached_property
+    def _deeper(self) -> Callable[[bytes], frozenset[int]]:
+        def deeper(start: bytes) -> frozenset[int]:
+            blank = (start + b" ", start + b"\t")
+            return frozenset(i for i, piece in enumerate(self.pieces) if piece.startswith(blank))
+
+        return lru_cache(maxsize=64)(deeper)
 
     def loose_end(self, text: str, *, inside: bool = False) -> int:
         """How many bytes at the end of a text its answer has to begin with; all of the token they are in.

@@ -23,6 +23,8 @@ _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
 _SEPARATOR = re.compile(r"# ?%%|# In\[")
 _IMPORTS = re.compile(r"(?:import|from)\b")
 _BLANK = re.compile(r"\s*\Z")
+#: A comment that is one of several steps: `# Step 2: clean the data`, `# 2. Clean the data`.
+_STEP = re.compile(r"\s*#\W*(\w+\s+)?\d+[.:)]")
 #: Lines that are no code that was asked for: imports, comments, magics, a decorator.
 _IS_NO_CODE = re.compile(r"\s*(?:import\b|from\b|#|%|!|@|\Z)")
 #: These, what is assigned to a name, a model that is fitted, and the further lines of a statement.
@@ -74,7 +76,8 @@ def block_end(prompt: str, text: str, language: str = "python") -> int | None:
     than its header. Inside of another statement: the same, for the outermost one. At the top level, and
     in languages whose blocks are not understood: before the first unindented line that comes after a blank
     one. But in Python imports and comments are no answer yet, and after a comment that says what is wanted
-    assignments aren't: a blank line after nothing else doesn't end it.
+    assignments aren't: a blank line after nothing else doesn't end it. If that comment is a step with a
+    number, the next step does.
 
     Everywhere: before two blank lines (``"\n\n\n"`` is one of the patterns the CodeGen authors cut at),
     before what separates cells in scripts of Python (``# %%``), and before a fence (three backticks) or, in
@@ -115,7 +118,7 @@ def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
     blanks = 0
     for line in lines:
         start += 1
-        if python and has_code and _SEPARATOR.match(line) and not _is_open(prompt + text[:start]):
+        if python and has_code and _begins_another(prompt, line) and not _is_open(prompt + text[:start]):
             return kept
         if code and blanks >= 2 and not (python and _is_open(prompt + text[:start])):
             return kept
@@ -142,6 +145,13 @@ def _paragraph_end(prompt: str, text: str, spoken: Language) -> int | None:
             kept = start + len(line.rstrip())
         start += len(line)
     return None
+
+
+def _begins_another(prompt: str, line: str) -> bool:
+    """Whether a line begins another cell, or another step than the one that was asked for by its number."""
+    asked, step = _STEP.match(prompt.rstrip().rpartition("\n")[2]), _STEP.match(line)
+    is_next = asked is not None and step is not None and asked[1] == step[1]
+    return is_next or _SEPARATOR.match(line) is not None
 
 
 def _preparing(prompt: str, *, is_inside: bool) -> re.Pattern[str]:

@@ -17,6 +17,7 @@ _FAR = 20_000
 #: Lines after a hole at which its fill may arrive.
 _BELOW = 8
 CLOSING = (")", "]", "}")
+_OPENS = re.compile(r":\s*(#.*)?\Z")
 #: What follows a hole in a line of Python and can't be in the hole as well.
 _ONCE = re.compile(r"\s+(in|if|else|for|as|import)\b|\s*(=(?!=)|:(?!=))")
 
@@ -126,6 +127,20 @@ def width(line: str) -> int:
     """Width of a line's indentation; of a blank line all of it."""
     line = line.expandtabs(8)
     return len(line) - len(line.lstrip()) if line.strip() else len(line)
+
+
+def is_indented(code: str, language: Language) -> bool:
+    """Whether code ends in a blank line that is indented as deep as the next statement can be."""
+    above, _, line = code.rpartition("\n")
+    if not line or line.strip() or language.blocks == "none":
+        return False
+    state = read(code, language)
+    if state.within or any(one.closer and not one.is_block for one in state.stack):
+        return False
+    last = above.rstrip().rpartition("\n")[2]
+    if language.blocks == "python" and not _OPENS.search(last):
+        return not last.endswith("\\")
+    return width(line) > width(last)
 
 
 def _closing(state: State, after: str) -> str:

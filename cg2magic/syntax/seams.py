@@ -67,10 +67,12 @@ def _parsing(hole: Hole, fill: str) -> str:
 
 
 def is_one_word(left: str, right: str) -> bool:
+    """Whether two texts would be joined within a word."""
     return bool(re.search(r"\w\Z", left) and re.match(r"\w", right))
 
 
 def is_balanced(code: str, language: Language) -> bool:
+    """Whether code opens nothing that it does not close, and the other way round."""
     state = START
     for token, now in tokens(code, language):
         if token.text in CLOSING and len(now.stack) == len(state.stack):

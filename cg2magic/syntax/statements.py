@@ -7,7 +7,8 @@ hand, so it is shown up to the end of its last whole statement:
   yet: ``return a`` may go on with ``+ b``.
 - The header of a block is not whole without a line below it, a decorator not without its function, and a
   ``try`` not without its ``except``. A comment says what comes next, so it goes with that.
-- If nothing is whole, everything stays.
+- If nothing is whole because a bracket is open around the text, its elements with a comma behind them are.
+- If not even one of these is, everything stays.
 
 Other languages than Python are cut at the end of a line.
 """
@@ -65,6 +66,7 @@ def whole(before: str, text: str, language: str) -> int:
     """
     spoken = find(language)
     ends = _statements(before, text, spoken) if spoken.blocks == "python" else _lines(text)
+    ends = ends or _elements(before, text, spoken)
     return next((end for end in reversed(ends) if text[:end].strip()), len(text))
 
 
@@ -85,6 +87,18 @@ def _is_python(code: str) -> bool:
 
 def _lines(text: str) -> list[int]:
     return [found.start() for found in re.finditer(r"\n", text)]
+
+
+def _elements(before: str, text: str, language: Language) -> list[int]:
+    """Where the elements end of the bracket around the text, if it stays open."""
+    state = read(before, language)
+    depth, ends = len(state.stack), []
+    for token, now in tokens(text, language, state):
+        if len(now.stack) < depth:
+            return []
+        if token.text == "," and len(now.stack) == depth > 0 and now.within is None:
+            ends.append(token.end)
+    return ends
 
 
 def _statements(before: str, text: str, language: Language) -> list[int]:

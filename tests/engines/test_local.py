@@ -27,6 +27,7 @@ class Endless:
 
     start = b""
     barred: frozenset[int] = frozenset()
+    deeper: frozenset[int] = frozenset()
     allowed = None
 
     def __init__(self, length: int) -> None:
@@ -386,3 +387,23 @@ def test_a_candidate_that_stays_empty_is_drawn_a_few_times_only(engine, monkeypa
     assert first.text.strip()
     assert second.text == ""
     assert len(drawn) == len(set(drawn)) == 3
+
+
+def test_a_hole_that_needs_something_is_not_left_empty_by_a_model_that_was_sure_of_its_end(
+    engine, monkeypatch
+):
+    end = engine.vocabulary.tokenizer.eos_token_id
+    value = engine.vocabulary.encode("80", inside=True)
+    choose = Chooser.__call__
+
+    def sure(self, logits, start, barred=(), allowed=None):
+        if start:
+            return choose(self, logits, start, barred, allowed)
+        written[:] = value if end in barred else written
+        return TokenLogprob(written.pop(0) if written else end, "", -0.1)
+
+    written = []
+    monkeypatch.setattr(Chooser, "__call__", sure)
+    parts = ("def connect(host, port=", "):\n    return host")
+    (found,) = engine.generate(Request(parts, Sampling(max_new_tokens=8))).suggestions
+    assert found.text == "80"

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cg2magic.formats import FillInMiddle
 from cg2magic.prompts.candidate import Candidate
 from cg2magic.prompts.encoding import Prompt, encode
 from cg2magic.prompts.families import FORMATS, family_of
@@ -208,3 +209,43 @@ def test_a_line_fits_between_lines_of_any_indentation(family, blank, below):
     if candidate.finish_reason is None:
         candidate.take(TokenLogprob(min(prompt.ends), "", -1.0))
     assert candidate.suggestion().code == f"{parts[0]}x = [1, 2]{parts[1]}"
+
+
+@FILLING
+@pytest.mark.parametrize(
+    ("before", "after", "again"),
+    [("x = 1\n# ", "\nx", "# "), ("    // ", "\n", "// "), ('f"{x:', '}"', ":")],
+)
+def test_what_models_write_again_is_not_in_the_prompt_and_has_to_be_written(family, before, after, again):
+    vocabulary = vocabulary_of(family)
+    prompt = encode((before, after), family, vocabulary, 500)
+    # A vocabulary may have no token for the mark.
+    if isinstance(FORMATS[family], FillInMiddle) and again.strip().encode() in ids_of(vocabulary):
+        assert prompt.starts[0].decode().endswith(again)
+    assert written(endless(prompt, vocabulary, before, after), "one of them") == "one of them"
+
+
+@BY_FAMILY
+@pytest.mark.parametrize(
+    ("before", "may"),
+    [
+        ("def f(x):\n  ", False),
+        ("if x:\n    y = 1\n    ", False),
+        ("\tif x:\n\t\t", False),
+        # Here the person has not said yet how deep.
+        ("def f(x):\n", True),
+        ("    if x:\n    ", True),
+        ("y = (\n  ", True),
+        ('"""\n  ', True),
+    ],
+)
+def test_the_first_line_is_not_indented_deeper_than_the_person_has_indented_it(family, before, may):
+    vocabulary = vocabulary_of(family)
+    candidate = endless(encode((before,), family, vocabulary, 500), vocabulary, before)
+    blank = candidate.start + b" "
+    further = {i for piece, i in ids_of(vocabulary).items() if piece.startswith(blank)}
+    assert candidate.deeper.isdisjoint(further) if may else candidate.deeper >= further
+    for i in vocabulary.encode(candidate.start.decode() + "y", inside=True):
+        assert i not in candidate.deeper
+        candidate.take(TokenLogprob(i, "", -1.0))
+    assert not candidate.deeper

@@ -56,7 +56,7 @@ def write(model: Any, vocabulary: Vocabulary, candidates: list[Candidate]) -> No
         going = [row for row, candidate in enumerate(candidates) if candidate.finish_reason is None]
         for row in going:
             candidate = candidates[row]
-            candidate.take(chooser(output.logits[row, -1], candidate.start, candidate.barred))
+            candidate.take(chooser.next(output.logits[row, -1], candidate))
         if all(candidate.finish_reason for candidate in candidates):
             return
         fed = [candidate.feed.popleft() if candidate.feed else 0 for candidate in candidates]
@@ -71,7 +71,7 @@ def record(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> list[dict[s
     write(model, vocabulary, first)
     again = [
         Endless(one.request, one.prompt, vocabulary, barred=one.begins_nothing())
-        if _says_nothing(one)
+        if _came_to_nothing(one)
         else None
         for one in first
     ]
@@ -89,13 +89,13 @@ def record(model: Any, vocabulary: Vocabulary, asked: list[Case]) -> list[dict[s
     ]
 
 
-def _says_nothing(written: Candidate) -> bool:
-    """Whether no code comes of it by the rules."""
+def _came_to_nothing(written: Candidate) -> bool:
+    """Whether by the rules no code comes of it, or none that could stand there."""
     candidate = Candidate(written.request, written.prompt, written.vocabulary)
     for token in written.suggestion().taken:
         if candidate.finish_reason is None:
             candidate.take(token)
-    return candidate.says_nothing
+    return candidate.says_nothing or candidate.is_broken
 
 
 def _taken(candidate: Candidate) -> list[list[str | float]]:

@@ -82,7 +82,8 @@ class Recording:
         ids = self.vocabulary.tokenizer.get_vocab()
         for name, logprob in tokens:
             i = ids[name]
-            assert i not in candidate.barred, f"{name} is barred now: record it again"
+            barred = candidate.barred | candidate.deeper
+            assert i not in barred, f"{name} is barred now: record it again"
             assert not candidate.start or self.vocabulary.leads_to(candidate.start, i), f"{name} does not fit"
             candidate.take(TokenLogprob(i, name, logprob))
             candidate.feed.clear()

@@ -24,6 +24,24 @@ def test_a_method_ends_before_the_next_method():
     assert cut("class A:\n    def one(self):", text) == "\n        return 1"
 
 
+STEP = "# Step 1: read\ndf = read()\n\n# Step 2: clean\n"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "kept"),
+    [
+        (STEP, "df = df.dropna()\n\n# Step 3: plot\ndf.plot()", "df = df.dropna()"),
+        ("# 2. Clean\n", "df = df.dropna()\n# 3. Plot\ndf.plot()", "df = df.dropna()"),
+        # Nothing was asked for by its number, or nothing was written yet.
+        ("# clean\n", "df = df.dropna()\n\n# Step 3: plot\n", None),
+        (STEP, "# Step 3: plot\ndf = df.dropna()\n", None),
+    ],
+)
+def test_a_step_with_a_number_ends_before_the_next_one(prompt, text, kept):
+    end = block_end(prompt, text)
+    assert (None if end is None else text[:end]) == kept
+
+
 def test_inside_of_a_nested_block_the_whole_function_is_completed():
     prompt = "def f(values):\n    for value in values:\n        "
     text = "print(value)\n    return values\n\n\ndef g():\n"

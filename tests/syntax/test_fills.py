@@ -6,7 +6,7 @@ import pytest
 
 from cg2magic.syntax.fills import fill_end
 from cg2magic.syntax.places import Hole
-from cg2magic.syntax.seams import fitting
+from cg2magic.syntax.seams import fitting, is_broken
 
 BRANCHES = "    while x:\n        if y:\n            s += x\n        else:"
 TOTAL = "def total(xs):\n    total = 0\n"
@@ -55,6 +55,8 @@ def kept(before, after, fill, language="python"):
             "import pandas as pd\nimport numpy as np",
         ),
         ("from m import ", "\n\nX = 1", "tts\nfrom x import y", "tts"),
+        ("import numpy as ", "\nx = np.arange(3)", "numpy.random.rand(3)  # an array", "numpy"),
+        ("df.gro", 'by("a").mean()', 'p("a").mean()\n', 'p("a").'),
         ("# drop\n", "\ndf.describe()", "df = df.dropna()\n\n# check", "df = df.dropna()"),
         ('def bmi():\n    """', '"""\n    return 1', 'Compute."""\n    x', "Compute."),
         ("squares = [", " for x in range(10)]", "x**2", "x**2"),
@@ -227,6 +229,53 @@ def test_python(before, after, fill, wanted):
     assert kept(before, after, fill) == wanted
 
 
+PARAMETERS = 'def scale(x, factor):\n    """Scale a value.\n\n    x : float\n        '
+LETTER = 'text = """\nDear '
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fill", "wanted"),
+    [
+        # A string over lines has lines as code has: before one that is indented less, or like the next one.
+        (
+            PARAMETERS,
+            '\n    factor : float\n    """',
+            "The value.\n    factor : float\n        It",
+            "The value.",
+        ),
+        (PARAMETERS, '\n    """\n    return x', "The value.\n    factor : float\n    y :", "The value."),
+        ('s = """\nfirst\n', '\nthird\n"""', "second\nthird\nfourth", "second"),
+        # What was begun there is one line, and so is what goes on behind the hole.
+        (LETTER + "Ada", '\n\nYours\n"""', " Lovelace,\n\nI hope", " Lovelace,"),
+        (LETTER, ',\n\nYours\n"""', "[Your Name],\n\nI hope this", "[Your Name]"),
+        ('def f():\n    """Convert ', '"""', 'degrees.\n\n    f : float"""', "degrees."),
+        # All of a docstring may be several.
+        ('def f():\n    """', '"""', 'Convert.\n\n    More.\n    """', "Convert.\n\n    More."),
+        ('def f():\n    q = """', '"""', 'SELECT *\nFROM t"""', "SELECT *\nFROM t"),
+    ],
+)
+def test_strings_over_lines(before, after, fill, wanted):
+    assert kept(before, after, fill).rstrip() == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fill", "broken"),
+    [
+        ("def connect(host, port=", "):\n    return host", "", True),
+        ("class Dog(", "):\n    pass", "", False),
+        ("", " = split(X)\nX", "from m import split", True),
+        ("import numpy as ", "\nx = 1", "np", False),
+        # It is broken by the person's own code, or unfinished.
+        ("x = (", ")\ny = (", "", False),
+        ('print("', '")', "", False),
+    ],
+)
+def test_a_fill_without_which_the_cell_would_parse_is_told_from_one_that_it_lacks(
+    before, after, fill, broken
+):
+    assert is_broken(Hole.between(before, after, "python"), fill) is broken
+
+
 @pytest.mark.parametrize(
     ("language", "before", "after", "fill", "wanted"),
     [
@@ -244,6 +293,10 @@ def test_python(before, after, fill, wanted):
         ("r", "f <- function(x) {\n  ", "\n}", "x + 1\n}\ng <- 2", "x + 1"),
         ("bash", "for f in *.txt; do\n  ", "\ndone", 'echo "$f"\ndone\necho', 'echo "$f"'),
         ("sql", "SELECT ", " FROM t", "name, age FROM t WHERE", "name, age"),
+        ("sql", "SELECT a\nFROM t\nWHERE ", "\nGROUP BY a;", "b > 0;\n\nSELECT", "b > 0"),
+        ("sql", "SELECT a\nFROM t\n", "\nLIMIT 10;", "WHERE b > 0\nORDER BY a;\n", "WHERE b > 0\nORDER BY a"),
+        ("sql", "SELECT a\nFROM t\nWHERE ", "\n\nSELECT b", "b > 0;\n\nSELECT", "b > 0;"),
+        ("bash", "for f in a b; do\n  ", "\ndone", "echo done\ndone", "echo done"),
     ],
 )
 def test_other_languages(language, before, after, fill, wanted):

@@ -50,6 +50,7 @@ KEPT = {
     "the person's bracket is closed": ("print(\n    a", ",\n    b)\nc = 3 +", ",\n    b)"),
     "the rest of the person's line": ("x = np.", "zeros(3)\ny = np.on", "zeros(3)"),
     "the person's header": ("def f():", "\n    x = 1\n    y", "\n    x = 1"),
+    "the person's bracket stays open": ("x = [\n    ", "1,\n    (2, 3),\n    (4, 5", "1,\n    (2, 3),"),
     "a magic": ("", "%matplotlib inline\nimport nump", "%matplotlib inline"),
 }
 

@@ -180,7 +180,7 @@ class Chooser:
 
     def next(self, logits: torch.Tensor, candidate: Candidate) -> TokenLogprob:
         """Choose the next token of a candidate from logits ``[V]``."""
-        return self(logits, candidate.start, candidate.barred, candidate.allowed)
+        return self(logits, candidate.start, candidate.barred | candidate.deeper, candidate.allowed)
 
     def __call__(
         self,

@@ -123,7 +123,10 @@ class IdWriter:
 
     def _steering(self, candidate: Candidate) -> dict[str, Any]:
         """Request one token, if it has to lead to some text, or must not be one of those that are barred."""
-        start, barred = candidate.start, candidate.barred
+        start, barred = (
+            candidate.start,
+            candidate.barred | (candidate.deeper if candidate.start else frozenset()),
+        )
         if start:
             leading = self.vocabulary.leading_to(start)
             # Unless nothing would be left.

@@ -69,6 +69,11 @@ class Ask:
         return "next line" if self.accepted and not rest.strip() else "line"
 
     @property
+    def is_on_new_line(self) -> bool:
+        """Whether nothing was written on the line yet."""
+        return not self.prefix[self.prefix.rfind("\n") + 1 :].strip()
+
+    @property
     def is_expected(self) -> bool:
         """Whether somebody who types expects a suggestion here; who asks by hand always does.
 

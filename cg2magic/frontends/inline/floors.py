@@ -2,7 +2,8 @@
 
 Probabilities can't be compared between models: of what they write, right or wrong, one is surer than
 another. So the measure is the model's own median, over the beginnings of its last suggestions. A token has to
-be somewhat likelier than that; the first two, which decide what all the rest is about, still more.
+be somewhat likelier than that; the first two, which decide what all the rest is about, still more. On a new
+line less is enough: it can begin in many ways that are right, and there a suggestion is in nobody's way.
 
 Each token is judged by itself. A mean hides a guess among what is certain: once a name is wrong, its brackets
 are likely all the same.
@@ -21,6 +22,8 @@ from cg2magic.request import Suggestion
 BEGINNING = 2
 #: How much likelier than the median a token of the beginning has to be, and one behind it.
 _FIRST, _LATER = 1.4, 1.1
+#: The same for what begins on a new line.
+_NEW_FIRST, _NEW_LATER = 0.7, 0.8
 #: A token with this probability is shown by any model.
 _SURE = 0.9
 #: What is taken for the median before anything was learned, and how many suggestions that weighs.
@@ -59,11 +62,11 @@ class Certainty:
     def __init__(self) -> None:
         self._begun = deque([_START] * _WEIGHT, maxlen=_LAST)
 
-    @property
-    def floor(self) -> Floor:
-        """What suits this model now."""
+    def floor(self, *, on_new_line: bool = False) -> Floor:
+        """Return what suits this model now."""
         usual = statistics.median(self._begun)
-        return Floor(min(_SURE, _FIRST * usual), min(_SURE, _LATER * usual))
+        first, later = (_NEW_FIRST, _NEW_LATER) if on_new_line else (_FIRST, _LATER)
+        return Floor(min(_SURE, first * usual), min(_SURE, later * usual))
 
     def learn(self, suggestion: Suggestion) -> None:
         """Take the (geometric) mean probability of a beginning that was written while somebody typed."""

@@ -124,7 +124,7 @@ class Writer:
             return NO_FLOOR  # the person wants to see what there is
         if answer.floor is not None:
             return Floor(answer.floor, answer.floor)
-        return self._certainty[now.model].floor
+        return self._certainty[now.model].floor(on_new_line=answer.ask.is_on_new_line)
 
     def _learn(self, ask: Ask, now: Snapshot) -> None:
         """Take notice of how an answer ended; one that was given up says nothing."""
