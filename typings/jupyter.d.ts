@@ -127,6 +127,8 @@ declare namespace Jupyter {
     getOffsetAt(position: { line: number; column: number }): number;
     getLine(line: number): string | undefined;
     replaceSelection(text: string): void;
+    blur(): void;
+    focus(): void;
   }
 
   interface CellModel {
@@ -227,6 +229,7 @@ declare namespace Jupyter {
         isToggled?: (args: Args) => boolean;
       },
     ): unknown;
+    execute(id: string): Promise<unknown>;
   }
 
   /** What an item of a menu gives its command. */

@@ -98,7 +98,8 @@ def test_no_key_is_somebody_elses(notebook):
         "() => jupyterapp.commands.keyBindings.map(({ command, keys }) => [command, keys.join(' then ')])"
     )
     ours = {keys for command, keys in bindings if command.startswith("cg2magic:")}
-    assert len(ours) == 6
+    assert len(ours) == 7
+    ours.remove("Escape")  # only while a suggestion is shown
     assert {
         keys: command for command, keys in bindings if keys in ours and not command.startswith("cg2magic:")
     } == {}

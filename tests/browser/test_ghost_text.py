@@ -81,6 +81,18 @@ def test_a_part_that_was_taken_can_be_undone_and_taken_again(typist):
     assert [ask["ask"]["prefix"] for ask in typist.sent("ask")][:1] == [BEGUN]
 
 
+def test_escape_takes_the_suggestion_away_and_only_then_leaves_the_text(typist):
+    typist.begin(BEGUN)
+    typist.suggestion()
+    mode = "() => jupyterapp.shell.currentWidget.content.mode"
+    typist.keyboard.press("Escape")
+    typist.ghost.wait_for(state="detached")
+    assert typist.page.evaluate(mode) == "edit"
+    typist.keyboard.press("Escape")
+    assert typist.page.evaluate(mode) == "command"
+    assert typist.source() == BEGUN
+
+
 def test_typing_what_is_suggested_asks_for_nothing_and_another_key_asks_again(typist):
     typist.begin(BEGUN)
     suggested = typist.suggestion()

@@ -1,4 +1,4 @@
-// Taking a part of the suggestion. The completer itself takes all of it.
+// Taking a part of the suggestion, or none of it. The completer itself takes all of it.
 
 /**
  * White space and the word, number or sign behind it.
@@ -50,6 +50,21 @@ function write(editor, text) {
   if (!view) editor.replaceSelection(text);
   else
     view.dispatch(view.state.replaceSelection(text), { userEvent: "input.complete", scrollIntoView: true });
+}
+
+/**
+ * Take the suggestion away, whoever made it, and leave the cursor where it is; whether there was one. The
+ * completer has no command for that: it hides what it shows when the editor loses the focus.
+ *
+ * @param {Jupyter.Panel | null} panel
+ * @returns {boolean}
+ */
+export function dismiss(panel) {
+  const editor = panel?.content.activeCell?.editor;
+  if (!editor?.host.querySelector(".jp-GhostText")) return false;
+  editor.blur();
+  editor.focus();
+  return true;
 }
 
 // Where a suggestion was, the completer keeps its room for a moment.

@@ -3,7 +3,7 @@
 /** @import { NotebookLines } from "./notebooks.js" */
 /** @import { Provider } from "./provider.js" */
 
-import { acceptPart, nextLine, nextWord, shows } from "./acceptance.js";
+import { acceptPart, dismiss, nextLine, nextWord, shows } from "./acceptance.js";
 import { acceptButton, askFor, canAsk, load } from "./asking.js";
 import { guarded } from "./guard.js";
 
@@ -58,4 +58,15 @@ export function addCommands({ app, palette, tracker, lines, provider }) {
   const isShown = () => shows(tracker.currentWidget);
   add("cg2magic:accept-word", "Accept the Next Word of the Suggestion", take(nextWord), isShown);
   add("cg2magic:accept-line", "Accept the Next Line of the Suggestion", take(nextLine), isShown);
+
+  // Escape alone would leave the cell's text, and the next key be a command: `d` `d` deletes the cell.
+  const dismissOrLeave = () => {
+    provider.dismiss();
+    return dismiss(tracker.currentWidget) || app.commands.execute("notebook:enter-command-mode");
+  };
+  app.commands.addCommand("cg2magic:dismiss", {
+    label: "Dismiss the Suggestion",
+    execute: guarded(dismissOrLeave),
+    isEnabled: () => true,
+  });
 }

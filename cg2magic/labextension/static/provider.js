@@ -65,6 +65,16 @@ export class Provider {
   }
 
   /**
+   * Show no more of what is being written.
+   *
+   * @returns {void}
+   */
+  dismiss() {
+    this.#turn++;
+    this.#give();
+  }
+
+  /**
    * What is left of the suggestions where the cursor is now, whatever was typed or taken of them.
    *
    * @param {Jupyter.Panel | null} panel
