@@ -31,7 +31,8 @@ class Shown:
 
         It is shown as far as the model is sure of each token, and ends where a person could end: behind a
         word or a bracket of one line where nothing is open that was opened in it, or, in a block, at the end
-        of a line. So Tab never takes half a call.
+        of a line. So Tab never takes half a call, nor the name alone with which a new line begins: `plt` is
+        as good as nothing.
 
         The shown text grows with the suggestion and never shrinks, with one exception: if its end turns out
         to repeat the text after the cursor, the candidate itself ends before that; see `fills`.
@@ -54,10 +55,19 @@ class Shown:
             ends = lines
         else:
             ends = [end for end in stops.words if not lines or end < lines[0]] + lines[:1]
-        kept = text[: max((end for end in ends if end <= sure), default=0)].rstrip()
+        end = max((end for end in ends if end <= sure), default=0)
+        kept = text[:end].rstrip()
+        if end not in lines and _is_bare_name(suggestion.parts[0], kept):
+            kept = ""
         over = bool(lines) and reach != "block"
         unsure = sure < len(text) and len(suggestion.tokens) >= BEGINNING
         return cls(kept if kept.strip() else "", is_final=over or unsure)
+
+
+def _is_bare_name(before: str, text: str) -> bool:
+    """Whether a text ends in a line of its own that is no more than a name."""
+    *above, line = text.split("\n")
+    return line.strip().isidentifier() and (bool(above) or not before.rpartition("\n")[2].strip())
 
 
 def _sure(suggestion: Suggestion, floor: Floor) -> int:

@@ -66,6 +66,15 @@ def test_what_is_not_whole_ends_behind_a_word_or_a_bracket_with_nothing_left_ope
     assert shown(written(text, before=before, end="length")) == kept
 
 
+def test_of_a_new_line_the_first_name_alone_is_not_shown():
+    assert shown(written("plt", (".show", 0.3), "()", before="y = 1\n"), floor=HALF) == ""
+    assert shown(written("plt", (".show", 0.3), "()\n", "x", before="y = 1\n"), floor=HALF) == ""
+    assert shown(written("nt", ("(y", 0.3), ")", before="pri"), floor=HALF) == "nt"
+    assert shown(written("\nplt", (".show", 0.3), before="y = 1"), "next line", HALF) == ""
+    assert shown(written("plt.show", ("()", 0.3), before="y = 1\n"), floor=HALF) == "plt.show"
+    assert shown(written("plt", end="stop", before="y = 1\n"), floor=HALF) == "plt"
+
+
 def test_a_comment_is_shown_when_it_is_whole():
     assert shown(written("f(x)  # all of", end="stop")) == "f(x)  # all of"
     assert shown(written("f(x)  # all of", end="length")) == "f(x)"
