@@ -171,7 +171,7 @@ def test_a_token_that_begins_a_name_itself_is_grounded_as_well(engine, likely, o
 class _Writing:
     """What a sampler asks of a candidate."""
 
-    start, barred = b"", ()
+    start, barred, deeper = b"", frozenset(), frozenset()
 
     def __init__(self, allowed):
         self.allowed = allowed
