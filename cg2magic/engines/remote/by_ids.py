@@ -123,11 +123,9 @@ class IdWriter:
 
     def _steering(self, candidate: Candidate) -> dict[str, Any]:
         """Request one token, if it has to lead to some text, or must not be one of those that are barred."""
-        start, barred = (
-            candidate.start,
-            candidate.barred | (candidate.deeper if candidate.start else frozenset()),
-        )
+        start, barred = candidate.start, candidate.barred
         if start:
+            barred |= candidate.deeper
             leading = self.vocabulary.leading_to(start)
             # Unless nothing would be left.
             bias = dict.fromkeys([i for i in leading if i not in barred] or leading, _BIAS)
