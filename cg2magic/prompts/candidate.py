@@ -145,16 +145,18 @@ class Candidate:
         """The first token, if the text came to nothing, and those that would come to the same.
 
         What begins with the same bracket closes the text around the hole as well; a comment is one by its
-        first sign.
+        first sign. Where code is missing, neither may it begin with what follows the hole.
         """
         pieces = self.vocabulary.pieces
         first = b"" if self._first is None else pieces[self._first].lstrip()
         marks = (*_CLOSING, *(mark.encode() for mark in self._language.comments))
-        mark = next((mark for mark in marks if first.startswith(mark)), None)
+        barred = tuple(mark for mark in marks if first.startswith(mark))
+        if self.is_broken and self._hole.after.strip():
+            barred += (self._hole.after.strip()[0].encode(),)
         same = (
             i
             for i, piece in enumerate(pieces)
-            if (piece.isspace() and b"\n" in piece) or (mark is not None and piece.lstrip().startswith(mark))
+            if (piece.isspace() and b"\n" in piece) or piece.lstrip().startswith(barred)
         )
         return frozenset((*(() if self._first is None else (self._first,)), *self.prompt.ends, *same))
 
