@@ -1,7 +1,7 @@
 """Measure whether it helps the model to see the rest of the notebook.
 
     python -m benchmarks.context                  # mini, 300 lines
-    python -m benchmarks.context --model NAME --cases 50
+    python -m benchmarks.context --model FILE.gguf --cases 50
 
 Notebooks and gallery scripts of packages that training has not read (``context.toml``) are fetched as
 archives, and one line of a cell is taken out and filled again, by the product's own engine: with the cell
@@ -33,7 +33,9 @@ import torch
 
 from cg2magic.context import Cell, Document, Settings, gather
 from cg2magic.engines.local.engine import LocalEngine
-from cg2magic.models.loading import load_model
+from cg2magic.engines.opening import open_engine
+from cg2magic.engines.spec import ModelSpec
+from cg2magic.progress import Watch
 from cg2magic.prompts.assemble import prompt_for
 from cg2magic.request import Request, Sampling
 from training.extract import CELL, EXAMPLES, from_script
@@ -46,6 +48,7 @@ WAYS = {
     "the cell alone": Settings("none"),
     "512 tokens": Settings("notebook", tokens=512),
     "1,024 tokens": Settings("notebook", tokens=1024),
+    "2,048 tokens": Settings("notebook", tokens=2048),
 }
 
 
@@ -108,27 +111,33 @@ def nats(engine: LocalEngine, request: Request, line: str) -> float:
     prompt = prompt_for(request, engine.vocabulary, engine.loaded.context)
     # A token that was given back at the seam is asked for again, with the line behind it.
     begin = prompt.starts[0].decode(errors="replace")
-    truth = engine.vocabulary.encode(begin + line, inside=True)
-    ids = torch.tensor([[*prompt.ids, *truth]])
+    truth = torch.tensor(engine.vocabulary.encode(begin + line, inside=True))
     with torch.inference_mode():
-        logits = engine.loaded.model(input_ids=ids, logits_to_keep=len(truth) + 1).logits[0, :-1].float()
-    return torch.nn.functional.cross_entropy(logits, torch.tensor(truth)).item()
+        last, cache = engine._read(prompt.ids, lambda: False)  # noqa: SLF001 - it has just read this prompt
+        assert last is not None
+        rest = engine._forward(truth[None, :-1], cache, keep=len(truth) - 1)[0]  # noqa: SLF001
+        logits = torch.cat([last, rest[: len(truth) - 1]]).float()
+    return torch.nn.functional.cross_entropy(logits, truth).item()
 
 
 def main() -> None:
     """Fill, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="mini")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--archives", type=Path, default=WORK / "archives", help="where they are kept")
     args = parser.parse_args()
     archives = [path for _, path in fetch_all(read_sources(SOURCES), args.archives, SOURCES)]
     documents = list(notebooks(archives))
-    engine = LocalEngine(load_model(args.model))
+    engine = open_engine(ModelSpec(args.model, precision=args.precision), Watch())
+    assert isinstance(engine, LocalEngine)
     asked = cases(documents, args.cases)
-    print(f"{args.model}, {len(asked)} lines of {len(documents)} notebooks and scripts\n")
+    print(f"{Path(args.model).name}, {len(asked)} lines of {len(documents)} notebooks and scripts\n")
     print("| the model sees | exact | similar | nats a token |\n| --- | --- | --- | --- |")
     for name, settings in WAYS.items():
+        if settings.level != "none" and settings.tokens > engine.loaded.context:
+            continue
         exact, similar, losses = zip(*(fill(engine, case, settings) for case in asked), strict=True)
         print(
             f"| {name} | {100 * statistics.mean(exact):.1f} % | {statistics.mean(similar):.3f} "

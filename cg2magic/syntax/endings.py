@@ -19,8 +19,8 @@ _PYTHON = find("python")
 _CONTINUES = ("elif", "else", "except", "finally", "case")
 _OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
-#: What stands between the cells of notebooks that are kept as scripts.
-_SEPARATOR = re.compile(r"# ?%%|# In\[")
+#: What stands between the cells of notebooks that are kept as scripts, and what a cell can only begin with.
+_SEPARATOR = re.compile(r"(?:# ?)?%%|# In\[")
 _IMPORTS = re.compile(r"(?:import|from)\b")
 _BLANK = re.compile(r"\s*\Z")
 #: A comment that is one of several steps: `# Step 2: clean the data`, `# 2. Clean the data`.

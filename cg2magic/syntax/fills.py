@@ -20,7 +20,7 @@ hole, ``⏎`` a newline):
 6. **A line like the next one** means that the model has arrived at the text after the hole: the same line, a
    first value for the same variable, an `assert` or `print` of other values; or one of the lines below it.
    ``‸⏎⏎assert is_prime(7)``
-7. **A fence** (three backticks) begins an explanation. It is never code.
+7. **A fence** (three backticks) begins an explanation, and `%%` another cell. Neither is ever Python.
 8. **What overlaps**: where text follows on the line, what the fill's end and that text have in common is
    dropped. ``for ‸ in xs:``
 9. **It has to parse**: if the cell does with less of the fill, and doesn't with all of it, then that is kept,
@@ -161,7 +161,8 @@ class _Reader:
         blocks_of = self.hole.language.blocks
         rest = self.fill[at:]
         in_brackets = self.hole.enclosed and blocks_of == "python"
-        if rest.startswith("```") or (in_brackets and _STATEMENT.match(rest)):
+        is_none = rest.startswith("```") or (blocks_of == "python" and rest.startswith("%%"))
+        if is_none or (in_brackets and _STATEMENT.match(rest)):
             return self.kept
         column = self._column(self.fill[self.line : at])
         word = re.match(r"\w*", rest).group()  # type: ignore[union-attr] # matches

@@ -64,6 +64,8 @@ def kept(prompt, text, language="python"):
         # what separates cells in scripts
         ("# a plot\n", "import numpy as np\n\n# %%\n# The use of\nx = 1", "import numpy as np"),
         ("# a plot\n", "# %%\nplt.plot(x)\n# In[2]:\nx = 1", "# %%\nplt.plot(x)"),
+        ("# a plot\n", "plt.plot(x)\n%%time\ny = 1", "plt.plot(x)"),
+        ("text = ", '"""\n%%time\n"""', '"""\n%%time\n"""'),
         # a fence
         ("def f(x):\n", "    return x\n```\n\nThis function", "    return x"),
         ("# a plot\n", "plt.plot(x)\n```", "plt.plot(x)"),

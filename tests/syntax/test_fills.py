@@ -71,6 +71,8 @@ def kept(before, after, fill, language="python"):
             "total += x",
         ),
         ("ax.hist()\n", "\nplt.show()", "\n```\n```output\nDone", ""),
+        ("job.wait()\n", "", "%%\n", ""),
+        ("job.wait()\n", "\nplot(x)", "x = job.read()\n%%time\ny = 1", "x = job.read()"),
         ("with open(", ") as f:", "path, 'r') as f:\n   return", "path, 'r'"),
         ("for ", " in xs:\n    print(x)", "x in xs:\n    print", "x"),
         ("if ", "\nprint(1)", "x > 3:\n    y = 1\n\nprint(2)", "x > 3:\n    y = 1"),
