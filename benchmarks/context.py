@@ -115,9 +115,11 @@ def nats(engine: LocalEngine, request: Request, line: str) -> float:
     with torch.inference_mode():
         last, cache = engine._read(prompt.ids, lambda: False)  # noqa: SLF001 - it has just read this prompt
         assert last is not None
-        rest = engine._forward(truth[None, :-1], cache, keep=len(truth) - 1)[0]  # noqa: SLF001
-        logits = torch.cat([last, rest[: len(truth) - 1]]).float()
-    return torch.nn.functional.cross_entropy(logits, truth).item()
+        logits = [last]
+        if len(truth) > 1:
+            rest = engine._forward(truth[None, :-1], cache, keep=len(truth) - 1)  # noqa: SLF001
+            logits.append(rest[0])
+    return torch.nn.functional.cross_entropy(torch.cat(logits).float(), truth).item()
 
 
 def main() -> None:
