@@ -87,8 +87,9 @@ function followUsual(settings, lines) {
  */
 export async function extension(shared) {
   const parts = "completer notebook statusbar apputils settingregistry ui-components codeeditor".split(" ");
-  const others = ["@lumino/widgets", "@lumino/commands", "@codemirror/view"];
-  const packages = [...parts.map((name) => `@jupyterlab/${name}`), ...others];
+  const lumino = ["@lumino/widgets", "@lumino/commands"];
+  // The later ones win: CodeMirror has a `showDialog` of its own.
+  const packages = ["@codemirror/view", ...parts.map((name) => `@jupyterlab/${name}`), ...lumino];
   /** @type {Jupyter.Taken} */
   const taken = Object.assign({}, ...(await Promise.all(packages.map((name) => take(shared, name)))));
   const { ICompletionProviderManager, INotebookTracker, Widget } = taken;
