@@ -22,7 +22,8 @@ from cg2magic.models.gguf.sources import find_gguf
 from cg2magic.progress import Watch
 from cg2magic.prompts.continuation import continuation
 from cg2magic.request import Request, Sampling
-from tests.engines.test_local import PLAIN, REPEATING, Counted, free_run
+from tests.engines.counted import Counted
+from tests.engines.test_local import PLAIN, REPEATING, free_run
 from tests.needs import need_llama_cpp
 
 SPREAD = "import numpy as np\nimport matplotlib.pyplot as plt\n\nx = np.linspace(0, 10, 100)\n"

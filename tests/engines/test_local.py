@@ -13,6 +13,7 @@ from cg2magic.engines.local.decoding import Chooser, Decoding
 from cg2magic.engines.local.drafts import PromptLookup
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.request import Request, Sampling, TokenLogprob
+from tests.engines.counted import Counted
 
 REPEATING = (
     "ax.plot(x, y, color='red', label='first')\nax.set_title('first')\n"
@@ -42,20 +43,6 @@ class Endless:
     def take(self, token) -> None:
         self.ids.append(token.id)
         self.feed.append(token.id)
-
-
-class Counted:
-    """Counts what goes through the model."""
-
-    def __init__(self, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.passes: list[int] = []
-        forward = engine._forward
-
-        def counting(ids, cache, keep=1):
-            self.passes.append(ids.shape[1])
-            return forward(ids, cache, keep)
-
-        monkeypatch.setattr(engine, "_forward", counting)
 
 
 @pytest.fixture
@@ -127,44 +114,6 @@ def test_sampling_is_the_same_with_drafts_and_without(engine):
     engine.prefixes.clear()
     without = engine.generate(request).suggestions
     assert [t.id for t in with_drafts[0].tokens] == [t.id for t in without[0].tokens]
-
-
-def test_a_prompt_that_shares_a_beginning_is_read_from_where_it_differs(engine, monkeypatch):
-    first = Request((PLAIN + "        total",), Sampling(max_new_tokens=8))
-    second = Request((PLAIN + "        print",), Sampling(max_new_tokens=8))
-    fresh = engine.generate(second)
-    engine.prefixes.clear()
-    counted = Counted(engine, monkeypatch)
-    engine.generate(first)
-    whole = counted.passes[0]
-    counted.passes.clear()
-    again = engine.generate(second)
-    assert counted.passes[0] < whole / 4
-    assert again.suggestions[0].spans == fresh.suggestions[0].spans
-
-
-def test_what_was_read_of_a_prompt_that_was_given_up_is_not_read_again(engine, monkeypatch):
-    request = Request(("".join(f"x{i} = {i}\n" for i in range(60)),), Sampling(max_new_tokens=1))
-    counted = Counted(engine, monkeypatch)
-    engine.generate(request, cancelled=lambda: len(counted.passes) == 2)
-    read = sum(counted.passes)
-    counted.passes.clear()
-    engine.generate(request)
-    rest = sum(counted.passes)
-    engine.prefixes.clear()
-    counted.passes.clear()
-    engine.generate(request)
-    assert 0 < read < read + rest == sum(counted.passes)
-
-
-def test_the_prefix_cache_stays_within_its_bound(engine):
-    engine.generate(Request((PLAIN,), Sampling(max_new_tokens=2)))
-    one = engine.prefixes.memory
-    assert one > 0
-    engine.prefixes.limit = 3 * one
-    for i in range(10):
-        engine.generate(Request((f"value_{i} = {i}\n" + PLAIN,), Sampling(max_new_tokens=2)))
-    assert 0 < engine.prefixes.memory <= 3 * one
 
 
 def test_a_seeded_candidate_does_not_depend_on_how_many_there_are(engine):
