@@ -35,7 +35,7 @@ from __future__ import annotations
 import re
 
 from cg2magic.syntax.arrival import is_beginning, is_same, where_below
-from cg2magic.syntax.places import CLOSING, Hole, width
+from cg2magic.syntax.places import CLOSING, OPENS, Hole, width
 from cg2magic.syntax.quiet_fills import quiet_end
 from cg2magic.syntax.seams import is_balanced, is_one_word
 from cg2magic.syntax.tokens import State, Token, tokens
@@ -46,7 +46,6 @@ _DEFINES = re.compile(r"(?:async\s+def|def|class)\b|@")
 _STATEMENT = re.compile(
     r"(?:def|class|import|from|return|raise|with|while|try|assert|del|pass)\b(?!\s*[=,)\]}])|@"
 )
-_OPENS = re.compile(r":\s*(#.*)?\Z")
 #: What goes on with a statement of SQL.
 _CLAUSE = re.compile(
     r"(?i)\s*(?:(?:from|where|group|order|having|limit|offset|fetch|join|inner|left|right|full|cross|on|and"
@@ -218,7 +217,7 @@ class _Reader:
             self.ahead = at
         if hole.place != "own line" and self.header is None and not self._goes_on(line):
             python = hole.language.blocks == "python"
-            if hole.place == "within a line" or hole.has_block or not (python and _OPENS.search(line)):
+            if hole.place == "within a line" or hole.has_block or not (python and OPENS.search(line)):
                 return at
             self.header = hole.column
         self.kept, self.line, self.fresh, self.blanks, self.is_open = at, at + 1, True, 0, ""
@@ -269,7 +268,7 @@ class _Reader:
     def _begins_the_block(self, at: int) -> bool:
         """Whether a line is the header of the block that stands after the hole."""
         line, below = self.fill[self.line : at], self.hole.following
-        if self.hole.enclosed or self.hole.language.blocks != "python" or not _OPENS.search(line):
+        if self.hole.enclosed or self.hole.language.blocks != "python" or not OPENS.search(line):
             return False
         if self.ahead is not None:  # a header within a header, and nothing between them
             return self.ahead == self.kept and not self.left and self._column(line) < width(below)

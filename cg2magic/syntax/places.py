@@ -17,7 +17,8 @@ _FAR = 20_000
 #: Lines after a hole at which its fill may arrive.
 _BELOW = 8
 CLOSING = (")", "]", "}")
-_OPENS = re.compile(r":\s*(#.*)?\Z")
+#: The end of a line of Python that a block stands under.
+OPENS = re.compile(r":\s*(#.*)?\Z")
 #: What follows a hole in a line of Python and can't be in the hole as well.
 _ONCE = re.compile(r"\s+(in|if|else|for|as|import)\b|\s*(=(?!=)|:(?!=))")
 
@@ -138,7 +139,7 @@ def is_indented(code: str, language: Language) -> bool:
     if state.within or any(one.closer and not one.is_block for one in state.stack):
         return False
     last = above.rstrip().rpartition("\n")[2]
-    if language.blocks == "python" and not _OPENS.search(last):
+    if language.blocks == "python" and not OPENS.search(last):
         return not last.endswith("\\")
     return width(line) > width(last)
 

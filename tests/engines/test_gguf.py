@@ -22,7 +22,7 @@ from cg2magic.models.gguf.sources import find_gguf
 from cg2magic.progress import Watch
 from cg2magic.prompts.continuation import continuation
 from cg2magic.request import Request, Sampling
-from tests.engines.counted import Counted
+from tests.engines.counted import Counted, check_a_shared_beginning_is_read_once
 from tests.engines.test_local import PLAIN, REPEATING, free_run
 from tests.needs import need_llama_cpp
 
@@ -130,17 +130,7 @@ def test_candidates_share_one_pass_over_the_prompt_and_its_cells(engine, monkeyp
 
 
 def test_a_prompt_that_shares_a_beginning_is_read_from_where_it_differs(engine, monkeypatch):
-    first = Request((PLAIN + "        total",), Sampling(max_new_tokens=8))
-    second = Request((PLAIN + "        print",), Sampling(max_new_tokens=8))
-    fresh = engine.generate(second)
-    engine.prefixes.clear()
-    counted = Counted(engine, monkeypatch)
-    engine.generate(first)
-    whole = counted.passes[0]
-    counted.passes.clear()
-    again = engine.generate(second)
-    assert counted.passes[0] < whole / 4
-    assert again.suggestions[0].spans == fresh.suggestions[0].spans
+    check_a_shared_beginning_is_read_once(engine, PLAIN, monkeypatch)
 
 
 def test_drafts_are_taken_where_text_repeats_and_change_nothing(engine, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from cg2magic.engines.local.engine import LocalEngine
 from cg2magic.request import Request, Sampling
-from tests.engines.counted import Counted
+from tests.engines.counted import Counted, check_a_shared_beginning_is_read_once
 
 PLAIN = "import numpy as np\n\n\ndef mean(values):\n    total = 0\n    for value in values:\n"
 LONG = Request(("".join(f"x{i} = {i}\n" for i in range(90)),), Sampling(max_new_tokens=1))
@@ -20,17 +20,7 @@ def engine(mini):
 
 
 def test_a_prompt_that_shares_a_beginning_is_read_from_where_it_differs(engine, monkeypatch):
-    first = Request((PLAIN + "        total",), Sampling(max_new_tokens=8))
-    second = Request((PLAIN + "        print",), Sampling(max_new_tokens=8))
-    fresh = engine.generate(second)
-    engine.prefixes.clear()
-    counted = Counted(engine, monkeypatch)
-    engine.generate(first)
-    whole = counted.passes[0]
-    counted.passes.clear()
-    again = engine.generate(second)
-    assert counted.passes[0] < whole / 4
-    assert again.suggestions[0].spans == fresh.suggestions[0].spans
+    check_a_shared_beginning_is_read_once(engine, PLAIN, monkeypatch)
 
 
 def test_what_was_read_of_a_prompt_that_was_given_up_is_not_read_again(engine, monkeypatch):
