@@ -13,11 +13,10 @@ from itertools import pairwise
 
 from cg2magic.syntax import blocks, tokens
 from cg2magic.syntax.languages import Language, find
-from cg2magic.syntax.places import CLOSING
+from cg2magic.syntax.places import CLOSING, OPENS
 
 _PYTHON = find("python")
 _CONTINUES = ("elif", "else", "except", "finally", "case")
-_OPENS = re.compile(r":\s*(#.*)?$")
 _DEFINES = re.compile(r"\s*(async\s+def|def|class)\b")
 #: What stands between the cells of notebooks that are kept as scripts, and what a cell can only begin with.
 _SEPARATOR = re.compile(r"(?:# ?)?%%|# In\[")
@@ -248,7 +247,7 @@ def _header_indent(prompt: str, first: str) -> int | None:
     """
     lines = [line for line in prompt.split("\n") if line.strip()]
     header = _block_above(prompt, lines) if lines else None
-    if header is None or prompt[-1] != "\n" or not first.strip() or _OPENS.search(lines[-1]):
+    if header is None or prompt[-1] != "\n" or not first.strip() or OPENS.search(lines[-1]):
         return header
     return header if _indent(first) > header else None
 
@@ -257,7 +256,7 @@ def _block_above(prompt: str, lines: list[str]) -> int | None:
     """Indentation of the header above these lines, the outermost one or that of a definition."""
     column = _indent(lines[-1])
     header = None
-    if _OPENS.search(lines[-1]):
+    if OPENS.search(lines[-1]):
         header = column
         if _DEFINES.match(lines[-1]):
             return header
