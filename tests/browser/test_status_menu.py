@@ -15,7 +15,8 @@ def typist(notebook):
     notebook.add_and_run("%load_ext cg2magic\n%config CG2.inline = False\n%cg2 load mini")
     typist.wait_for("off")
     yield typist
-    notebook.add_and_run("%config CG2.inline = False")
+    # The kernel may be that of the next file's tests, too.
+    notebook.add_and_run("%config CG2.inline = False\n%config CG2.inline_on_demand = False")
     typist.wait_for("off")
 
 
