@@ -43,11 +43,23 @@ def front_end(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def open_notebook(front_end: str, server: Server, browser: Browser) -> Iterator[NotebookPage]:
+def opened() -> Iterator[dict[str, NotebookPage]]:
+    """The notebooks that are open, by front end: opening one takes seconds, and each file would do so."""
+    pages: dict[str, NotebookPage] = {}
+    yield pages
+    for page in pages.values():
+        page.close()
+
+
+@pytest.fixture(scope="session")
+def open_notebook(
+    front_end: str, server: Server, browser: Browser, opened: dict[str, NotebookPage]
+) -> NotebookPage:
     """One notebook with its kernel a front end; each test adds cells of its own."""
-    page = NotebookPage.create(browser, server.url, server.root, TOKEN, front_end, "session")
-    yield page
-    page.close()
+    if front_end not in opened:
+        page = NotebookPage.create(browser, server.url, server.root, TOKEN, front_end, "session")
+        opened[front_end] = page
+    return opened[front_end]
 
 
 @pytest.fixture
