@@ -328,8 +328,9 @@ class Candidate:
         return None if end is None else len(self._whole(text[:end]))
 
     def _whole(self, text: str) -> str:
-        """The text up to its last whole statement, where the hole is one for statements."""
-        if self.request.is_infill and (self._hole.place == "within a line" or self._hole.quote):
+        """The text up to its last whole statement, or line of a string, where the hole is one for such."""
+        # Quotes of one character end with their line.
+        if self.request.is_infill and self._hole.place == "within a line" and len(self._hole.quote) < 2:
             return text
         return text[: statements.whole(self._before, text, self.request.language)]
 

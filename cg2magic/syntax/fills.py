@@ -12,7 +12,8 @@ hole, ``⏎`` a newline):
    those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
    A block after the hole that no line begins yet is begun by the fill, which ends where the model arrives at
    it, else with the first line that could begin it. ``‸⏎        total += x⏎    return total`` A hole without
-   an indentation may also leave its block, if the model then arrives at what stands after the hole.
+   an indentation may also leave its block, if the model then arrives at what stands after the hole. Code under
+   a comment ends before the next comment, which says what is wanted of other lines. ``# drop missing rows⏎‸``
 4. **A bracket** that the fill did not open belongs to the text after the hole, unless nothing there closes
    it. ``plt.hist(df[‸])``
 5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"`` In a
@@ -112,6 +113,7 @@ class _Reader:
         self.fresh = hole.place == "own line"  # whether it is blank so far
         self.blanks = 0
         self.base: int | None = None  # indentation of the first line
+        self.answers = False  # whether that line does what the comment above the hole says
         self.ahead: int | None = None  # where it ends if it never arrives at the block after the hole
         self.left = False  # whether it went on outside of the block that its first line is in
         self.met = False  # a line that is like the first of that block
@@ -172,7 +174,10 @@ class _Reader:
         defines = bool(_DEFINES.match(rest))
         if self.base is None:
             self.base, self.defines = column, defines and rest[0] != "@"
+            self.answers = self.hole.is_told and not rest.startswith(self.hole.language.comments)
             return None
+        if self.answers and column <= self.base and rest.startswith(self.hole.language.comments):
+            return self.kept
         if self.ahead is not None and not self.left and column <= self.base and not self.defines:
             return self.kept if word not in _CONTINUES and (self.done or word != rest) else None
         if in_brackets:

@@ -19,6 +19,8 @@ _BELOW = 8
 CLOSING = (")", "]", "}")
 #: The end of a line of Python that a block stands under.
 OPENS = re.compile(r":\s*(#.*)?\Z")
+#: Comments that are for programs.
+_SAYS_NOTHING = re.compile(r"#!|# ?%%|# In\[|# -\*-")
 #: What follows a hole in a line of Python and can't be in the hole as well.
 _ONCE = re.compile(r"\s+(in|if|else|for|as|import)\b|\s*(=(?!=)|:(?!=))")
 
@@ -117,6 +119,12 @@ class Hole:
     def following(self) -> str:
         """The next line that is not blank; empty at the end."""
         return self.below[0] if self.below else ""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the line above it is a comment, which says what is wanted."""
+        above = self.cell[0].rstrip().rpartition("\n")[2].lstrip()
+        return above.startswith(self.language.comments) and not _SAYS_NOTHING.match(above)
 
     @property
     def has_block(self) -> bool:

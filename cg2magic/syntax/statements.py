@@ -10,7 +10,7 @@ hand, so it is shown up to the end of its last whole statement:
 - If nothing is whole because a bracket is open around the text, its elements with a comma behind them are.
 - If not even one of these is, everything stays.
 
-Other languages than Python are cut at the end of a line.
+Other languages than Python are cut at the end of a line, and so is a docstring that does not end.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def whole(before: str, text: str, language: str) -> int:
     """
     spoken = find(language)
     ends = _statements(before, text, spoken) if spoken.blocks == "python" else _lines(text)
-    ends = ends or _elements(before, text, spoken)
+    ends = ends or _elements(before, text, spoken) or _lines_of_string(before, text, spoken)
     return next((end for end in reversed(ends) if text[:end].strip()), len(text))
 
 
@@ -86,7 +86,14 @@ def _is_python(code: str) -> bool:
 
 
 def _lines(text: str) -> list[int]:
-    return [found.start() for found in re.finditer(r"\n", text)]
+    return [found.start() for found in re.finditer(r"(?<=\S)[ \t]*\n", text)]
+
+
+def _lines_of_string(before: str, text: str, language: Language) -> list[int]:
+    """Where the lines end of the string that the text is a part of, if it is in one from end to end."""
+    state = read(before, language)
+    is_inside = state.inside == "string" and all(now.within for _, now in tokens(text, language, state))
+    return _lines(text) if is_inside else []
 
 
 def _elements(before: str, text: str, language: Language) -> list[int]:

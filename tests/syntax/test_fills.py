@@ -58,6 +58,17 @@ def kept(before, after, fill, language="python"):
         ("import numpy as ", "\nx = np.arange(3)", "numpy.random.rand(3)  # an array", "numpy"),
         ("df.gro", 'by("a").mean()', 'p("a").mean()\n', 'p("a").'),
         ("# drop\n", "\ndf.describe()", "df = df.dropna()\n\n# check", "df = df.dropna()"),
+        # Under a comment: what that says, up to the next one.
+        ("# drop\n", "\ndf.head()", "df = df.dropna()\n# sort\ndf = df.sort()", "df = df.dropna()"),
+        ("# two\n\n", "\nz = 3", "x = 1\ny = 2  # y\n# three\nz = 3\n", "x = 1\ny = 2  # y"),
+        ("# clean\n", "\nz = 3", "# drop\nx = 1\n# sort\ny = 2\n", "# drop\nx = 1\n# sort\ny = 2"),
+        (
+            "# a loop\n",
+            "\nz",
+            "for x in xs:\n    # each\n    p(x)\n# b",
+            "for x in xs:\n    # each\n    p(x)",
+        ),
+        ("# %%\n", "\nz = 3", "x = 1\n# two\ny = 2\n", "x = 1\n# two\ny = 2"),
         ('def bmi():\n    """', '"""\n    return 1', 'Compute."""\n    x', "Compute."),
         ("squares = [", " for x in range(10)]", "x**2", "x**2"),
         ("squares = [", " for x in range(10)]", "x**2 for x in range(10)]\nprint", "x**2"),

@@ -37,6 +37,7 @@ KEPT = {
     "a line that has ended is": ("def f():\n", "    x = 1\n    return x\n", "    x = 1\n    return x"),
     "a bracket is open": ("", "x = 1\ny = [\n    1,\n    2,\n", "x = 1"),
     "a string is open": ("", 'x = 1\ny = """a\nb\n', "x = 1"),
+    "a docstring is open": ('def f():\n    """', "Say it.\n\n    Say mo", "Say it."),
     "a backslash joins lines": ("", "x = 1\ny = 2 + \\\n3", "x = 1"),
     "a header lacks its block": ("", "x = 1\nfor y in z:\n    if y:\n        pri", "x = 1"),
     "a header goes over lines": ("", "x = 1\ndef f(\n    a,\n):\n    ret", "x = 1"),
