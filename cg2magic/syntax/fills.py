@@ -12,8 +12,8 @@ hole, ``⏎`` a newline):
    those before a blank line or a second definition. ``def __init__(self, w):⏎        ‸⏎⏎    def area(self):``
    A block after the hole that no line begins yet is begun by the fill, which ends where the model arrives at
    it, else with the first line that could begin it. ``‸⏎        total += x⏎    return total`` A hole without
-   an indentation may also leave its block, if the model then arrives at what stands after the hole. Code under
-   a comment ends before the next comment, which says what is wanted of other lines. ``# drop missing rows⏎‸``
+   an indentation may also leave its block, if the model then arrives at what stands after the hole. Code
+   under a comment ends before the next comment, which belongs to other lines. ``# drop missing rows⏎‸``
 4. **A bracket** that the fill did not open belongs to the text after the hole, unless nothing there closes
    it. ``plt.hist(df[‸])``
 5. **In a string** it ends at the quote, in a comment at the end of the line. ``f"Accuracy: {‸:.2f}"`` In a
