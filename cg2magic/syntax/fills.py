@@ -23,7 +23,7 @@ hole, ``⏎`` a newline):
    ``‸⏎⏎assert is_prime(7)``
 7. **A fence** (three backticks) begins an explanation, and `%%` another cell. Neither is ever Python.
 8. **What overlaps**: where text follows on the line, what the fill's end and that text have in common is
-   dropped. ``for ‸ in xs:``
+   dropped, and so is a call where that text calls. ``for ‸ in xs:``, ``‸(df["mass"])``
 9. **It has to parse**: if the cell does with less of the fill, and doesn't with all of it, then that is kept,
    up to the end of a line, or of a word where the hole is within one. ``def f(‸): return x``
 

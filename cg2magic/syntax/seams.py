@@ -1,4 +1,4 @@
-"""The seam behind a fill: what it and the text after it have in common, and whether it parses there.
+"""The seam behind a fill: what it and the text after it both have, and whether it parses there.
 
 These are the last rules of `fills`, for a fill that has ended.
 """
@@ -18,7 +18,7 @@ _CUTS = 64
 
 def fitting(hole: Hole, fill: str) -> str:
     """Give a fill as it fits between the texts around it: without what overlaps, and so that it parses."""
-    return _parsing(hole, _without_overlap(hole, fill))
+    return _parsing(hole, _without_call(hole, _without_overlap(hole, fill)))
 
 
 def is_broken(hole: Hole, fill: str) -> bool:
@@ -44,6 +44,22 @@ def _without_overlap(hole: Hole, fill: str) -> str:
         if whole and common.strip() and fill.endswith(common) and is_balanced(common, hole.language):
             return kept
     return fill.rstrip() if hole.after[0].isspace() else fill
+
+
+def _without_call(hole: Hole, fill: str) -> str:
+    """Drop the call at the fill's end where the text after it calls: ``plt.hist(x)`` before ``(y)``."""
+    if (hole.quote and not hole.field) or not hole.after.startswith("(") or not fill.endswith(")"):
+        return fill
+    opened, depth, state = 0, 0, START
+    for token, state in tokens(fill, hole.language):
+        if not depth and state.stack:
+            opened = token.start
+        depth = len(state.stack)
+    callee = fill[:opened]
+    is_call = (
+        not depth and not state.stray and fill[opened : opened + 1] == "(" and callee[-1:].isidentifier()
+    )
+    return callee if is_call else fill
 
 
 def _parsing(hole: Hole, fill: str) -> str:

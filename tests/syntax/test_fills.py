@@ -58,6 +58,13 @@ def kept(before, after, fill, language="python"):
         ("import numpy as ", "\nx = np.arange(3)", "numpy.random.rand(3)  # an array", "numpy"),
         ("df.gro", 'by("a").mean()', 'p("a").mean()\n', 'p("a").'),
         ("# drop\n", "\ndf.describe()", "df = df.dropna()\n\n# check", "df = df.dropna()"),
+        # What is called there is not called in the fill.
+        ("", "(df['b'])", "plt.hist(df['a'])\nplt.hist", "plt.hist"),
+        ("x = ", "(y)", "f(a) + f(b)", "f(a) + f"),
+        ("x = ", "(y)", "a + (b)", "a + (b)"),
+        ("x = ", "(y)", "f((1, 2), g(3))", "f"),
+        ("x = f'{", "(y)}'", "len(x)", "len"),
+        ("x = '", "(y)'", "f(x)", "f(x)"),
         # Under a comment: what that says, up to the next one.
         ("# drop\n", "\ndf.head()", "df = df.dropna()\n# sort\ndf = df.sort()", "df = df.dropna()"),
         ("# two\n\n", "\nz = 3", "x = 1\ny = 2  # y\n# three\nz = 3\n", "x = 1\ny = 2  # y"),
