@@ -12,6 +12,8 @@ from cg2magic.syntax.places import CLOSING, Hole
 from cg2magic.syntax.statements import parses
 from cg2magic.syntax.tokens import START, tokens
 
+#: What could stand in a hole: a name, or an argument behind others that are named.
+_NAMES = ("_", "_=_")
 #: Shorter fills that are tried.
 _CUTS = 64
 
@@ -26,7 +28,7 @@ def is_broken(hole: Hole, fill: str) -> bool:
     before, after = hole.cell
     if hole.language.name != "python" or hole.quote or hole.place == "own line":
         return False
-    return not parses(f"{before}{fill}{after}") and parses(f"{before}_{after}")
+    return not parses(f"{before}{fill}{after}") and any(parses(f"{before}{one}{after}") for one in _NAMES)
 
 
 def _without_overlap(hole: Hole, fill: str) -> str:

@@ -288,6 +288,9 @@ def test_strings_over_lines(before, after, fill, wanted):
         # It is broken by the person's own code, or unfinished.
         ("x = (", ")\ny = (", "", False),
         ('print("', '")', "", False),
+        # A name may be that of an argument, behind others that have one.
+        ("f(\n    a=a,\n    ", ",\n    c=c,\n)", "b b", True),
+        ("f(\n    a=a,\n    ", ",\n    c=c,\n)", "b=b", False),
     ],
 )
 def test_a_fill_without_which_the_cell_would_parse_is_told_from_one_that_it_lacks(
