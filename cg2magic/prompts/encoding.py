@@ -14,14 +14,16 @@ At the seams, text and tokens must match what the model saw in training:
   its next line, as in the example of the model card.
 - A prefix that ends in indentation is kept if a token ends there, as in CodeGen2's vocabulary; if the
   vocabulary joins the last space to the next word, the tokens that it changes are removed. From any other
-  prefix, the last token is removed, too. The fill must then start with the removed text (*token healing*):
-  after ``x = `` the model writes `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
+  prefix, the last token is removed, too, and those of the word that it ends in, if it has other tokens as a
+  whole. The fill must then start with the removed text (*token healing*): after ``x = `` the model writes
+  `` 1`` rather than ``1``, after ``pri`` it may write ``print``.
 - Line ends are ``\n``.
 
 Models that fill one hole in the middle (`families.py` lists their tokens) were trained on texts cut at any
-place. They get the two texts unchanged, in the order and with the tokens that were published. Only what they
-are apt to write a second time is removed, as above: an indentation, and what a comment or the format of an
-f-string's field begins with (``# ‸``, ``f"{x:‸}"``).
+place. They get the two texts unchanged, in the order and with the tokens that were published. Only this is
+removed, as above: a word at the hole, which they finish less often otherwise (``plt.sho‸``), and what they
+are apt to write a second time, an indentation, and what a comment or the format of an f-string's field begins
+with (``# ‸``, ``f"{x:‸}"``).
 """
 
 from __future__ import annotations
@@ -168,14 +170,13 @@ def _in_the_middle(
     start = b""
     line = parts[0][parts[0].rfind("\n") + 1 :]
     if not line.strip():
-        # They learned from texts cut anywhere, within words too, but may write an indentation a second time.
+        # They learned from texts cut anywhere, but may write an indentation a second time.
         before, start = _heal(parts[0], before, vocabulary, inside=inside)
     else:
-        is_format = line.endswith(":") and parts[1].startswith("}")
-        again = len(line.lstrip()) if _MARK.fullmatch(line) else int(is_format)
-        kept, given = _give_back(before, again, vocabulary)
-        if vocabulary.leading_to(given):
-            before, start = kept, given
+        again = _again(line, parts[1]) or vocabulary.open_word(line, before)
+        if re.match(r"\w", parts[1]):
+            again = 0  # the word ends behind the hole
+        before, start = _give_back(before, again, vocabulary)
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
         sides.reverse()
@@ -183,6 +184,13 @@ def _in_the_middle(
     top = ids.index(prefix, len(opening)) + 1
     bottom = ids.index(suffix, len(opening)) + 1 + len(after)
     return Prompt(ids, (start,), (False,), ((),), ends, top, bottom, cut)
+
+
+def _again(line: str, after: str) -> int:
+    """How many bytes before the hole begin a comment, or the format of a field."""
+    if _MARK.fullmatch(line):
+        return len(line.lstrip())
+    return int(line.endswith(":") and after.startswith("}"))
 
 
 def _masked(
@@ -243,8 +251,9 @@ def _special_id(vocabulary: Vocabulary, token: str) -> int:
 
 
 def _heal(text: str, ids: list[int], vocabulary: Vocabulary, *, inside: bool) -> tuple[list[int], bytes]:
-    """Remove the last token, and what depends on the text behind it; of a blank line only the latter."""
-    return _give_back(ids, vocabulary.loose_end(text, inside=inside), vocabulary)
+    """Remove the last token or word, and what depends on the text behind it; of a blank line the latter."""
+    again = max(vocabulary.loose_end(text, inside=inside), vocabulary.open_word(text, ids))
+    return _give_back(ids, again, vocabulary)
 
 
 def _give_back(ids: list[int], removed: int, vocabulary: Vocabulary) -> tuple[list[int], bytes]:

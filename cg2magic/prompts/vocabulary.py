@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache, reduce
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, Protocol
 
 from cg2magic.grounding.allowed import TokenIndex
@@ -14,6 +15,10 @@ from cg2magic.grounding.allowed import TokenIndex
 #: Code that may follow behind white space, and with an indentation of its own.
 _CODE = ("x", "return", "self.x", "#", "(", "'", "1")
 _INDENTED = ("    x", " x", "\treturn")
+#: A word that may not be whole yet. Where it is very long, as in a script without spaces, its end is enough.
+_OPEN_WORD = re.compile(r"[^\W\d]\w{0,31}\Z")
+#: What a byte of a name costs, in nats: about one letter in seven would go on with it.
+_PER_BYTE = 2.0
 #: A text longer than this says nothing about the tokens at its end.
 _FAR = 200
 
@@ -141,6 +146,7 @@ class Vocabulary:
             "pieces",
             "passage",
             "token_index",
+            "_in_order",
             "_leading_to",
             "_deeper",
             "_unsettled",
@@ -247,13 +253,16 @@ class Vocabulary:
     def leads_to(self, start: bytes, i: int) -> bool:
         """Whether a token may come next if the text must continue with `start`.
 
-        The bytes of the token must begin with `start`. White space may also be split over several tokens: a
-        model may continue three spaces to four, if the last one belongs to the word, or to eight.
+        The bytes of the token must begin with `start`, or be the most of it that a token has, so that any
+        text can be written. White space may also be split over several tokens in other ways: a model may
+        continue three spaces to four, if the last one belongs to the word, or to eight.
         """
         piece = self.pieces[i]
         if piece.startswith(start):
             return True
-        return bool(piece) and start.startswith(piece) and start[len(piece) :].isspace()
+        if not piece or not start.startswith(piece):
+            return False
+        return start[len(piece) :].isspace() or piece == self.longest_part(start)
 
     def leading_to(self, start: bytes) -> list[int]:
         """Return the ids of the tokens that may come next, see `leads_to`."""
@@ -261,10 +270,37 @@ class Vocabulary:
 
     @cached_property
     def _leading_to(self) -> Callable[[bytes], list[int]]:
-        # Called for each candidate and each seam, and a vocabulary has up to some 250,000 tokens.
-        return lru_cache(maxsize=64)(
-            lambda start: [i for i in range(len(self.pieces)) if self.leads_to(start, i)]
-        )
+        def leading_to(start: bytes) -> list[int]:
+            parts = {start[:k] for k in range(1, len(start)) if start[k:].isspace()}
+            pieces = {*self._beginning(start), *parts, self.longest_part(start)}
+            return sorted(i for piece in pieces for i in self.token_index.whole(piece))
+
+        # Called for each candidate and each seam.
+        return lru_cache(maxsize=64)(leading_to)
+
+    def longest_part(self, start: bytes) -> bytes:
+        """Return the longest token that is less than `start`; empty if there is none."""
+        parts = (start[:k] for k in range(len(start) - 1, 0, -1))
+        return next((part for part in parts if self.token_index.whole(part)), b"")
+
+    def handicap(self, start: bytes, i: int) -> float:
+        """How much less likely a token is than the model says, in nats, as it writes only a part of `start`.
+
+        The tokens behind it have to write the rest, which the model may not have in mind: behind ``np`` the
+        beginning of ``.linalg`` is likelier than all of ``.linspace``, but not if ``.lins`` is there already.
+        """
+        piece = self.pieces[i]
+        return 0.0 if piece.startswith(start) else _PER_BYTE * len(start[len(piece) :].strip())
+
+    @cached_property
+    def _in_order(self) -> list[bytes]:
+        return sorted({*self.pieces} - {b""})
+
+    def _beginning(self, start: bytes) -> Iterator[bytes]:
+        """Give the bytes of all tokens that begin with these."""
+        at = bisect_left(self._in_order, start)
+        rest = (self._in_order[k] for k in range(at, len(self._in_order)))
+        return takewhile(lambda piece: piece.startswith(start), rest)
 
     def deeper(self, start: bytes) -> frozenset[int]:
         """Return the ids of the tokens that begin with `start` and go on with a space or a tab."""
@@ -285,6 +321,30 @@ class Vocabulary:
         """
         line = text[text.rfind("\n") + 1 :]
         return max(bool(line.strip()), self.unsettled(text, inside=inside))
+
+    def open_word(self, text: str, ids: list[int]) -> int:
+        """How many bytes of a word at the end of a text its answer has to begin with; all of their tokens.
+
+        Half a word has other tokens than the whole one, and so may have the sign before it: ``plt.sho``
+        ends in ``.s`` and ``ho``, ``np.ze`` in ``.`` and ``ze``, but ``.show`` and ``.zeros`` are one token
+        each. So all that such a token may begin with is written again.
+
+        Parameters
+        ----------
+        text : str
+        ids : list of int
+            The tokens at its end.
+        """
+        found = _OPEN_WORD.search(text)
+        word = len(found[0].encode()) if found else 0
+        length, end = 0, b""
+        for i in reversed(ids):
+            if len(end) > word or not word:
+                break
+            end = self.pieces[i] + end
+            if any(self._beginning(end)):
+                length = len(end)
+        return length
 
     def unsettled(self, text: str, *, inside: bool = False) -> int:
         r"""How many bytes at the end of a text have other tokens once code follows.

@@ -32,14 +32,14 @@ class Writer:
     def write(self, *texts: str) -> Writer:
         """Text is tokenized; a steering token is written as itself. A text ends with its hole.
 
-        As the engine does, begins a fill with the token that was given back.
+        As the engine does, begins a fill with the text that was given back.
         """
         for text in texts:
             special = self.vocabulary.id(text)
             hole = len(self.suggestion.spans)
-            for i in [special] if special is not None else self.vocabulary.encode(text):
-                if not self.vocabulary.pieces[i].startswith(self.candidate.start):
-                    self._take(self.vocabulary.pieces.index(self.candidate.start))
+            start = self.candidate.start.decode()
+            again = "" if text.startswith(start) else start
+            for i in [special] if special is not None else self.vocabulary.encode(again + text):
                 self._take(i)
                 if self.candidate.finish_reason is not None or len(self.suggestion.spans) > hole:
                     break

@@ -128,9 +128,10 @@ class IdWriter:
             barred |= candidate.deeper
             leading = self.vocabulary.leading_to(start)
             # Unless nothing would be left.
-            bias = dict.fromkeys([i for i in leading if i not in barred] or leading, _BIAS)
+            leading = [i for i in leading if i not in barred] or leading
+            bias = {i: _BIAS - self.vocabulary.handicap(start, i) for i in leading}
         elif barred:
-            bias = dict.fromkeys(barred, -_BIAS)
+            bias = dict.fromkeys(barred, -float(_BIAS))
         else:
             return {}
         return {"max_tokens": 1, "logit_bias": {str(i): by for i, by in bias.items()}}
