@@ -46,10 +46,10 @@ def test_where_the_model_is_right_text_and_probabilities_are_as_without(engine):
 
 
 def test_a_name_that_is_not_there_becomes_one_that_is(engine):
-    (without,) = write(engine, "m = settings['wid", grounding=None, stop=("]",))
-    assert not without.text.startswith("th'")
-    (suggestion,) = write(engine, "m = settings['wid", stop=("]",))
-    assert suggestion.text == "th'"
+    (without,) = write(engine, "m = settings['w", grounding=None, stop=("]",))
+    assert not without.text.startswith("idth'")
+    (suggestion,) = write(engine, "m = settings['w", stop=("]",))
+    assert suggestion.text == "idth'"
     assert suggestion.notes == ("1 name corrected",)
     first = suggestion.tokens[0]
     assert first.corrected
