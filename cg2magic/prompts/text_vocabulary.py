@@ -68,10 +68,9 @@ class TextVocabulary(Vocabulary):
         return len(text) - len(text.rstrip(" \t")) if self._joins_spaces else 0
 
     def open_word(self, text: str, ids: list[int]) -> int:
-        """How many bytes of a word at the end of a text the answer should begin with."""
-        del ids
-        found = _LOOSE.search(text)
-        return len(found[0].encode()) if found and not found[0].isspace() else 0
+        """Nothing more than `loose_end`: what its tokens would be is not known."""
+        del text, ids
+        return 0
 
     def loose_end(self, text: str, *, inside: bool = False) -> int:
         """How many bytes at the end of a text the answer should begin with, see `Vocabulary.loose_end`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from cg2magic.errors import FormatError
@@ -217,3 +217,42 @@ def test_characters_of_a_token_that_stand_for_no_byte_are_themselves():
     backend.decoder = decoders.ByteLevel()
     pieces = Vocabulary(PreTrainedTokenizerFast(tokenizer_object=backend)).pieces
     assert pieces == [b" x", b"\n", b"\xc3", *(token.encode() for token in tokens[3:])]
+
+
+@pytest.fixture(scope="module")
+def names():
+    """A vocabulary with `.show` and `.zeros`, in which half of them has other tokens, as in Qwen's."""
+    merges = [("e", "r"), ("o", "s"), (".", "z"), ("er", "os"), (".z", "eros"), ("z", "e"), ("l", "t")]
+    merges += [("p", "lt"), (".", "s"), ("o", "w"), ("h", "ow"), (".s", "how"), ("h", "o")]
+    letters = sorted({*"plt.showzerosnp(x)_ =1\u0120\u010a", *(a + b for a, b in merges)})
+    backend = Tokenizer(models.BPE({token: i for i, token in enumerate(letters)}, merges))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    return Vocabulary(PreTrainedTokenizerFast(tokenizer_object=backend))
+
+
+@pytest.mark.parametrize(
+    ("text", "given_back", "may_follow"),
+    [
+        ("plt.sho", ".sho", {".show", ".s"}),  # two tokens, .s and ho
+        ("np.zer", ".zer", {".zeros", ".z"}),
+        ("plt.sh", ".sh", {".show", ".s"}),
+        ("plt.show", ".show", {".show", ".s"}),
+        ("plt.shop", "p", {"p", "plt"}),  # no token begins so
+        ("x = 1", "1", {"1"}),
+    ],
+)
+def test_of_a_word_that_was_begun_is_given_back_what_one_token_may_begin_with(
+    names, text, given_back, may_follow
+):
+    prompt = encode((text,), "causal", names, 500)
+    assert prompt.starts == (given_back.encode(),)
+    assert names.decode(list(prompt.ids)) == text.removesuffix(given_back)
+    assert {names.text(i) for i in names.leading_to(given_back.encode())} == may_follow
+
+
+def test_a_token_that_writes_only_a_part_of_a_word_has_to_be_much_likelier(names):
+    start = b".sho"
+    whole, part = (names.token_index.whole(piece)[0] for piece in (b".show", b".s"))
+    assert names.handicap(start, whole) == 0.0
+    assert names.handicap(start, part) == 2 * names.handicap(b".sh", part) > 0

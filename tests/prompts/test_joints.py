@@ -185,6 +185,16 @@ FILLING = pytest.mark.parametrize("family", [family for family in FAMILIES if fa
 
 
 @FILLING
+def test_a_word_at_a_hole_is_written_again_unless_it_goes_on_behind_it(family):
+    vocabulary = vocabulary_of(family)
+    (again,) = encode(("import nu", "\nx = 1\n"), family, vocabulary, 500).starts
+    assert again
+    assert b"import nu".endswith(again)
+    if isinstance(FORMATS[family], FillInMiddle):
+        assert encode(("import nu", "mpy\nx = 1\n"), family, vocabulary, 500).starts == (b"",)
+
+
+@FILLING
 @given(cut=cuts(), after=codes())
 def test_any_text_can_be_written_into_any_hole(family, cut, after):
     vocabulary = vocabulary_of(family)
