@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 #: Bytes that a name in code may go on with; those of other alphabets are all above 0x7F.
 _WORD = re.compile(rb"[\w\x80-\xff]*")
@@ -76,6 +77,21 @@ class TokenIndex:
     def longest(self) -> int:
         """The most bytes of a token."""
         return max(map(len, self.pieces), default=0)
+
+    @cached_property
+    def _in_order(self) -> list[bytes]:
+        return sorted(self._last)
+
+    def beginning(self, start: bytes) -> Iterator[bytes]:
+        """Give the bytes of the tokens that begin with these."""
+        first = bisect_left(self._in_order, start)
+        rest = (self._in_order[at] for at in range(first, len(self._in_order)))
+        return takewhile(lambda piece: piece.startswith(start), rest)
+
+    def longest_part(self, text: bytes) -> bytes:
+        """Return the longest token that a text begins with and goes on after; empty if there is none."""
+        parts = (text[:length] for length in range(len(text) - 1, 0, -1))
+        return next((part for part in parts if part in self._last), b"")
 
     def over(self, end: bytes) -> dict[bytes, list[int]]:
         """Tokens that run over the end of a name, by the bytes before its end."""

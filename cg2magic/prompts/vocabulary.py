@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache, reduce
-from itertools import groupby, takewhile
+from itertools import groupby
 from typing import Any, Protocol
 
 from cg2magic.grounding.allowed import TokenIndex
@@ -146,7 +145,6 @@ class Vocabulary:
             "pieces",
             "passage",
             "token_index",
-            "_in_order",
             "_leading_to",
             "_deeper",
             "_unsettled",
@@ -262,7 +260,7 @@ class Vocabulary:
             return True
         if not piece or not start.startswith(piece):
             return False
-        return start[len(piece) :].isspace() or piece == self.longest_part(start)
+        return start[len(piece) :].isspace() or piece == self.token_index.longest_part(start)
 
     def leading_to(self, start: bytes) -> list[int]:
         """Return the ids of the tokens that may come next, see `leads_to`."""
@@ -272,16 +270,12 @@ class Vocabulary:
     def _leading_to(self) -> Callable[[bytes], list[int]]:
         def leading_to(start: bytes) -> list[int]:
             parts = {start[:k] for k in range(1, len(start)) if start[k:].isspace()}
-            pieces = {*self._beginning(start), *parts, self.longest_part(start)}
-            return sorted(i for piece in pieces for i in self.token_index.whole(piece))
+            index = self.token_index
+            pieces = {*index.beginning(start), *parts, index.longest_part(start)}
+            return sorted(i for piece in pieces for i in index.whole(piece))
 
         # Called for each candidate and each seam.
         return lru_cache(maxsize=64)(leading_to)
-
-    def longest_part(self, start: bytes) -> bytes:
-        """Return the longest token that is less than `start`; empty if there is none."""
-        parts = (start[:k] for k in range(len(start) - 1, 0, -1))
-        return next((part for part in parts if self.token_index.whole(part)), b"")
 
     def handicap(self, start: bytes, i: int) -> float:
         """How much less likely a token is than the model says, in nats, as it writes only a part of `start`.
@@ -292,16 +286,6 @@ class Vocabulary:
         piece = self.pieces[i]
         return 0.0 if piece.startswith(start) else _PER_BYTE * len(start[len(piece) :].strip())
 
-    @cached_property
-    def _in_order(self) -> list[bytes]:
-        return sorted({*self.pieces} - {b""})
-
-    def _beginning(self, start: bytes) -> Iterator[bytes]:
-        """Give the bytes of all tokens that begin with these."""
-        at = bisect_left(self._in_order, start)
-        rest = (self._in_order[k] for k in range(at, len(self._in_order)))
-        return takewhile(lambda piece: piece.startswith(start), rest)
-
     def deeper(self, start: bytes) -> frozenset[int]:
         """Return the ids of the tokens that begin with `start` and go on with a space or a tab."""
         return self._deeper(start)
@@ -309,8 +293,8 @@ class Vocabulary:
     @cached_property
     def _deeper(self) -> Callable[[bytes], frozenset[int]]:
         def deeper(start: bytes) -> frozenset[int]:
-            blank = (start + b" ", start + b"\t")
-            return frozenset(i for i, piece in enumerate(self.pieces) if piece.startswith(blank))
+            pieces = (piece for blank in (b" ", b"\t") for piece in self.token_index.beginning(start + blank))
+            return frozenset(i for piece in pieces for i in self.token_index.whole(piece))
 
         return lru_cache(maxsize=64)(deeper)
 
@@ -342,7 +326,7 @@ class Vocabulary:
             if len(end) > word or not word:
                 break
             end = self.pieces[i] + end
-            if any(self._beginning(end)):
+            if any(self.token_index.beginning(end)):
                 length = len(end)
         return length
 
