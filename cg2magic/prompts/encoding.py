@@ -173,9 +173,9 @@ def _in_the_middle(
         # They learned from texts cut anywhere, but may write an indentation a second time.
         before, start = _heal(parts[0], before, vocabulary, inside=inside)
     else:
-        again = _again(line, parts[1]) or vocabulary.open_word(line, before)
-        if re.match(r"\w", parts[1]):
-            again = 0  # the word ends behind the hole
+        again = _again(line, parts[1])
+        if not again and not re.match(r"\w", parts[1]):  # else the word ends behind the hole
+            again = vocabulary.open_word(line, before)
         before, start = _give_back(before, again, vocabulary)
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:

@@ -277,14 +277,15 @@ class Vocabulary:
         # Called for each candidate and each seam.
         return lru_cache(maxsize=64)(leading_to)
 
-    def handicap(self, start: bytes, i: int) -> float:
-        """How much less likely a token is than the model says, in nats, as it writes only a part of `start`.
+    def handicaps(self, start: bytes) -> dict[int, float]:
+        """How much less likely tokens are than the model says, in nats, as they write only a part of `start`.
 
-        The tokens behind it have to write the rest, which the model may not have in mind: behind ``np`` the
+        The tokens behind them have to write the rest, which the model may not have in mind: behind ``np`` the
         beginning of ``.linalg`` is likelier than all of ``.linspace``, but not if ``.lins`` is there already.
         """
-        piece = self.pieces[i]
-        return 0.0 if piece.startswith(start) else _PER_BYTE * len(start[len(piece) :].strip())
+        part = self.token_index.longest_part(start)
+        nats = _PER_BYTE * len(start[len(part) :].strip())
+        return dict.fromkeys(self.token_index.whole(part), nats) if nats else {}
 
     def deeper(self, start: bytes) -> frozenset[int]:
         """Return the ids of the tokens that begin with `start` and go on with a space or a tab."""

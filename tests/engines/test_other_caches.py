@@ -32,8 +32,9 @@ def greedy(loaded, engine, text, tokens):
         while len(chosen) < tokens:
             logits = loaded.model(torch.tensor([ids]), use_cache=False).logits[0, -1]
             allowed = vocabulary.leading_to(start)
-            handicaps = torch.tensor([vocabulary.handicap(start, i) for i in allowed])
-            ids.append(allowed[int((logits[allowed] - handicaps).argmax())])
+            for i, nats in vocabulary.handicaps(start).items():
+                logits[i] -= nats
+            ids.append(allowed[int(logits[allowed].argmax())])
             piece = vocabulary.pieces[ids[-1]]
             # What was given back of the prompt is no part of what is written.
             if chosen or piece[len(start) :]:

@@ -203,9 +203,9 @@ class Chooser:
             # Unless nothing would be left.
             leading = [i for i in leading if i not in barred] or leading
             kept = torch.tensor(leading, device=logits.device)
-            handicaps = torch.tensor([self.vocabulary.handicap(start, i) for i in leading])
-            fits = logits[kept] - handicaps.to(logits.device)
-            logits = torch.full_like(logits, -torch.inf).index_copy(0, kept, fits)
+            logits = torch.full_like(logits, -torch.inf).index_copy(0, kept, logits[kept])
+            for i, nats in self.vocabulary.handicaps(start).items():
+                logits[i] -= nats
         elif barred:
             logits = logits.index_fill(0, torch.tensor(sorted(barred), device=logits.device), -torch.inf)
         logprobs = logits.log_softmax(-1)

@@ -129,7 +129,8 @@ class IdWriter:
             leading = self.vocabulary.leading_to(start)
             # Unless nothing would be left.
             leading = [i for i in leading if i not in barred] or leading
-            bias = {i: _BIAS - self.vocabulary.handicap(start, i) for i in leading}
+            handicaps = self.vocabulary.handicaps(start)
+            bias = {i: _BIAS - handicaps.get(i, 0.0) for i in leading}
         elif barred:
             bias = dict.fromkeys(barred, -float(_BIAS))
         else:
