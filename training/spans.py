@@ -8,7 +8,8 @@ The rules at the seams are the product's:
 
 1. Where the text after a hole begins with a newline, the newline goes into the fill.
 2. A prefix that ends in a newline or in indentation stays as it is.
-3. Otherwise the last token of the prefix is given back: it is the first of the fill.
+3. Otherwise the last token of the prefix is given back: it is the first of the fill. Of a word that the
+   prefix ends in, all is given back that one token may begin with.
 4. Each part is tokenized by itself.
 """
 
@@ -16,10 +17,16 @@ from __future__ import annotations
 
 import random
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from transformers import PreTrainedTokenizerFast
+
+from cg2magic.prompts.families import FORMATS
+from cg2magic.prompts.vocabulary import Vocabulary
 from training.tokenizer import END, EOM, MASKS, SEP
 
 if TYPE_CHECKING:
@@ -242,6 +249,11 @@ class Infill:
         self._end, self._sep, self._eom = (tokenizer.token_to_id(token) for token in (END, SEP, EOM))
         self._masks = [tokenizer.token_to_id(mask) for mask in MASKS]
 
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        wrapped = PreTrainedTokenizerFast(tokenizer_object=self._tokenizer)
+        return Vocabulary(wrapped, FORMATS["codegen2"].steering)
+
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
@@ -251,9 +263,13 @@ class Infill:
         last_line = part.rpartition("\n")[2]
         if not encoding.ids or not last_line.strip():
             return encoding.ids, ""
-        # By offsets: a character outside ASCII can be several tokens, and is given back whole.
-        start = encoding.offsets[-1][0]
-        return self._ids(part[:start]), part[start:]
+        given, least = 1, self._vocabulary.open_word(part, encoding.ids)
+        while sum(len(self._vocabulary.pieces[i]) for i in encoding.ids[-given:]) < least:
+            given += 1
+        # A character outside ASCII can be several tokens, and is given back whole.
+        start = encoding.offsets[-given][0]
+        kept = encoding.ids[: bisect_right(encoding.offsets, start, key=lambda offsets: offsets[1])]
+        return kept, part[start:]
 
     def first_of_fills(self, ids: list[int]) -> Iterator[tuple[int, int]]:
         """Yield, for each mask in the prompt of a sample, its place and the first id of its fill."""

@@ -39,6 +39,11 @@ def vocabulary(tokens):
     return Vocabulary(wrapped, FORMATS["codegen2"].steering)
 
 
+@pytest.fixture(scope="module")
+def infill(tokens):
+    return Infill(tokens)
+
+
 @given(seed=st.integers(0, 10_000))
 def test_parts_and_fills_put_together_are_the_text(seed):
     chosen = spans.holes(CELL, random.Random(seed))
@@ -48,21 +53,21 @@ def test_parts_and_fills_put_together_are_the_text(seed):
 
 
 @given(seed=st.integers(0, 10_000))
-def test_a_sample_begins_with_the_very_ids_the_product_sends(seed, tokens, vocabulary):
+def test_a_sample_begins_with_the_very_ids_the_product_sends(seed, infill, vocabulary):
     chosen = spans.holes(CELL, random.Random(seed))
-    ids, before = Infill(tokens).sample(*parts_and_fills(CELL, chosen))
+    ids, before = infill.sample(*parts_and_fills(CELL, chosen))
     edges = [0, *(edge for hole in chosen for edge in (hole.start, hole.end)), len(CELL)]
     asked = tuple(CELL[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True))
     assert tuple(ids[:before]) == encode(asked, "codegen2", vocabulary, 1000).ids
 
 
 @given(seed=st.integers(0, 10_000))
-def test_a_fill_begins_with_what_the_prefix_gave_back_and_each_is_closed(seed, tokens):
+def test_a_fill_begins_with_what_the_prefix_gave_back_and_each_is_closed(seed, infill, tokens):
     chosen = spans.holes(CELL, random.Random(seed))
     parts, fills = parts_and_fills(CELL, chosen)
-    ids, before = Infill(tokens).sample(parts, fills)
+    ids, before = infill.sample(parts, fills)
     answer = tokens.decode(ids[before:], skip_special_tokens=False)
-    expected = [Infill(tokens).heal(part)[1] + fill for part, fill in zip(parts, fills, strict=False)]
+    expected = [infill.heal(part)[1] + fill for part, fill in zip(parts, fills, strict=False)]
     marks = ["<eom>", *(f"<mask_{number}>" for number in range(2, 6))]
     wanted = (
         expected[0]
@@ -77,8 +82,7 @@ def test_a_newline_after_a_hole_goes_into_the_fill():
     assert parts_and_fills(text, [Hole(4, 5)]) == (["x = ", "y = 2\n"], ["1\n"])
 
 
-def test_a_prefix_of_indentation_stays_and_a_word_gives_its_last_token_back(tokens):
-    infill = Infill(tokens)
+def test_a_prefix_of_indentation_stays_and_a_word_gives_its_last_token_back(infill, tokens):
     assert infill.heal("def f():\n    ")[1] == ""
     assert infill.heal("x = 1\n")[1] == ""
     assert infill.heal("x = ")[1] == " "
@@ -101,12 +105,12 @@ def test_every_kind_of_hole_is_made_and_they_keep_their_distance():
 
 
 @pytest.mark.parametrize("text", ["(", "x", "\n\n\n", "    ", "é" * 50, "f((((((((((\n"])
-def test_texts_with_little_in_them_are_no_trouble(text, tokens):
+def test_texts_with_little_in_them_are_no_trouble(text, infill):
     for seed in range(30):
         rng = random.Random(seed)
         piece = spans.window(text, rng, 300)
         parts, fills = parts_and_fills(piece, spans.holes(piece, rng))
-        Infill(tokens).sample(parts, fills)
+        infill.sample(parts, fills)
 
 
 def test_a_window_is_a_piece_of_the_text_at_lines():
