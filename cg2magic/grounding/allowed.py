@@ -15,6 +15,7 @@ from itertools import takewhile
 
 #: Bytes that a name in code may go on with; those of other alphabets are all above 0x7F.
 _WORD = re.compile(rb"[\w\x80-\xff]*")
+_LAST_WORD = re.compile(rb"[\w\x80-\xff]+\Z")
 _BLANK = b" \t\r\n\\"
 #: What is between quotes, by the quote: one behind a backslash does not end it.
 _BETWEEN = {quote: re.compile(rb"(?:[^\\" + quote + rb"]|\\.)*", re.DOTALL) for quote in (b'"', b"'")}
@@ -89,8 +90,10 @@ class TokenIndex:
         return takewhile(lambda piece: piece.startswith(start), rest)
 
     def longest_part(self, text: bytes) -> bytes:
-        """Return the longest token that a text begins with and goes on after; empty if there is none."""
-        parts = (text[:length] for length in range(len(text) - 1, 0, -1))
+        """Return the longest token that a text begins with, less a part of its last word; empty if none."""
+        word = _LAST_WORD.search(text)
+        least = max(1, word.start() if word else len(text))
+        parts = (text[:length] for length in range(len(text) - 1, least - 1, -1))
         return next((part for part in parts if part in self._last), b"")
 
     def over(self, end: bytes) -> dict[bytes, list[int]]:

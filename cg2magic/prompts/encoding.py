@@ -176,7 +176,9 @@ def _in_the_middle(
         again = _again(line, parts[1])
         if not again and not re.match(r"\w", parts[1]):  # else the word ends behind the hole
             again = vocabulary.open_word(line, before)
-        before, start = _give_back(before, again, vocabulary)
+        kept, given = _give_back(before, again, vocabulary)
+        if vocabulary.leading_to(given):
+            before, start = kept, given
     sides = [[prefix, *before], [suffix, *after]]
     if form.suffix_first:
         sides.reverse()

@@ -67,6 +67,11 @@ class TextVocabulary(Vocabulary):
         del inside
         return len(text) - len(text.rstrip(" \t")) if self._joins_spaces else 0
 
+    def leading_to(self, start: bytes) -> list[int]:
+        """Return the numbers of the pieces so far that may come next; there are more with each text."""
+        parts = {start[:k] for k in range(1, len(start)) if start[k:].isspace()}
+        return [i for i, piece in enumerate(self.pieces) if piece.startswith(start) or piece in parts]
+
     def open_word(self, text: str, ids: list[int]) -> int:
         """Nothing more than `loose_end`: what its tokens would be is not known."""
         del text, ids

@@ -251,9 +251,9 @@ class Vocabulary:
     def leads_to(self, start: bytes, i: int) -> bool:
         """Whether a token may come next if the text must continue with `start`.
 
-        The bytes of the token must begin with `start`, or be the most of it that a token has, so that any
-        text can be written. White space may also be split over several tokens in other ways: a model may
-        continue three spaces to four, if the last one belongs to the word, or to eight.
+        The bytes of the token must begin with `start`, or be the most of it that a token has and leave a part
+        of a word, so that any word can be written. White space may also be split over several tokens in other
+        ways: a model may continue three spaces to four, if the last one belongs to the word, or to eight.
         """
         piece = self.pieces[i]
         if piece.startswith(start):

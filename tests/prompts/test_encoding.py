@@ -256,3 +256,10 @@ def test_a_token_that_writes_only_a_part_of_a_word_has_to_be_much_likelier(names
     longer, shorter = names.handicaps(b".sho"), names.handicaps(b".sh")
     assert longer.keys() == shorter.keys() == {part}
     assert longer[part] == 2 * shorter[part] > 0
+
+
+def test_only_words_are_written_in_parts(names):
+    # A sign that was typed, as in `trips["`, is no beginning of something else.
+    assert names.token_index.longest_part(b".sho") == b".s"
+    assert names.token_index.longest_part(b"(x)") == b""
+    assert names.leading_to(b".(") == []
