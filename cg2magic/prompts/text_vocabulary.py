@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from cg2magic.prompts.vocabulary import Vocabulary
+from cg2magic.prompts.vocabulary import Vocabulary, before_blanks
 
 #: The token at which a text ends; the server says that it ended, not with what.
 END = "<end>"
@@ -69,7 +69,7 @@ class TextVocabulary(Vocabulary):
 
     def leading_to(self, start: bytes) -> list[int]:
         """Return the numbers of the pieces so far that may come next; there are more with each text."""
-        parts = {start[:k] for k in range(1, len(start)) if start[k:].isspace()}
+        parts = before_blanks(start)
         return [i for i, piece in enumerate(self.pieces) if piece.startswith(start) or piece in parts]
 
     def open_word(self, text: str, ids: list[int]) -> int:

@@ -55,6 +55,11 @@ def _common(ids: list[int], others: list[int]) -> list[int]:
     return ids[:at]
 
 
+def before_blanks(start: bytes) -> set[bytes]:
+    """Return what `start` begins with before a part of the white space at its end."""
+    return {start[:k] for k in range(1, len(start)) if start[k:].isspace()}
+
+
 def in_pieces(pieces: Iterable[bytes]) -> list[str]:
     """Decode the pieces of one UTF-8 text; a character belongs to the piece that completes it."""
     reader = codecs.getincrementaldecoder("utf-8")("replace")
@@ -269,9 +274,8 @@ class Vocabulary:
     @cached_property
     def _leading_to(self) -> Callable[[bytes], list[int]]:
         def leading_to(start: bytes) -> list[int]:
-            parts = {start[:k] for k in range(1, len(start)) if start[k:].isspace()}
             index = self.token_index
-            pieces = {*index.beginning(start), *parts, index.longest_part(start)}
+            pieces = {*index.beginning(start), *before_blanks(start), index.longest_part(start)}
             return sorted(i for piece in pieces for i in index.whole(piece))
 
         # Called for each candidate and each seam.
@@ -284,8 +288,7 @@ class Vocabulary:
         beginning of ``.linalg`` is likelier than all of ``.linspace``, but not if ``.lins`` is there already.
         """
         part = self.token_index.longest_part(start)
-        nats = _PER_BYTE * len(start[len(part) :].strip())
-        return dict.fromkeys(self.token_index.whole(part), nats) if nats else {}
+        return dict.fromkeys(self.token_index.whole(part), _PER_BYTE * (len(start) - len(part)))
 
     def deeper(self, start: bytes) -> frozenset[int]:
         """Return the ids of the tokens that begin with `start` and go on with a space or a tab."""

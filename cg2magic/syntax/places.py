@@ -123,7 +123,7 @@ class Hole:
     @property
     def is_told(self) -> bool:
         """Whether the line above it is a comment, which says what is wanted."""
-        above = self.cell[0].rstrip().rpartition("\n")[2].lstrip()
+        above = self.cell[0][-_FAR:].rstrip().rpartition("\n")[2].lstrip()
         return above.startswith(self.language.comments) and not _SAYS_NOTHING.match(above)
 
     @property

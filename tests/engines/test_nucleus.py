@@ -62,3 +62,15 @@ def test_the_likeliest_are_those_of_a_stable_sort_over_all(rows, tied):
     found, where = likeliest(scores, 5)
     assert found.tolist() == best[:5].tolist()
     assert where.tolist() == ids[:5].tolist()
+
+
+@pytest.mark.parametrize(("ahead", "is_part"), [(1.0, False), (30.0, True)])
+def test_of_a_word_that_was_begun_a_part_is_chosen_only_if_it_is_much_likelier(mini, ahead, is_part):
+    vocabulary = Vocabulary(mini.tokenizer, ())
+    start = next(piece[:-1] for piece in vocabulary.pieces if vocabulary.handicaps(piece[:-1]))
+    (part, *_) = vocabulary.handicaps(start)
+    whole = next(i for i in vocabulary.leading_to(start) if vocabulary.pieces[i].startswith(start))
+    logits = torch.zeros(len(vocabulary))
+    logits[whole], logits[part] = 10.0, 10.0 + ahead
+    chosen = Chooser(Sampling(temperature=0), 0, vocabulary)(logits, start)
+    assert chosen.id == (part if is_part else whole)

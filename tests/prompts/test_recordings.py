@@ -11,8 +11,15 @@ from tests.recordings.replay import MODELS, Recording
 
 recording = cache(Recording)
 
+#: Behind a line that was begun, this model goes on with a paragraph, which only a blank line ends.
+LONGER = {("qwen2.5-coder-1.5b-instruct", name) for name in ("an import", "a method behind a dot")}
 REPLAYED = [
-    pytest.param(model, case, id=f"{model}: {case.name}")
+    pytest.param(
+        model,
+        case,
+        id=f"{model}: {case.name}",
+        marks=[pytest.mark.xfail(strict=True)] * ((model, case.name) in LONGER),
+    )
     for model in MODELS
     for case in cases()
     if case in recording(model)

@@ -130,9 +130,9 @@ class IdWriter:
             # Unless nothing would be left.
             leading = [i for i in leading if i not in barred] or leading
             handicaps = self.vocabulary.handicaps(start)
-            bias = {i: _BIAS - handicaps.get(i, 0.0) for i in leading}
+            bias: dict[int, float] = {i: _BIAS - handicaps.get(i, 0) for i in leading}
         elif barred:
-            bias = dict.fromkeys(barred, -float(_BIAS))
+            bias = dict.fromkeys(barred, -_BIAS)
         else:
             return {}
         return {"max_tokens": 1, "logit_bias": {str(i): by for i, by in bias.items()}}
