@@ -137,6 +137,14 @@ def shell(_own_folder: None) -> Iterator:
 
 
 @pytest.fixture(scope="session")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a model that is still writing when a test stops it."""
+    from tests.endless import write_endless
+
+    return write_endless(tmp_path_factory.mktemp("models") / "endless")
+
+
+@pytest.fixture(scope="session")
 def mini():
     """The embedded model, loaded once."""
     from cg2magic.models.loading import load_model

@@ -12,6 +12,7 @@ import pytest
 from tests.browser.asking import FILL, MEAN, ask
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.serving import CHROMIUM_FLAGS, TOKEN, Server, serve
+from tests.endless import LOAD_MINI, load_endless
 from tests.needs import need_package
 
 if TYPE_CHECKING:
@@ -93,6 +94,15 @@ def notebook(
         path = Path(os.environ.get("CG2MAGIC_SCREENSHOTS", tmp_path)) / f"{request.node.name}.png"
         open_notebook.picture(path)
         print(f"screenshot: {path}")  # noqa: T201 - pytest shows it with the failure
+
+
+@pytest.fixture
+def writing(notebook: NotebookPage, endless: str) -> Iterator[NotebookPage]:
+    """The notebook, in whose kernel a model is loaded that writes without end."""
+    notebook.add_and_run("%load_ext cg2magic")
+    notebook.add_and_run(load_endless(endless))
+    yield notebook
+    notebook.add_and_run(LOAD_MINI)
 
 
 @pytest.fixture

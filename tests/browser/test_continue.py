@@ -6,13 +6,13 @@ import pytest
 
 from tests.browser.asking import button
 from tests.browser.notebook_page import MODEL
+from tests.endless import ENDLESS
 
 pytestmark = pytest.mark.browser
 
 PLOT = "import numpy as np\nimport matplotlib.pyplot as plt\n\n\ndef plot(x, y):\n"
-# Drawn almost evenly from all tokens, it makes no sense; in a string it has no end for 300 tokens
-# (the first one for 74): there is time to press Stop.
-LONG = '%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 10\nimport numpy as np\n\ntext = """'
+# With the model that is loaded in `writing` there is time to press Stop.
+LONG = f'%%complete {ENDLESS}\nimport numpy as np\n\ntext = """'
 
 
 @pytest.fixture
@@ -63,26 +63,26 @@ def test_what_was_cut_goes_on_at_the_keyboard_and_is_inserted(loaded):
     assert not code(panel).startswith(longer)
 
 
-def test_of_several_that_were_stopped_the_one_in_sight_goes_on(loaded):
-    asked = loaded.add_and_run(LONG)
-    panel = loaded.panel(asked)
+def test_of_several_that_were_stopped_the_one_in_sight_goes_on(writing):
+    asked = writing.add_and_run(LONG)
+    panel = writing.panel(asked)
     state(panel, "writing")
     panel.get_by_role("tab").nth(1).click()
     assert not button(panel, "Continue").is_visible()
     button(panel, "Stop").click()
     state(panel, "stopped")
     # When the finished card is stored, its output may be drawn anew, just under a click.
-    loaded.page.wait_for_function(
+    writing.page.wait_for_function(
         f"() => JSON.stringify({MODEL}.cells.map((cell) => cell.toJSON())).includes('stopped')"
     )
     texts = panel.locator("pre.cg2-code").all_inner_texts()
     button(panel, "Continue").click()
-    loaded.page.wait_for_function(
+    writing.page.wait_for_function(
         "([panel, before]) => panel.querySelectorAll('pre.cg2-code')[1].innerText.length > before.length",
         arg=[panel.element_handle(), texts[1]],
     )
     # To the end it would take minutes on a busy machine.
-    loaded.add_and_run("from cg2magic.service.manager import manager\nmanager().cancel()")
+    writing.add_and_run("from cg2magic.service.manager import manager\nmanager().cancel()")
     state(panel, "stopped", "done")
     assert panel.get_by_role("tab", selected=True).inner_text().startswith("2")
     now = panel.locator("pre.cg2-code").all_inner_texts()

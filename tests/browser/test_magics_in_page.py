@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.asking import button
+from tests.endless import ENDLESS
 
 pytestmark = pytest.mark.browser
 
-# Drawn almost evenly from all tokens, it makes no sense and finds no end: there is time to press Stop.
-LONG = "%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 4\nimport numpy as np\n\nvalues = ["
+# With the model that is loaded in `writing` there is time to press Stop.
+LONG = f"%%complete {ENDLESS}\nimport numpy as np\n\nvalues = ["
 
 
 @pytest.fixture
@@ -55,37 +56,37 @@ def test_an_infill_stands_between_its_ends_and_can_be_undone(loaded):
     assert loaded.sources() == before
 
 
-def test_text_arrives_before_it_is_complete_and_stop_keeps_it(loaded):
-    asked = loaded.add_and_run(LONG)
-    panel = loaded.panel(asked)
+def test_text_arrives_before_it_is_complete_and_stop_keeps_it(writing):
+    asked = writing.add_and_run(LONG)
+    panel = writing.panel(asked)
     panel.locator("pre mark").first.wait_for(timeout=60_000)
     button(panel, "Stop").click()
     panel.get_by_text("stopped").first.wait_for()
     assert button(panel, "Insert below").is_enabled()
     button(panel, "Insert below").click()
-    assert loaded.sources()[-1].startswith("import numpy as np\n\nvalues = [")
+    assert writing.sources()[-1].startswith("import numpy as np\n\nvalues = [")
 
 
-def test_stop_is_heard_while_another_cell_runs(loaded):
-    asked = loaded.add_and_run(LONG)
-    panel = loaded.panel(asked)
+def test_stop_is_heard_while_another_cell_runs(writing):
+    asked = writing.add_and_run(LONG)
+    panel = writing.panel(asked)
     panel.locator("pre mark").first.wait_for(timeout=60_000)
-    busy = loaded.add_and_run(
+    busy = writing.add_and_run(
         "import pathlib, time\nwhile not pathlib.Path('free.gate').exists():\n    time.sleep(0.05)",
         wait=False,
     )
     button(panel, "Stop").click()
     panel.get_by_text("stopped").first.wait_for()
-    loaded.let("free.gate")
-    loaded.wait_until_run(busy)
+    writing.let("free.gate")
+    writing.wait_until_run(busy)
 
 
-def test_a_cell_runs_and_answers_while_the_model_writes(loaded):
-    asked = loaded.add_and_run(LONG)
-    panel = loaded.panel(asked)
+def test_a_cell_runs_and_answers_while_the_model_writes(writing):
+    asked = writing.add_and_run(LONG)
+    panel = writing.panel(asked)
     panel.locator("pre mark").first.wait_for(timeout=60_000)
-    sums = loaded.add_and_run("print(6 * 7)")
-    assert loaded.output(sums).inner_text().strip() == "42"
+    sums = writing.add_and_run("print(6 * 7)")
+    assert writing.output(sums).inner_text().strip() == "42"
     button(panel, "Stop").click()
     panel.get_by_text("stopped").first.wait_for()
 

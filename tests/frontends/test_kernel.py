@@ -7,10 +7,12 @@ import sys
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from tests.endless import ENDLESS, LOAD_MINI, load_endless
+
 pytestmark = pytest.mark.usefixtures("loaded")
 
-# Long enough to be still going on while the test does something else.
-LONG = "%%complete -n 4 -t 40 --top-p 1 -m 1900 --seed 3\nimport numpy as np\n\nvalues = [\n"
+# Still going on while the test does something else, with the model that is loaded in `writing`.
+LONG = f"%%complete {ENDLESS}\nimport numpy as np\n\nvalues = [\n"
 JOB = "from cg2magic.service.manager import manager\njob = manager().history[-1].job"
 STATE = f"{JOB}\nprint(job.snapshot().state)"
 
@@ -70,51 +72,59 @@ def client():
 @pytest.fixture
 def loaded(client):
     client.run("%load_ext cg2magic")
-    yield
+    yield client
     client.printed(
         "from cg2magic.service.manager import manager\nmanager().cancel()\n"
         "assert all(entry.job.wait(100) for entry in manager().history)"
     )
 
 
-def test_the_cell_returns_while_the_model_still_writes(client):
-    reply, outputs = client.run(LONG)
+@pytest.fixture
+def writing(loaded, endless):
+    """The client, in whose kernel a model is loaded that writes without end."""
+    assert loaded.run(load_endless(endless))[0]["status"] == "ok"
+    yield loaded
+    loaded.run(LOAD_MINI)
+
+
+def test_the_cell_returns_while_the_model_still_writes(writing):
+    reply, outputs = writing.run(LONG)
     assert reply["status"] == "ok"
-    assert client.state() in ("queued", "loading", "writing")
+    assert writing.state() in ("queued", "loading", "writing")
     (panel,) = [output for output in outputs if output["kind"] == "display_data"]
     assert "application/vnd.jupyter.widget-view+json" in panel["data"]
     assert "text/plain" in panel["data"]
 
 
-def test_other_cells_run_while_the_model_writes(client):
-    client.run(LONG)
-    assert client.until("now.tokens > 0") == "writing"
-    assert client.printed("print(6 * 7)") == "42"
-    assert client.state() == "writing"
+def test_other_cells_run_while_the_model_writes(writing):
+    writing.run(LONG)
+    assert writing.until("now.tokens > 0") == "writing"
+    assert writing.printed("print(6 * 7)") == "42"
+    assert writing.state() == "writing"
 
 
-def test_an_interrupt_between_cells_ends_the_writing_and_keeps_the_text(client):
-    client.run(LONG)
-    assert client.until("now.tokens > 0") == "writing"
-    client.kernel.interrupt_kernel()
-    assert client.until("False") == "stopped"
-    assert int(client.printed("print(job.snapshot().tokens)")) > 0
-    assert client.printed("print('alive')") == "alive"
+def test_an_interrupt_between_cells_ends_the_writing_and_keeps_the_text(writing):
+    writing.run(LONG)
+    assert writing.until("now.tokens > 0") == "writing"
+    writing.kernel.interrupt_kernel()
+    assert writing.until("False") == "stopped"
+    assert int(writing.printed("print(job.snapshot().tokens)")) > 0
+    assert writing.printed("print('alive')") == "alive"
 
 
-def test_an_interrupt_of_another_cell_ends_the_writing_too(client):
-    client.run(LONG)
-    assert client.until("now.tokens > 0") == "writing"
-    reply, _ = client.run(
-        "import time\nprint('running', flush=True)\ntime.sleep(100)", then=client.kernel.interrupt_kernel
+def test_an_interrupt_of_another_cell_ends_the_writing_too(writing):
+    writing.run(LONG)
+    assert writing.until("now.tokens > 0") == "writing"
+    reply, _ = writing.run(
+        "import time\nprint('running', flush=True)\ntime.sleep(100)", then=writing.kernel.interrupt_kernel
     )
     assert reply["ename"] == "KeyboardInterrupt"
-    assert client.until("False") == "stopped"
+    assert writing.until("False") == "stopped"
 
 
-def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(client):
+def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(writing):
     code = LONG.replace("%%complete", "%%complete --wait -o kept")
-    client.run(
+    writing.run(
         "def tell(now):\n    if now.tokens and not told:\n"
         "        told.append(1); print('writing', flush=True)\n"
         "told = []\nfrom cg2magic.service import manager as room\n"
@@ -124,12 +134,12 @@ def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(client):
         "room.Manager.submit = listening"
     )
     try:
-        reply, _ = client.run(code, then=client.kernel.interrupt_kernel)
+        reply, _ = writing.run(code, then=writing.kernel.interrupt_kernel)
     finally:
-        client.run("room.Manager.submit = submit")
+        writing.run("room.Manager.submit = submit")
     assert reply["status"] == "ok"
-    assert client.state() == "stopped"
-    assert client.printed("print(len(kept), any(s.tokens for s in kept))") == "4 True"
+    assert writing.state() == "stopped"
+    assert writing.printed("print(len(kept), any(s.tokens for s in kept))") == "4 True"
 
 
 def test_a_console_that_waits_gets_the_finished_text_and_accepts_it_into_the_next_prompt(client):

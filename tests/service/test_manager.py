@@ -12,9 +12,11 @@ from cg2magic.progress import Progress
 from cg2magic.request import Request, Sampling
 from cg2magic.service.manager import Manager
 from tests.checkpoints import make_config, make_weights, write_checkpoint
+from tests.endless import GROUPS
 
+#: Of `writing`, whose model finds no end.
 LONG = Request(
-    ("import numpy as np\n",), Sampling(n=4, max_new_tokens=1900, temperature=40.0, top_p=1.0, seed=5)
+    ("import numpy as np\n",), Sampling(n=4, max_new_tokens=1900, temperature=1.0, top_p=1.0, seed=5)
 )
 SHORT = Request(("import numpy as np\nx = np.",), Sampling(max_new_tokens=5))
 
@@ -24,6 +26,12 @@ def manager():
     manager = Manager()
     yield manager
     manager.close()
+
+
+@pytest.fixture
+def writing(manager, endless):
+    manager.load(endless, groups=GROUPS)
+    return manager
 
 
 def until_writing(job):
@@ -61,43 +69,43 @@ def test_loading_is_shown_before_writing(manager):
     assert any(isinstance(progress, Progress) and progress.total > 0 for _, progress in seen)
 
 
-def test_requests_wait_for_their_turn_and_know_how_many_are_ahead(manager):
-    first = manager.submit(LONG)
+def test_requests_wait_for_their_turn_and_know_how_many_are_ahead(writing):
+    first = writing.submit(LONG)
     until_writing(first)
-    second, third = manager.submit(SHORT), manager.submit(SHORT)
+    second, third = writing.submit(SHORT), writing.submit(SHORT)
     assert (second.snapshot().position, third.snapshot().position) == (1, 2)
-    assert manager.status().queued == 2
-    manager.cancel(first.id)
+    assert writing.status().queued == 2
+    writing.cancel(first.id)
     assert second.result()
     assert third.result()
-    assert manager.status().queued == 0
+    assert writing.status().queued == 0
 
 
-def test_a_stopped_request_keeps_what_was_written(manager):
-    job = manager.submit(LONG)
+def test_a_stopped_request_keeps_what_was_written(writing):
+    job = writing.submit(LONG)
     until_writing(job)
-    assert manager.cancel(job.id) == 1
+    assert writing.cancel(job.id) == 1
     assert job.wait(30)
     now = job.snapshot()
     assert now.state == "stopped"
     assert any(s.tokens for s in now.suggestions)
-    assert manager.cancel(job.id) == 0
+    assert writing.cancel(job.id) == 0
 
 
-def test_a_request_cancelled_in_the_queue_leaves_it_at_once(manager):
-    first = manager.submit(LONG)
+def test_a_request_cancelled_in_the_queue_leaves_it_at_once(writing):
+    first = writing.submit(LONG)
     until_writing(first)
-    second = manager.submit(SHORT)
+    second = writing.submit(SHORT)
     second.cancel()
     assert second.snapshot().state == "stopped"
     assert first.snapshot().state == "writing"
-    assert manager.status().queued == 0
+    assert writing.status().queued == 0
 
 
-def test_cancel_without_an_id_ends_everything(manager):
-    jobs = [manager.submit(LONG) for _ in range(3)]
+def test_cancel_without_an_id_ends_everything(writing):
+    jobs = [writing.submit(LONG) for _ in range(3)]
     until_writing(jobs[0])
-    assert manager.cancel() == 3
+    assert writing.cancel() == 3
     assert all(job.wait(30) for job in jobs)
     assert {job.snapshot().state for job in jobs} == {"stopped"}
 

@@ -10,6 +10,7 @@ from cg2magic.frontends.inline.ask import Ask
 from cg2magic.frontends.inline.pause import Pause
 from cg2magic.frontends.inline.writer import Writer
 from cg2magic.service.manager import Manager
+from tests.endless import GROUPS
 from tests.service.test_manager import LONG, SHORT, until_writing
 
 
@@ -19,6 +20,13 @@ def manager():
     manager.load("mini")
     yield manager
     manager.close()
+
+
+@pytest.fixture
+def writing(manager, endless):
+    manager.load(endless, groups=GROUPS)
+    yield manager
+    manager.load("mini")
 
 
 def test_it_is_answered_by_the_resident_model_and_in_no_history(manager):
@@ -33,29 +41,29 @@ def test_it_loads_no_model():
     assert manager.status().model is None
 
 
-def test_the_newer_one_takes_the_place_of_the_older(manager):
-    first = manager.aside(LONG)
+def test_the_newer_one_takes_the_place_of_the_older(writing):
+    first = writing.aside(LONG)
     until_writing(first)
-    second, third = manager.aside(LONG), manager.aside(SHORT)
+    second, third = writing.aside(LONG), writing.aside(SHORT)
     assert third.result()
     assert first.snapshot().state == second.snapshot().state == "stopped"
 
 
-def test_what_somebody_waits_for_goes_first(manager):
-    aside = manager.aside(LONG)
+def test_what_somebody_waits_for_goes_first(writing):
+    aside = writing.aside(LONG)
     until_writing(aside)
-    assert manager.submit(SHORT).result()
+    assert writing.submit(SHORT).result()
     assert aside.snapshot().state == "stopped"
-    aside = manager.aside(LONG)
+    aside = writing.aside(LONG)
     until_writing(aside)
-    assert manager.score("x = 1\n").tokens
+    assert writing.score("x = 1\n").tokens
     assert aside.snapshot().state == "stopped"
 
 
-def test_it_does_not_wait_behind_what_somebody_waits_for(manager):
-    job = manager.submit(LONG)
+def test_it_does_not_wait_behind_what_somebody_waits_for(writing):
+    job = writing.submit(LONG)
     until_writing(job)
-    assert manager.aside(SHORT) is None
+    assert writing.aside(SHORT) is None
     job.cancel()
     job.wait()
 
@@ -73,10 +81,10 @@ class Page:
             self.ended.set()
 
 
-def answers(manager, ask, floor=0.0):
+def answers(writing, ask, floor=0.0):
     """Ask, and give all that the page is told."""
     page = Page()
-    Writer(manager, page.hear, Pause(lambda: None)).answer(ask, ask.request, floor)
+    Writer(writing, page.hear, Pause(lambda: None)).answer(ask, ask.request, floor)
     assert page.ended.wait(60)
     return page.told
 
@@ -121,18 +129,18 @@ def test_a_floor_that_nothing_reaches_leaves_an_empty_answer(manager):
     assert told[0]["texts"] == [""]
 
 
-def test_while_somebody_waits_for_the_model_the_answer_is_empty_at_once(manager):
-    job = manager.submit(LONG)
+def test_while_somebody_waits_for_the_model_the_answer_is_empty_at_once(writing):
+    job = writing.submit(LONG)
     until_writing(job)
-    assert answers(manager, Ask("7", "x = ", "", {})) == [{"id": "7", "texts": [], "done": True, "error": ""}]
+    assert answers(writing, Ask("7", "x = ", "", {})) == [{"id": "7", "texts": [], "done": True, "error": ""}]
     assert job.snapshot().state == "writing"
     job.cancel()
     job.wait()
 
 
-def test_a_cancelled_question_ends_and_another_is_not_touched(manager):
+def test_a_cancelled_question_ends_and_another_is_not_touched(writing):
     page = Page()
-    writer = Writer(manager, page.hear, Pause(lambda: None))
+    writer = Writer(writing, page.hear, Pause(lambda: None))
     ask = Ask("8", "def f(", "", {})
     writer.answer(ask, LONG, 0.0)
     job = writer._job
