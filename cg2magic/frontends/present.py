@@ -112,19 +112,20 @@ def present(
 
     parent = _parent(shell)
     if not parent.get("content", {}).get("allow_stdin", False):
-        from cg2magic.frontends.panel import display_static
-
         wait_for(job)
         job.result()
+        from cg2magic.frontends.panel import display_static
+
         display_static(job.snapshot())
         return
-
-    from cg2magic.frontends.panel import Panel
-    from cg2magic.frontends.panel.standby import Standby
 
     panel = None
     command = _command(parent)
     try:
+        # In here, since the first time it takes a while, and the model writes already.
+        from cg2magic.frontends.panel import Panel
+        from cg2magic.frontends.panel.standby import Standby
+
         panel = Panel(
             job,
             cell_id=parent.get("metadata", {}).get("cellId"),

@@ -25,13 +25,13 @@ class Client:
         self.client = client
 
     def run(self, code, *, allow_stdin=True, then=None):
-        """Run a cell; its reply and its outputs. `then` is called once it has said something."""
-        outputs = []
+        """Run a cell; its reply and its outputs. `then` is called once, when it has said something."""
+        outputs, waits = [], [then] * (then is not None)
 
         def hook(message):
             outputs.append(message["content"] | {"kind": message["msg_type"]})
-            if then is not None and message["msg_type"] == "stream":
-                then()
+            if waits and message["msg_type"] == "stream":
+                waits.pop()()
 
         reply = self.client.execute_interactive(
             code, allow_stdin=allow_stdin, timeout=120, output_hook=hook, stdin_hook=lambda _: None
@@ -124,19 +124,19 @@ def test_an_interrupt_of_another_cell_ends_the_writing_too(writing):
 
 def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(writing):
     code = LONG.replace("%%complete", "%%complete --wait -o kept")
+    # The interrupt comes once the cell waits, and something is written.
     writing.run(
-        "def tell(now):\n    if now.tokens and not told:\n"
-        "        told.append(1); print('writing', flush=True)\n"
-        "told = []\nfrom cg2magic.service import manager as room\n"
-        "submit = room.Manager.submit\n"
-        "def listening(self, *asked, **more):\n    job = submit(self, *asked, **more)\n"
-        "    job.listen(tell)\n    return job\n"
-        "room.Manager.submit = listening"
+        "import threading\nfrom cg2magic.service.job import Job\nwait, wrote = Job.wait, threading.Event()\n"
+        "def waiting(self, *seconds):\n    if not wrote.is_set():\n"
+        "        self.listen(lambda now: wrote.set() if now.tokens else None)\n"
+        "        wrote.wait(100)\n        print('waiting', flush=True)\n"
+        "    return wait(self, *seconds)\n"
+        "Job.wait = waiting"
     )
     try:
         reply, _ = writing.run(code, then=writing.kernel.interrupt_kernel)
     finally:
-        writing.run("room.Manager.submit = submit")
+        writing.run("Job.wait = wait")
     assert reply["status"] == "ok"
     assert writing.state() == "stopped"
     assert writing.printed("print(len(kept), any(s.tokens for s in kept))") == "4 True"
