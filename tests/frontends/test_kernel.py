@@ -122,6 +122,21 @@ def test_an_interrupt_of_another_cell_ends_the_writing_too(writing):
     assert writing.until("False") == "stopped"
 
 
+def test_an_interrupt_before_the_panel_is_there_stops_the_writing(writing):
+    writing.run(
+        "import sys\nname = 'cg2magic.frontends.panel.standby'\nmodule = sys.modules.pop(name, None)\n"
+        "class Interrupted:\n    def find_spec(self, wanted, *_):\n"
+        "        if wanted == name:\n            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())"
+    )
+    try:
+        reply, _ = writing.run(LONG)
+    finally:
+        writing.run("del sys.meta_path[0]\nif module:\n    sys.modules[name] = module")
+    assert reply["status"] == "ok"
+    assert writing.until("False") == "stopped"
+
+
 def test_a_cell_that_waits_is_interrupted_and_keeps_what_was_written(writing):
     code = LONG.replace("%%complete", "%%complete --wait -o kept")
     # The interrupt comes once the cell waits, and something is written.
