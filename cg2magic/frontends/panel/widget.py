@@ -183,9 +183,10 @@ class Panel(anywidget.AnyWidget):
                     # Regenerate may have replaced the job, or the panel may be closed.
                     if self.job is not job or self.comm is None:
                         return
-                    # `card` comes last: the page draws when it arrives.
+                    # `card` comes last: the page draws when it arrives. Storing `saved` has the page make the
+                    # output anew, and a click on what was drawn before would be lost.
                     self.heat, self.prompt = tokens, visible(snapshot.seen.text if snapshot.seen else "")
-                    self.card, self.saved = card, saved
+                    self.saved, self.card = saved, card
                     if snapshot.finished and self._note_on and (said := self._note_on(snapshot.model)):
                         self.advice = {"note": said}
                 if snapshot.finished and self._standby is not None:
